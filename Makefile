@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# A thin front: CMake builds, tests/ tests.  `make help` lists the goals.
+
+JOBS ?= 2
+# Debian's own: its packages of Python modules are for this one, whatever is first on PATH.
+PYTHON ?= /usr/bin/python3
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench clean
+
+help: ## this list
+	@echo "Handrail: entrypoint and health sidecar for agent-server images"
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+build: ## everything, into build/opt/handrail as in an image
+	@sh tests/setup.sh build
+	@cmake --preset dev --log-level=WARNING >/dev/null
+	@cmake --build build --parallel $(JOBS)
+
+run: ## the real agent-server under handrail, explained; ONCE=1 ends by itself
+	@sh tests/setup.sh run
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/e2e/demo.py $(if $(ONCE),--once)
+
+test: ## every check and test, with a closing line that counts them
+	@JOBS=$(JOBS) sh tests/run.sh
+
+bench: ## speed and size, beside a peer in the same run
+	@sh tests/setup.sh bench
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tests/bench/bench.py
+
+clean: ## remove what was built (not the agent-server in the cache folder)
+	rm -rf build build-asan build-tsan build-fuzz build-release
