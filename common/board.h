@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * The board: what PID 1 knows, in shared memory, for the sidecar to read.
+ *
+ * One writer (the supervisor), any number of readers, no protocol: each record is guarded by a
+ * sequence lock, so the writer never waits and a reader never sees half a record.  The memory is an
+ * anonymous file whose size is sealed and which, once the supervisor has mapped it, nobody else can
+ * map for writing.  It survives the restart of every reader.
+ */
+#ifndef HR_COMMON_BOARD_H
+#define HR_COMMON_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HR_MAX_PLUGINS = 32,                  /* one toolhost each */
+    HR_MAX_SERVICES = HR_MAX_PLUGINS + 2, /* and the server and the sidecar */
+    HR_PLUGIN_ID_MAX = 64,                /* bytes, without the NUL */
+    HR_SERVICE_NAME_MAX = HR_PLUGIN_ID_MAX + 16,
+    HR_REASON_MAX = 200,
+};
+
+/* States of a supervised service; loader/supervisor/service.h says what each means. */
+enum hr_state { HR_DOWN, HR_STARTING, HR_UP, HR_STOPPING, HR_BACKOFF, HR_FAILED, HR_NSTATES };
+
+/* "down", "starting", ...; never NULL. */
+const char *hr_state_name(uint32_t state);
+
+enum hr_service_kind { HR_SERVER, HR_SIDECAR, HR_TOOLHOST };
+
+/* One service.  Times are CLOCK_MONOTONIC milliseconds, 0 for "never". */
+struct hr_board_service {
+    char name[HR_SERVICE_NAME_MAX]; /* "server", "sidecar", "toolhost/<plugin id>" */
+    uint32_t kind;                  /* enum hr_service_kind */
+    uint32_t state;                 /* enum hr_state */
+    int32_t pid;                    /* 0: no process */
+    uint32_t starts;                /* processes started since handrail began; identifies a life */
+    uint32_t failures;              /* deaths nobody asked for */
+    uint32_t ready_once;            /* it has been ready at least once */
+    int32_t last_status;            /* wait status of the last death, -1 before the first */
+    int64_t state_since_ms;
+    int64_t started_ms;         /* start of the current or last process */
+    int64_t retry_at_ms;        /* BACKOFF: when it will be started again */
+    char reason[HR_REASON_MAX]; /* why it is not up, for people; "" if there is nothing to say */
+};
+
+struct hr_board_head {
+    int32_t supervisor_pid;
+    uint32_t nservices;
+    uint32_t draining; /* a stop has begun: readiness is off from here on */
+    uint32_t pad;
+    int64_t started_ms;      /* CLOCK_MONOTONIC */
+    int64_t started_wall_ms; /* since 1970 */
+};
+
+struct hr_board; /* the mapping; opaque */
+
+/* Writer: make the board and map it.  ret_fd is close-on-exec, the caller's, and read-only for
+ * whoever inherits it where the kernel can do that (5.1 and newer).  0 or -errno. */
+int hr_board_create(struct hr_board **ret_board, int *ret_fd);
+void hr_board_put_head(struct hr_board *b, const struct hr_board_head *head);
+void hr_board_put_service(struct hr_board *b, uint32_t index, const struct hr_board_service *s);
+
+/* Reader: map an inherited board.  0, -EPROTO if it is not one of this version, or -errno. */
+int hr_board_open(int fd, const struct hr_board **ret_board);
+
+/* A consistent copy.  0, -ENOENT for an index that is not in use, or -EAGAIN if the writer was in
+ * the middle of it for longer than a reader waits. */
+int hr_board_get_head(const struct hr_board *b, struct hr_board_head *ret);
+int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret);
+
+void hr_board_unmap(const struct hr_board *b);
+
+#endif

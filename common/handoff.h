@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * What the supervisor hands to the programs it starts: descriptors at fixed numbers, and one sealed
+ * anonymous file with settings as JSON.  Keys travel in that file, never in argv or environment.
+ *
+ * Every descriptor is the supervisor's own for as long as it lives, so a program that is restarted
+ * finds the same sockets, with whatever clients are queued on them.
+ *
+ * Settings of the sidecar:
+ *   { "agent":   {"host": "127.0.0.1", "port": 60000},   numeric address to probe, agent's port
+ *     "mcp":     {"token": "<hex>"},                     bearer token of the MCP endpoint
+ *     "ipc_key": "<hex>",                                first frame to every toolhost
+ *     "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...] }
+ *   "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is the
+ *   toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0, the
+ *   sidecar service 1.
+ *
+ * Settings of a toolhost:
+ *   { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>" }
+ *
+ * Notifications, over HR_FD_NOTIFY, are one line each in a single write():
+ *   "READY=1\n"         the sender itself is ready
+ *   "SERVER=<starts>\n" (sidecar only) the server's life with that number has answered /ready
+ */
+#ifndef HR_COMMON_HANDOFF_H
+#define HR_COMMON_HANDOFF_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum {
+    HR_FD_SETTINGS = 3,
+    HR_FD_NOTIFY = 4, /* write end of a pipe */
+    /* sidecar */
+    HR_FD_BOARD = 5,
+    HR_FD_EVENT = 6, /* eventfd, non-blocking: readable when the board has changed */
+    HR_FD_HEALTH = 7,
+    HR_FD_MCP = 8,
+    /* toolhost */
+    HR_FD_CALLS = 5, /* listening unix stream socket */
+};
+
+enum { HR_SETTINGS_MAX = 1024 * 1024 }; /* bytes */
+
+/* Exit codes of our own programs, from sysexits.h where it has one. */
+enum {
+    HR_EXIT_USAGE = 64,
+    HR_EXIT_SOFTWARE = 70,
+    HR_EXIT_OSERR = 71,
+    HR_EXIT_TEMPFAIL = 75, /* trying again can help */
+    HR_EXIT_CONFIG = 78,   /* trying again cannot help */
+};
+
+/* Parse the settings behind fd.  The object is the caller's (json_decref).  0, -EPROTO, -errno. */
+int hr_settings_read(int fd, json_t **ret);
+
+/* Send one notification line ("READY=1").  Errors are ignored: there is nobody to tell. */
+void hr_notify(const char *line);
+void hr_notify_server_ready(uint32_t starts);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * Our own messages: one line each to standard error, in one format for every program:
+ *
+ *     2026-11-21T09:30:00.123Z handrail[1] warning: server: ended with code 3, again in 500 ms
+ *
+ * A line is written with one write() of at most PIPE_BUF bytes, and only when the kernel says that
+ * it will not block: a reader of our output that has stopped reading must never stop PID 1.  Lines
+ * that did not fit are counted, and the next line that does fit is preceded by that count.
+ * Thread-safe; allocates nothing.
+ */
+#ifndef HR_COMMON_LOG_H
+#define HR_COMMON_LOG_H
+
+#include <stddef.h>
+
+enum hr_log_level { HR_LOG_ERROR, HR_LOG_WARNING, HR_LOG_INFO, HR_LOG_DEBUG };
+
+/* Set the program's name (borrowed for ever) and the level above which lines are dropped. */
+void hr_log_init(const char *program, enum hr_log_level level);
+
+/* "error", "warning", "info", "debug" -> level.  0 or -EINVAL, *ret untouched. */
+int hr_log_level_parse(const char *name, enum hr_log_level *ret);
+
+/* The level in HANDRAIL_LOG_LEVEL, HR_LOG_INFO if it is unset; a bad value is said in one line. */
+enum hr_log_level hr_log_level_from_env(void);
+
+enum hr_log_level hr_log_level_get(void);
+const char *hr_log_level_name(enum hr_log_level level);
+
+void hr_log(enum hr_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define hr_error(...) hr_log(HR_LOG_ERROR, __VA_ARGS__)
+#define hr_warn(...)  hr_log(HR_LOG_WARNING, __VA_ARGS__)
+#define hr_info(...)  hr_log(HR_LOG_INFO, __VA_ARGS__)
+#define hr_debug(...) hr_log(HR_LOG_DEBUG, __VA_ARGS__)
+
+/* Write bytes to standard error as they are, under the same rule: now, whole, or dropped and
+ * counted.  n <= PIPE_BUF.  Used to pass on the lines of a child. */
+void hr_log_raw(const char *data, size_t n);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * UTF-8.  See utf8.h. */
+#include "utf8.h"
+
+#include "buf.h"
+
+/* Length of the character at p, or 0 if what is there is not one. */
+static size_t char_len(const unsigned char *p, size_t n)
+{
+    unsigned char c = p[0];
+    size_t len = 0;
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    if (c < 0x80)
+        return 1;
+    if (c >= 0xc2 && c <= 0xdf)
+        len = 2;
+    else if (c >= 0xe0 && c <= 0xef)
+        len = 3;
+    else if (c >= 0xf0 && c <= 0xf4)
+        len = 4;
+    if (len == 0 || len > n)
+        return 0;
+    if (c == 0xe0)
+        low = 0xa0; /* shorter would be overlong */
+    else if (c == 0xed)
+        high = 0x9f; /* surrogates */
+    else if (c == 0xf0)
+        low = 0x90;
+    else if (c == 0xf4)
+        high = 0x8f; /* above U+10FFFF */
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+size_t hr_utf8_valid(const char *data, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    size_t at = 0;
+    while (at < n) {
+        size_t len = char_len(p + at, n - at);
+        if (!len)
+            break;
+        at += len;
+    }
+    return at;
+}
+
+int hr_utf8_clean(struct hr_buf *out, const char *data, size_t n)
+{
+    size_t at = 0;
+    while (at < n) {
+        size_t good = hr_utf8_valid(data + at, n - at);
+        int err = hr_buf_add(out, data + at, good);
+        at += good;
+        if (!err && at < n) {
+            err = hr_buf_adds(out, "\xef\xbf\xbd");
+            at++;
+            while (at < n && ((unsigned char)data[at] & 0xc0) == 0x80)
+                at++; /* what is left of the same broken character */
+        }
+        if (err)
+            return err;
+    }
+    return 0;
+}

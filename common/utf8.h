@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * UTF-8, as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef HR_COMMON_UTF8_H
+#define HR_COMMON_UTF8_H
+
+#include <stddef.h>
+
+struct hr_buf;
+
+/* Bytes of the longest valid prefix of data. */
+size_t hr_utf8_valid(const char *data, size_t n);
+
+/* Append data with every maximal invalid piece replaced by U+FFFD.  0, -E2BIG or -ENOMEM. */
+int hr_utf8_clean(struct hr_buf *out, const char *data, size_t n);
+
+#endif
