@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The tool registry: a JSON file that names the native plugins.
+ *
+ *   { "plugins": [ { "id": "workspace-search",          required, [A-Za-z0-9._-]{1,64}, unique
+ *                    "path": "/app/tools/search.so",    required, absolute
+ *                    "enabled": true,                   optional, default true
+ *                    "required": false,                 optional: readiness waits for it
+ *                    "config": { ... } } ] }            optional, handed to the plugin
+ *
+ * "$schema" is allowed at the top; any other key is an error.  Entries that are not enabled are
+ * checked like the rest and then left out. */
+#ifndef HR_CONFIG_REGISTRY_H
+#define HR_CONFIG_REGISTRY_H
+
+#include "config.h"
+
+enum { HR_REGISTRY_MAX = 256 * 1024 }; /* bytes of the file */
+
+/* Read path into c->plugins.  A missing file means no plugins unless must_exist.  0, or 78 after
+ * one line per problem. */
+int hr_registry_load(const char *path, bool must_exist, struct hr_config *c);
+
+/* The same for text already in memory; `name` stands for the file in messages. */
+int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_config *c);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * Our other programs.  See programs.h. */
+#include "programs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef HR_PREFIX
+#define HR_PREFIX "/opt/handrail"
+#endif
+
+/* Names, or with a trailing '*' the beginnings of names, of what is passed on. */
+static const char *const passed[] = {
+    "PATH",   "HOME",       "USER",         "LANG",          "LC_*",         "TZ",          "TERM",
+    "TMPDIR", "HANDRAIL_*", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"};
+
+static int is_passed(const char *variable)
+{
+    size_t n = strcspn(variable, "=");
+    for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+        size_t len = strlen(passed[i]);
+        int open = passed[i][len - 1] == '*';
+        len -= (size_t)open;
+        if (strncmp(variable, passed[i], len) == 0 && (open ? n >= len : n == len))
+            return 1;
+    }
+    return 0;
+}
+
+/* The folder of our own file; without /proc, where we are installed. */
+static void own_folder(char *out, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", out, size - 1);
+    if (n <= 0) {
+        (void)snprintf(out, size, "%s/bin", HR_PREFIX);
+        return;
+    }
+    out[n] = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash)
+        *slash = '\0';
+}
+
+int hr_programs_find(struct hr_programs *p)
+{
+    char dir[HR_PROGRAM_PATH - 32];
+    size_t n = 0;
+    own_folder(dir, sizeof(dir));
+    (void)snprintf(p->sidecar, sizeof(p->sidecar), "%s/handrail-sidecar", dir);
+    (void)snprintf(p->toolhost, sizeof(p->toolhost), "%s/handrail-toolhost", dir);
+    p->sidecar_argv[0] = p->sidecar;
+    p->toolhost_argv[0] = p->toolhost;
+    for (char **e = environ; *e && n < HR_PROGRAM_ENV; e++)
+        if (is_passed(*e))
+            p->env[n++] = *e;
+    p->env[n] = NULL;
+    return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * One supervised process as a state machine: a table of states x events, each cell a small action.
+ *
+ *   down      no process, none wanted
+ *   starting  a process exists and is not ready yet
+ *   up        it is ready (or has been started, if it has no way to say that it is ready)
+ *   stopping  it was asked to end, and has not ended yet
+ *   backoff   it ended, nobody had asked for that, and it will be started again at retry_at_ms
+ *   failed    it ended and will not be started again: policy, budget, or a code that says that
+ *             trying again cannot help
+ *
+ * The server, the sidecar and every toolhost are services of this one kind, with a policy each.
+ * The machine touches the world through hr_service_ops only, so a test can run it with a false
+ * clock and false processes.  No allocation, no system call, no failure of its own.
+ */
+#ifndef HR_SUPERVISOR_SERVICE_H
+#define HR_SUPERVISOR_SERVICE_H
+
+#include "common/board.h"
+#include "loader/config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum hr_event {
+    HR_EV_START,       /* order: run it */
+    HR_EV_STOP,        /* order: end it and keep it down */
+    HR_EV_EXECUTED,    /* the process has become the program */
+    HR_EV_EXEC_FAILED, /* it could not; arg: errno.  The process ends by itself right after */
+    HR_EV_READY,       /* it says that it is ready */
+    HR_EV_EXITED,      /* the process is gone; arg: wait status */
+    HR_EV_TIMER,       /* the service's timer has expired */
+    HR_NEVENTS
+};
+
+struct hr_policy {
+    enum hr_restart restart;
+    bool says_ready;        /* starting lasts until HR_EV_READY, not until the program runs */
+    int final_code;         /* exit code after which trying again cannot help; -1: none */
+    int final_code_unready; /* the same, while it has never been ready; -1: none */
+    int stop_signal;
+    int64_t start_timeout_ms; /* starting for longer than this: killed; 0: no limit */
+    int64_t stop_timeout_ms;  /* stopping for longer than this: killed; 0: no limit */
+    uint32_t budget; /* failures within budget_window_ms before it is given up; 0: no limit */
+};
+
+enum {
+    HR_STABLE_MS = 10 * 1000,         /* up for this long: the first restart is at once */
+    HR_BACKOFF_FIRST_MS = 500,        /* otherwise after this, doubling */
+    HR_BACKOFF_MAX_MS = 30 * 1000,    /* up to this */
+    HR_BACKOFF_RESET_MS = 30 * 1000,  /* up for this long: the doubling starts over */
+    HR_BACKOFF_JITTER_PERCENT = 10,   /* in both directions */
+    HR_BUDGET = 10,                   /* failures ... */
+    HR_BUDGET_WINDOW_MS = 600 * 1000, /* ... within this: the server is given up */
+    HR_KILL_RETRY_MS = 500,           /* killed, and still there: kill again after this */
+};
+
+struct hr_service;
+
+struct hr_service_ops {
+    int64_t (*now_ms)(void *ctx);
+    uint32_t (*random)(void *ctx);
+    /* Start a process.  Its pid, or -errno. */
+    int (*spawn)(void *ctx, struct hr_service *s);
+    void (*kill)(void *ctx, struct hr_service *s, int sig);
+    /* One timer per service: fire once after delay_ms (>= 0), replacing what was set; -1: never. */
+    void (*set_timer)(void *ctx, struct hr_service *s, int64_t delay_ms);
+    /* The record has changed. */
+    void (*changed)(void *ctx, struct hr_service *s);
+};
+
+struct hr_service {
+    /* Set once by the owner. */
+    const struct hr_service_ops *ops;
+    void *ctx;
+    struct hr_policy policy;
+    uint32_t index;      /* on the board */
+    const char *program; /* argv[0], for messages; borrowed */
+
+    /* The machine's.  `pub` is what the board shows. */
+    struct hr_board_service pub;
+    int exec_errno;            /* of the current process; 0: none */
+    int64_t backoff_ms;        /* the next delay before jitter; 0: start over */
+    int64_t deaths[HR_BUDGET]; /* ring of the times of the latest failures */
+    uint32_t next_death;
+};
+
+/* Prepare a service in state down.  name is cut to fit. */
+void hr_service_init(struct hr_service *s, const char *name, enum hr_service_kind kind,
+                     const struct hr_policy *policy, const struct hr_service_ops *ops, void *ctx);
+
+/* Feed one event.  arg: see enum hr_event, else 0. */
+void hr_service_event(struct hr_service *s, enum hr_event event, int arg);
+
+/* Exit code of a wait status as a shell gives it: the code, or 128 + signal. */
+int hr_exit_code(int status);
+
+/* "start", "stop", ...; for logs and tests. */
+const char *hr_event_name(enum hr_event event);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * Signals of PID 1.  See signals.h. */
+#include "signals.h"
+
+#include <errno.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* What the kernel sends when this very process has done something wrong: must stay deadly. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
+enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
+{
+    switch (sig) {
+    case SIGCHLD: return HR_SIGNAL_CHILD;
+    case SIGTERM:
+    case SIGINT:
+    case SIGQUIT: return HR_SIGNAL_SHUTDOWN;
+    /* The terminal is gone.  A plain init passes it on; the server would just die of it. */
+    case SIGHUP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_SHUTDOWN;
+    /* About our own use of a terminal or a pipe, not about the server. */
+    case SIGPIPE:
+    case SIGTTIN:
+    case SIGTTOU: return HR_SIGNAL_IGNORE;
+    default: return HR_SIGNAL_FORWARD;
+    }
+}
+
+int hr_signals_init(struct hr_signals *s)
+{
+    sigset_t all;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    s->fd = -1;
+    (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        (void)sigdelset(&all, faults[i]);
+    if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0 ||
+        sigaction(SIGPIPE, &ignore, &s->inherited_pipe) < 0)
+        return -errno;
+    /* An inherited "ignore" of SIGCHLD would make the kernel reap for us and lose every code. */
+    if (sigaction(SIGCHLD, &usual, NULL) < 0)
+        return -errno;
+    s->fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->fd < 0 ? -errno : 0;
+}
+
+void hr_signals_restore(const struct hr_signals *s)
+{
+    (void)sigaction(SIGPIPE, &s->inherited_pipe, NULL);
+    (void)sigprocmask(SIG_SETMASK, &s->inherited_mask, NULL);
+}
+
+int hr_signals_next(const struct hr_signals *s)
+{
+    struct signalfd_siginfo info;
+    ssize_t n = read(s->fd, &info, sizeof(info));
+    return n == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * Signals of PID 1: all that can be caught are blocked and read from a descriptor; what each one
+ * means is a table.  Children get back what we were started with. */
+#ifndef HR_SUPERVISOR_SIGNALS_H
+#define HR_SUPERVISOR_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+enum hr_signal_meaning {
+    HR_SIGNAL_IGNORE,   /* ours alone, nothing to do */
+    HR_SIGNAL_FORWARD,  /* the server's */
+    HR_SIGNAL_SHUTDOWN, /* begin or hasten the stop */
+    HR_SIGNAL_CHILD,    /* something to reap */
+};
+
+/* How a signal is treated; plain: in the mode without a sidecar. */
+enum hr_signal_meaning hr_signal_meaning(int sig, bool plain);
+
+struct hr_signals {
+    int fd; /* signalfd, non-blocking */
+    sigset_t inherited_mask;
+    struct sigaction inherited_pipe; /* disposition of SIGPIPE */
+};
+
+/* First thing in main.  0 or -errno. */
+int hr_signals_init(struct hr_signals *s);
+
+/* In a child, before exec: the mask and dispositions we were started with. */
+void hr_signals_restore(const struct hr_signals *s);
+
+/* The next signal that has come, or 0.  Never blocks. */
+int hr_signals_next(const struct hr_signals *s);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Starting a process.  The parent never waits for the child: whether exec worked is told by a pipe
+ * that the loop watches.  It closes by itself when the program runs, or carries an errno. */
+#ifndef HR_SUPERVISOR_SPAWN_H
+#define HR_SUPERVISOR_SPAWN_H
+
+#include "signals.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { HR_SPAWN_FDS = 9 }; /* descriptors 0 to 8 */
+
+struct hr_spawn {
+    char *const *argv;
+    char *const *env;
+    const char *cwd;       /* NULL: ours */
+    int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: leave it as it is (0 to 2), or closed
+                            */
+    bool only_these;       /* close every other descriptor; else inherited ones stay */
+    bool die_with_us;      /* SIGKILL when this process is gone */
+    bool foreground;       /* hand over the terminal, if we have one */
+    const struct hr_signals *signals;
+};
+
+/* Start it in a process group of its own.  ret_report: read end of the pipe, non-blocking, the
+ * caller's.  The pid, or -errno. */
+pid_t hr_spawn(const struct hr_spawn *spawn, int *ret_report);
+
+/* Read the report: 0 the program runs, errno > 0 it cannot be run, -EAGAIN not known yet. */
+int hr_spawn_report(int report);
+
+#endif
