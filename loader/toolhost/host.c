@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ * The services that a plugin is given.  Each may be called from any thread, with a handle that may
+ * long be dead: then nothing happens, and the answer is that the call is cancelled.  See host.h. */
+#include "host.h"
+
+#include "call.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/utf8.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+static const char *plugin = "?"; /* its id */
+
+/* hr_log() cuts lines far below this; it only keeps an absurd length out of an int. */
+enum { LOG_MAX = PIPE_BUF };
+
+static int log_len(size_t len)
+{
+    return len < LOG_MAX ? (int)len : LOG_MAX;
+}
+
+static const char *tool_name(const struct hr_call *c)
+{
+    return c->tool ? c->tool->name : "create()";
+}
+
+static void host_log(const handrail_host *host, handrail_log_level level, const char *msg,
+                     size_t len)
+{
+    (void)host;
+    enum hr_log_level ours = HR_LOG_DEBUG;
+    if (level <= HANDRAIL_LOG_ERROR)
+        ours = HR_LOG_ERROR;
+    else if (level <= HANDRAIL_LOG_WARN)
+        ours = HR_LOG_WARNING;
+    else if (level <= HANDRAIL_LOG_INFO)
+        ours = HR_LOG_INFO;
+    if (msg)
+        hr_log(ours, "plugin %s: %.*s", plugin, log_len(len), msg);
+}
+
+static bool over(const struct hr_call *c)
+{
+    return c->cancelled || (c->deadline_ms && hr_now_ms() >= c->deadline_ms);
+}
+
+static int32_t host_cancelled(const handrail_host *host, const handrail_call *call)
+{
+    (void)host;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return 1;
+    int32_t yes = over(c);
+    hr_call_unlock(c);
+    return yes;
+}
+
+static int32_t host_cancel_fd(const handrail_host *host, const handrail_call *call)
+{
+    (void)host;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return -1;
+    if (c->cancel_fd < 0)
+        c->cancel_fd = eventfd(c->cancelled ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int32_t fd = c->cancel_fd;
+    hr_call_unlock(c);
+    return fd;
+}
+
+static int64_t host_time_left_ms(const handrail_host *host, const handrail_call *call)
+{
+    (void)host;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return 0;
+    int64_t left = -1;
+    if (c->deadline_ms) {
+        left = c->deadline_ms - hr_now_ms();
+        if (left < 0 || c->cancelled)
+            left = 0;
+    }
+    hr_call_unlock(c);
+    return left;
+}
+
+/* Nothing reads progress yet but a person who has set the log level to debug. */
+static void host_progress(const handrail_host *host, handrail_call *call, double done, double total,
+                          const char *msg, size_t len)
+{
+    (void)host;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return;
+    int64_t now = hr_now_ms();
+    if (!c->progress_ms || now - c->progress_ms >= HR_PROGRESS_EVERY_MS) {
+        c->progress_ms = now;
+        hr_debug("plugin %s, tool %s: progress %g of %g: %.*s", plugin, tool_name(c), done, total,
+                 msg ? log_len(len) : 0, msg ? msg : "");
+    }
+    hr_call_unlock(c);
+}
+
+/* Add one part to the locked call's result. */
+static handrail_status add_part(struct hr_call *c, enum hr_part_kind kind, const void *data,
+                                size_t len)
+{
+    if (!hr_call_fits(c, sizeof(struct hr_frame_part) + len))
+        return HANDRAIL_E_LIMIT;
+    if (hr_part_add(&c->result, kind, data, len) == 0)
+        return HANDRAIL_OK;
+    c->left_out = true;
+    return HANDRAIL_E_NOMEM;
+}
+
+static handrail_status host_add_text(const handrail_host *host, handrail_call *call,
+                                     const char *text, size_t len)
+{
+    (void)host;
+    if (!text && len)
+        return HANDRAIL_E_INVALID;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return HANDRAIL_E_CANCELLED;
+    handrail_status status = HANDRAIL_E_CANCELLED;
+    struct hr_buf clean;
+    hr_buf_init(&clean, HR_RESULT_MAX);
+    if (c->cancelled) {
+        /* the answer has been sent without it */
+    } else if (!hr_call_fits(c, len)) {
+        status = HANDRAIL_E_LIMIT;
+    } else if (len == 0 || hr_utf8_valid(text, len) == len) {
+        status = add_part(c, HR_PART_TEXT, text, len);
+    } else {
+        int err = hr_utf8_clean(&clean, text, len);
+        if (!err) {
+            status = add_part(c, HR_PART_TEXT, clean.data, clean.len);
+        } else {
+            c->left_out = true;
+            status = err == -E2BIG ? HANDRAIL_E_LIMIT : HANDRAIL_E_NOMEM;
+        }
+    }
+    hr_call_unlock(c);
+    hr_buf_free(&clean);
+    return status;
+}
+
+/* type "/" subtype, visible ASCII, of a bearable length. */
+static bool media_type_ok(const char *mime)
+{
+    size_t n = mime ? strnlen(mime, HR_MEDIA_TYPE_MAX + 1) : 0;
+    if (n < 3 || n > HR_MEDIA_TYPE_MAX || !strchr(mime, '/'))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (mime[i] < ' ' || mime[i] > '~')
+            return false;
+    return true;
+}
+
+static handrail_status host_add_blob(const handrail_host *host, handrail_call *call,
+                                     const char *mime, const void *data, size_t len)
+{
+    (void)host;
+    if (!media_type_ok(mime) || (!data && len))
+        return HANDRAIL_E_INVALID;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return HANDRAIL_E_CANCELLED;
+    handrail_status status = HANDRAIL_E_CANCELLED;
+    struct hr_buf blob;
+    hr_buf_init(&blob, HR_RESULT_MAX);
+    if (c->cancelled) {
+        /* the answer has been sent without it */
+    } else if (len > HR_RESULT_MAX || !hr_call_fits(c, strlen(mime) + 1 + len)) {
+        c->left_out = true;
+        status = HANDRAIL_E_LIMIT;
+    } else if (hr_buf_add(&blob, mime, strlen(mime) + 1) || hr_buf_add(&blob, data, len)) {
+        c->left_out = true;
+        status = HANDRAIL_E_NOMEM;
+    } else {
+        status = add_part(c, HR_PART_BLOB, blob.data, blob.len);
+    }
+    hr_call_unlock(c);
+    hr_buf_free(&blob);
+    return status;
+}
+
+static bool is_json_object(const char *json, size_t len)
+{
+    json_t *root = json_loadb(json, len, 0, NULL);
+    bool yes = json_is_object(root);
+    json_decref(root);
+    return yes;
+}
+
+static handrail_status host_set_json(const handrail_host *host, handrail_call *call,
+                                     const char *json, size_t len)
+{
+    (void)host;
+    if (!json || len == 0)
+        return HANDRAIL_E_INVALID;
+    if (len <= HR_RESULT_MAX && !is_json_object(json, len)) /* larger ones cost nothing to refuse */
+        return HANDRAIL_E_INVALID;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c)
+        return HANDRAIL_E_CANCELLED;
+    handrail_status status = HANDRAIL_E_CANCELLED;
+    if (!c->cancelled) {
+        hr_buf_reset(&c->json); /* the last one wins */
+        if (len > HR_RESULT_MAX || !hr_call_fits(c, len + sizeof(struct hr_frame_part))) {
+            c->left_out = true;
+            status = HANDRAIL_E_LIMIT;
+        } else if (hr_buf_add(&c->json, json, len)) {
+            c->left_out = true;
+            status = HANDRAIL_E_NOMEM;
+        } else {
+            status = HANDRAIL_OK;
+        }
+    }
+    hr_call_unlock(c);
+    return status;
+}
+
+static void host_set_error(const handrail_host *host, handrail_call *call, const char *msg,
+                           size_t len)
+{
+    (void)host;
+    struct hr_call *c = msg ? hr_call_lock(call) : NULL;
+    if (!c)
+        return;
+    hr_buf_reset(&c->error);
+    if (hr_utf8_clean(&c->error, msg, len < HR_ERROR_MAX ? len : HR_ERROR_MAX))
+        hr_warn("plugin %s, tool %s: no memory for its error message", plugin, tool_name(c));
+    hr_call_unlock(c);
+}
+
+static void host_complete(const handrail_host *host, handrail_call *call, handrail_status status)
+{
+    (void)host;
+    struct hr_call *c = hr_call_lock(call);
+    if (!c) {
+        hr_warn("plugin %s: complete() for a call that is over: ignored; a call is completed once, "
+                "and only if invoke() answers HANDRAIL_PENDING",
+                plugin);
+        return;
+    }
+    if (!c->tool) {
+        hr_warn("plugin %s: complete() for the call of create(): ignored", plugin);
+        hr_call_unlock(c);
+        return;
+    }
+    hr_call_end_and_unlock(c, status);
+}
+
+static const void *host_get_extension(const handrail_host *host, const char *id)
+{
+    (void)host;
+    (void)id;
+    return NULL; /* this host has none */
+}
+
+static const handrail_host services = {
+    .struct_size = sizeof(handrail_host),
+    .abi_minor = HANDRAIL_ABI_MINOR,
+    .name = "handrail",
+    .version = HR_VERSION,
+    .log = host_log,
+    .cancelled = host_cancelled,
+    .cancel_fd = host_cancel_fd,
+    .time_left_ms = host_time_left_ms,
+    .progress = host_progress,
+    .add_text = host_add_text,
+    .add_blob = host_add_blob,
+    .set_json = host_set_json,
+    .set_error = host_set_error,
+    .complete = host_complete,
+    .get_extension = host_get_extension,
+};
+
+void hr_host_init(const char *plugin_id)
+{
+    plugin = plugin_id;
+}
+
+const handrail_host *hr_host_services(void)
+{
+    return &services;
+}

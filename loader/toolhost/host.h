@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * The services that a plugin is given: the table of handrail/plugin.h. */
+#ifndef HR_TOOLHOST_HOST_H
+#define HR_TOOLHOST_HOST_H
+
+#include <handrail/plugin.h>
+
+/* The table, constant for the life of the process.  plugin_id names whose log lines these are;
+ * borrowed for ever. */
+void hr_host_init(const char *plugin_id);
+const handrail_host *hr_host_services(void);
+
+#endif

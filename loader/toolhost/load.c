@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * Loading the plugin.  See load.h. */
+#include "load.h"
+
+#include "call.h"
+#include "common/handoff.h"
+#include "host.h"
+#include "tools.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Size of the descriptor in minor 0: no plugin was ever built with a smaller one. */
+enum {
+    PLUGIN_SIZE_MINOR_0 =
+        offsetof(handrail_plugin, get_extension) + sizeof(((handrail_plugin *)0)->get_extension),
+};
+
+typedef const handrail_plugin *entry_fn(void);
+
+int hr_refuse(struct hr_why *why, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(why->text, sizeof(why->text), fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* Is this a file that only its owner can have written?  dlopen() runs code from it, so this comes
+ * first. */
+static int check_file(const char *path, struct hr_why *why)
+{
+    struct stat st;
+    if (path[0] != '/')
+        return hr_refuse(why, "the path is not absolute: give it from / on in the tool registry");
+    /* O_NONBLOCK: a FIFO must not stop us here */
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ELOOP)
+        return hr_refuse(why, "is a symbolic link: name the file that it points to");
+    if (fd < 0 && errno == ENOENT)
+        return hr_refuse(why, "does not exist: correct its path in the tool registry, or copy the "
+                              "plugin there");
+    if (fd < 0)
+        return hr_refuse(why, "cannot be opened: %s: make it readable for user %u", strerror(errno),
+                         (unsigned)geteuid());
+    int err = fstat(fd, &st) < 0 ? -errno : 0;
+    (void)close(fd);
+    if (err)
+        return hr_refuse(why, "cannot be examined: %s", strerror(-err));
+    if (!S_ISREG(st.st_mode))
+        return hr_refuse(why, "is not a regular file: name the plugin's shared object itself");
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return hr_refuse(why, "can be written by others than its owner (mode %04o): chmod go-w it",
+                         (unsigned)(st.st_mode & 07777));
+    return 0;
+}
+
+static int check_extensions(const handrail_plugin *api, struct hr_why *why)
+{
+    const char *const *id = api->needs_extensions;
+    if (id && *id)
+        return hr_refuse(why,
+                         "needs the host extension \"%.100s\", which this handrail does not have: "
+                         "update handrail, or use a version of the plugin that does without",
+                         *id);
+    return 0;
+}
+
+/* The members of the descriptor that do not concern its tools. */
+static int check_descriptor(const char *id, const handrail_plugin *api, struct hr_why *why)
+{
+    if (api->needs_minor > HANDRAIL_ABI_MINOR)
+        return hr_refuse(why,
+                         "needs ABI %u.%u, this host has %u.%u: rebuild it with plugin-api %u.%u "
+                         "or update handrail",
+                         HANDRAIL_ABI_MAJOR, api->needs_minor, HANDRAIL_ABI_MAJOR,
+                         HANDRAIL_ABI_MINOR, HANDRAIL_ABI_MAJOR, HANDRAIL_ABI_MINOR);
+    int err = check_extensions(api, why);
+    if (err)
+        return err;
+    if (!api->id || !api->version)
+        return hr_refuse(why, "its descriptor has no %s: set it in handrail_plugin",
+                         api->id ? "version" : "id");
+    if (strcmp(api->id, id) != 0)
+        return hr_refuse(why,
+                         "calls itself \"%.100s\", but the tool registry calls it \"%.100s\": make "
+                         "the two the same",
+                         api->id, id);
+    if (!api->create)
+        return hr_refuse(why, "its descriptor has no create(): set it in handrail_plugin");
+    return 0;
+}
+
+int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plugin *ret,
+                    struct hr_why *why)
+{
+    /* Only these two may be read before they have been checked. */
+    if (theirs->magic != HANDRAIL_MAGIC)
+        return hr_refuse(why,
+                         "its descriptor starts with 0x%08x instead of HANDRAIL_MAGIC (0x%08x): "
+                         "build it with handrail/plugin.h and set .magic",
+                         theirs->magic, HANDRAIL_MAGIC);
+    if (theirs->struct_size < PLUGIN_SIZE_MINOR_0)
+        return hr_refuse(why,
+                         "its descriptor claims %u bytes, ABI 1.0 has %d: set .struct_size to "
+                         "sizeof(handrail_plugin)",
+                         theirs->struct_size, (int)PLUGIN_SIZE_MINOR_0);
+    struct hr_plugin p = {.id = id};
+    hr_buf_init(&p.tools_json, HR_FRAME_MAX);
+    size_t size = theirs->struct_size < sizeof(p.api) ? theirs->struct_size : sizeof(p.api);
+    memcpy(&p.api, theirs, size);
+
+    int err = check_descriptor(id, &p.api, why);
+    if (!err)
+        err = hr_tools_check(&p, why);
+    if (!err)
+        err = hr_tools_describe(&p, why);
+    if (err) {
+        hr_plugin_release(&p);
+        return err;
+    }
+    *ret = p;
+    return 0;
+}
+
+int hr_plugin_load(const char *id, const char *path, struct hr_plugin *ret, struct hr_why *why)
+{
+    int err = check_file(path, why);
+    if (err)
+        return err;
+    /* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL
+     * and no DEEPBIND: neither side may capture the other's symbols. */
+    void *dl = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!dl)
+        return hr_refuse(why,
+                         "cannot be loaded: %.600s: build it as a shared object for this machine, "
+                         "with all that it needs linked in",
+                         dlerror());
+    void *symbol = dlsym(dl, "handrail_plugin_v1");
+    if (!symbol)
+        return hr_refuse(why, "does not export handrail_plugin_v1: define that function as "
+                              "handrail/plugin.h declares it");
+    entry_fn *entry = NULL;
+    memcpy(&entry, &symbol, sizeof(entry)); /* ISO C has no cast from object to function pointer */
+    const handrail_plugin *theirs = entry();
+    if (!theirs)
+        return hr_refuse(why, "handrail_plugin_v1() answered NULL: return the descriptor");
+    return hr_plugin_check(id, theirs, ret, why);
+}
+
+/* Say why create() failed; the exit code that goes with it. */
+static int refuse_create(struct hr_why *why, handrail_status status, const char *reason)
+{
+    bool retry = status == HANDRAIL_E_UNAVAILABLE || status == HANDRAIL_E_NOMEM;
+    (void)hr_refuse(why, "create() failed (%s): %.600s: %s", hr_status_name(status),
+                    *reason ? reason : "it gave no reason",
+                    retry ? "trying again can help"
+                          : "correct its configuration in the tool registry");
+    return retry ? HR_EXIT_TEMPFAIL : HR_EXIT_CONFIG;
+}
+
+int hr_plugin_create(struct hr_plugin *p, const char *config, size_t len, struct hr_why *why)
+{
+    struct hr_call *call = NULL;
+    if (hr_call_new(p, NULL, NULL, 0, 0, &call))
+        return refuse_create(why, HANDRAIL_E_NOMEM, "the host has no memory to call it");
+    handrail_call *handle = hr_call_handle(call);
+    void *self = NULL;
+    handrail_status status = p->api.create(hr_host_services(), handle, config, len, &self);
+    int code = 0;
+    if (status == HANDRAIL_OK) {
+        p->self = self;
+    } else {
+        struct hr_call *locked = hr_call_lock(handle); /* threads of its own may still use it */
+        code = refuse_create(why, status, locked ? hr_buf_str(&locked->error) : "");
+        if (locked)
+            hr_call_unlock(locked);
+    }
+    hr_call_free(call);
+    return code;
+}
+
+void hr_plugin_release(struct hr_plugin *p)
+{
+    free(p->tools);
+    p->tools = NULL;
+    p->ntools = 0;
+    hr_buf_free(&p->tools_json);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Loading the plugin: the file, the shared object, and everything its descriptor promises, checked
+ * before any of it is used.
+ *
+ * Whatever is refused here will be refused again, so each reason is one sentence for people that
+ * says what is wrong and what to do about it.  One thread; nothing else runs yet.
+ */
+#ifndef HR_TOOLHOST_LOAD_H
+#define HR_TOOLHOST_LOAD_H
+
+#include "common/buf.h"
+
+#include <handrail/plugin.h>
+#include <stddef.h>
+
+enum {
+    HR_TOOLS_MAX = 256, /* of one plugin */
+    HR_TOOL_NAME_MAX = 64,
+};
+
+/* A plugin that passed every check.  Its code is never unloaded, so its strings live for ever. */
+struct hr_plugin {
+    const char *id;       /* the registry's; borrowed */
+    handrail_plugin api;  /* our copy: members that the plugin does not know are zero */
+    handrail_tool *tools; /* copies likewise; ours */
+    size_t ntools;
+    struct hr_buf tools_json; /* payload of the frame TOOLS */
+    void *self;               /* what create() made */
+};
+
+/* The reason of a refusal, without the plugin's name or path. */
+struct hr_why {
+    char text[1024];
+};
+
+/* Say why; always -EINVAL, so that it can be returned. */
+int hr_refuse(struct hr_why *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Open, dlopen and check.  path must be absolute.  0, -ENOMEM, or -EINVAL with *why set. */
+int hr_plugin_load(const char *id, const char *path, struct hr_plugin *ret, struct hr_why *why);
+
+/* The part of it that needs no file: check a descriptor and copy it into *ret. */
+int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plugin *ret,
+                    struct hr_why *why);
+
+/* What a plugin's own create() makes of its configuration, JSON text.  Nonzero: *why is set and the
+ * result is HR_EXIT_TEMPFAIL or HR_EXIT_CONFIG. */
+int hr_plugin_create(struct hr_plugin *p, const char *config, size_t len, struct hr_why *why);
+
+/* Release what load took, apart from the code.  Not needed by a process that ends. */
+void hr_plugin_release(struct hr_plugin *p);
+
+#endif

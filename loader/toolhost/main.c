@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * handrail-toolhost: the process around one plugin.  Started by handrail with descriptors and
+ * settings as common/handoff.h has them; loads the plugin, says READY=1, serves calls until it is
+ * told to stop.
+ *
+ * Exit codes: 0 stopped as asked; 64 not started by handrail; 70 something is wrong with this
+ * program or its settings; 75 starting it again can help; 78 the plugin or its configuration has to
+ * be changed first. */
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "host.h"
+#include "load.h"
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct settings {
+    json_t *root; /* kept: the strings are its */
+    const char *id;
+    const char *path;
+    const char *key;
+    char *config; /* JSON text */
+};
+
+/* The descriptors of the contract, closed to whatever the plugin may start. */
+static int take_descriptors(void)
+{
+    static const int fds[] = {HR_FD_SETTINGS, HR_FD_NOTIFY, HR_FD_CALLS};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0)
+            return -errno;
+    return 0;
+}
+
+static int read_settings(struct settings *ret)
+{
+    json_t *root = NULL;
+    int err = hr_settings_read(HR_FD_SETTINGS, &root);
+    if (err)
+        return err;
+    (void)close(HR_FD_SETTINGS);
+    struct settings s = {
+        .root = root,
+        .id = json_string_value(json_object_get(root, "id")),
+        .path = json_string_value(json_object_get(root, "path")),
+        .key = json_string_value(json_object_get(root, "ipc_key")),
+    };
+    const json_t *config = json_object_get(root, "config");
+    s.config = config ? json_dumps(config, JSON_COMPACT) : strdup("{}");
+    if (!s.id || !s.path || !s.key || !*s.key || (config && !json_is_object(config)))
+        return -EPROTO;
+    if (!s.config)
+        return -ENOMEM;
+    *ret = s;
+    return 0;
+}
+
+/* Whatever the plugin prints goes to the log, from its constructors on, at once: what is buffered
+ * would be lost when it crashes.  Its input is empty. */
+static int redirect(void)
+{
+    int null = open("/dev/null", O_RDONLY);
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || (null > 0 && dup2(null, STDIN_FILENO) < 0))
+        return -errno;
+    if (null > STDIN_FILENO)
+        hr_close(&null);
+    return setvbuf(stdout, NULL, _IONBF, 0) ? -EIO : 0;
+}
+
+static int confine(void)
+{
+    const struct rlimit none = {0, 0};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Load and create.  0 or an exit code, said in one line. */
+static int load(const struct settings *s, struct hr_plugin *ret)
+{
+    struct hr_why why = {{0}};
+    int err = hr_plugin_load(s->id, s->path, ret, &why);
+    if (err == -ENOMEM) {
+        hr_error("plugin %s: loading %s: no memory: raise the memory limit", s->id, s->path);
+        return HR_EXIT_TEMPFAIL;
+    }
+    int code = err ? HR_EXIT_CONFIG : 0;
+    if (!code)
+        code = hr_plugin_create(ret, s->config, strlen(s->config), &why);
+    if (code)
+        hr_error("plugin %s: %s: %s", s->id, s->path, why.text);
+    return code;
+}
+
+static int serve(const struct settings *s, struct hr_plugin *plugin)
+{
+    hr_info("plugin %s %s: ready, %zu tools", s->id, plugin->api.version, plugin->ntools);
+    hr_notify("READY=1");
+    int err = hr_serve(plugin, HR_FD_CALLS, s->key);
+    switch (err) {
+    case 0:
+        if (plugin->api.destroy)
+            plugin->api.destroy(plugin->self);
+        return 0;
+    case -EBUSY:
+        hr_warn("plugin %s: stopped while calls were running: destroy() was not called", s->id);
+        return 0;
+    case -ETIMEDOUT: return HR_EXIT_TEMPFAIL;
+    default:
+        hr_error("plugin %s: serving its calls failed: %s", s->id, strerror(-err));
+        return HR_EXIT_SOFTWARE;
+    }
+}
+
+static int run(void)
+{
+    struct settings s = {0};
+    struct hr_plugin plugin;
+    hr_log_init("handrail-toolhost", hr_log_level_from_env());
+    if (take_descriptors()) {
+        hr_error("descriptors %d to %d are not open: this program is started by handrail, not by "
+                 "hand",
+                 HR_FD_SETTINGS, HR_FD_CALLS);
+        return HR_EXIT_USAGE;
+    }
+    int err = read_settings(&s);
+    if (err) {
+        hr_error("settings on descriptor %d: %s: start this program from the handrail of the same "
+                 "version",
+                 HR_FD_SETTINGS, strerror(-err));
+        return HR_EXIT_SOFTWARE;
+    }
+    err = redirect();
+    if (!err)
+        err = confine();
+    if (!err)
+        err = hr_serve_init();
+    if (err) {
+        hr_error("plugin %s: preparing its process failed: %s", s.id, strerror(-err));
+        return HR_EXIT_TEMPFAIL;
+    }
+    hr_host_init(s.id);
+    int code = load(&s, &plugin);
+    return code ? code : serve(&s, &plugin);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        (void)printf("handrail-toolhost %s\n", HR_VERSION);
+        return 0;
+    }
+    int code = run();
+    /* Not exit(): handlers and destructors of the plugin's must not run beside its threads. */
+    _exit(code);
+}
