@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * The checks behind /startupz, /livez and /readyz.
+ *
+ * A check is of one of two kinds.  Probes ask the server over HTTP, each on a timer of its own, and
+ * keep the last result; the others look at the board when they are asked, which costs a read of
+ * memory.  So an endpoint never waits for anything, and no slow check makes another one late.
+ *
+ * Everything that was measured belongs to one life of the server (`starts` of service 0 on the
+ * board).  A result of an earlier life counts for nothing.  Until something is measured it fails.
+ *
+ *   supervisor   live, ready   the board is readable and its writer is our parent
+ *   process      live          the supervisor has not given the server up
+ *                ready         the server has a process that is not being stopped
+ *   started      startup       the server has been ready once, in any life
+ *   alive        live          GET /alive has not failed for longer than the hang limit
+ *   ready        ready         GET /ready answers 200
+ *   draining     ready         no stop has begun
+ *   plugin/<id>  ready         the plugin's tools are on offer; a gate only if it is required
+ *
+ * Loop's thread only.
+ */
+#ifndef HR_SIDECAR_CHECKS_CHECKS_H
+#define HR_SIDECAR_CHECKS_CHECKS_H
+
+#include "common/board.h"
+#include "common/buf.h"
+#include "common/expo.h"
+#include "sidecar/http/client.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct hr_checks;
+
+/* What a check can be part of; one endpoint each. */
+enum hr_gate { HR_GATE_STARTUP = 1, HR_GATE_LIVE = 2, HR_GATE_READY = 4 };
+
+enum {
+    HR_HANG_LIMIT_MS = 60000, /* default; see hang_limit_ms */
+    HR_EXCLUDES_MAX = 16,     /* ?exclude= of one request that are looked at */
+};
+
+struct hr_checks_config {
+    struct ev_loop *loop;
+    const struct hr_board *board; /* borrowed for the life of the object */
+    struct hr_client *client;     /* likewise */
+    const char *host;             /* numeric address of the server; copied */
+    int port;
+    int64_t hang_limit_ms; /* so long may /alive fail before the server is not worth keeping */
+    /* Called when /ready has answered 200 for the first time in the life `starts`. */
+    void (*on_ready)(uint32_t starts, void *arg);
+    /* 0, or a negative number and a sentence in reason. */
+    int (*plugin_ok)(const char *id, char *reason, size_t size, void *arg);
+    void *arg;               /* of both */
+    int64_t (*now_ms)(void); /* NULL: hr_now_ms */
+};
+
+/* 0 or -errno. */
+int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret);
+/* Running probes are dropped.  NULL is fine. */
+void hr_checks_free(struct hr_checks *c);
+
+/* Add plugin/<id>.  0, -EINVAL for an id that is too long, -ENOSPC over HR_MAX_PLUGINS. */
+int hr_checks_add_plugin(struct hr_checks *c, const char *id, bool required);
+
+/* Begin to probe. */
+void hr_checks_start(struct hr_checks *c);
+
+/* The board has changed: forget what belongs to an earlier life and probe the new one at once. */
+void hr_checks_board_changed(struct hr_checks *c);
+
+/* ---- the endpoints ---- */
+
+struct hr_checks_query {
+    bool verbose;
+    const char *exclude[HR_EXCLUDES_MAX]; /* borrowed */
+    int nexclude;
+};
+
+/* Answer a request for "/readyz", "/livez/process" and so on, in the format of the Kubernetes API
+ * server, appended to out.  Returns the HTTP status: 200; 503 for a failure (and then always
+ * verbose); 404 with nothing appended if there is no such endpoint or check. */
+unsigned hr_checks_answer(struct hr_checks *c, const char *path, const struct hr_checks_query *q,
+                          struct hr_buf *out);
+
+/* New reference: [{"name","ok","message","since_seconds"}, ...]. */
+json_t *hr_checks_status(struct hr_checks *c);
+
+hr_collector hr_checks_collect; /* arg is the struct hr_checks */
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of this folder share: the list of checks, and how one of them is asked. */
+#ifndef HR_SIDECAR_CHECKS_REGISTRY_H
+#define HR_SIDECAR_CHECKS_REGISTRY_H
+
+#include "checks.h"
+#include "probe.h"
+
+enum {
+    HR_CHECKS_BUILTIN = 6,
+    HR_CHECKS_MAX = HR_CHECKS_BUILTIN + HR_MAX_PLUGINS,
+    HR_CHECK_NAME_MAX = HR_PLUGIN_ID_MAX + 8, /* "plugin/<id>", bytes */
+    HR_CHECK_REASON_MAX = 320,                /* bytes */
+    HR_HOST_MAX = 64,                         /* a numeric address, bytes */
+};
+
+struct hr_check {
+    char name[HR_CHECK_NAME_MAX];
+    unsigned gates; /* bits of enum hr_gate; 0: shown, but part of no endpoint */
+    /* 0, or a negative number and one sentence in reason.  gate: the endpoint that asks, or 0 for
+     * the plain state, which is what people and metrics see. */
+    int (*ask)(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
+               size_t size);
+    bool ok;          /* the plain state when it was last looked at */
+    int64_t since_ms; /* when that last changed */
+};
+
+struct hr_checks {
+    struct hr_checks_config cfg;
+    char host[HR_HOST_MAX];
+    struct hr_probe ready;
+    struct hr_probe alive;
+    struct hr_check list[HR_CHECKS_MAX];
+    int count;
+    uint32_t announced; /* the life on_ready was last called for */
+    bool was_ready;
+    bool was_live;
+};
+
+/* Ask one check; the reason is one line of UTF-8, "" if it is fine. */
+int hr_check_ask(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
+                 size_t size);
+/* Does this endpoint as a whole pass?  If not: the first check that fails, and why. */
+bool hr_checks_pass(struct hr_checks *c, enum hr_gate gate, const char **ret_name, char *reason,
+                    size_t size);
+/* Look at every check: keep `ok` and `since_ms` true, log what has changed. */
+void hr_checks_refresh(struct hr_checks *c);
+
+/* board_checks.c: append the checks that are not plugins. */
+void hr_checks_add_builtin(struct hr_checks *c);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * HTTP requests to the agent-server, on libcurl's multi-socket interface and a libev loop.
+ * Plain HTTP to numeric addresses only: no DNS, no proxy, no redirects, no signals, no threads.
+ * Connections are kept between requests.  Loop's thread only.
+ */
+#ifndef HR_SIDECAR_HTTP_CLIENT_H
+#define HR_SIDECAR_HTTP_CLIENT_H
+
+#include <ev.h>
+#include <stddef.h>
+
+struct hr_client;
+struct hr_client_req;
+
+/* status: HTTP status, or -errno (-ECONNREFUSED, -ETIMEDOUT, -EPROTO, -E2BIG, ...).
+ * body: borrowed during the call; at most 256 KiB, more is -E2BIG.  The request is over: it may
+ * start others and cancel others, but must not free the client. */
+typedef void hr_client_done(int status, const char *body, size_t len, void *arg);
+
+int hr_client_new(struct ev_loop *loop, struct hr_client **ret);
+/* Running requests are dropped without a call.  NULL is fine. */
+void hr_client_free(struct hr_client *c);
+
+/* GET url; done is called exactly once, never from inside this call, unless the request is
+ * cancelled first.  ret_req may be NULL.  0 or -errno, and then done is not called. */
+int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
+                  void *arg, struct hr_client_req **ret_req);
+/* End it without a call.  Not for a request whose done has been called: it is no more. */
+void hr_client_cancel(struct hr_client_req *req);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT
+ * An HTTP listener on libmicrohttpd and libev.  See server.h.
+ *
+ * libmicrohttpd runs in external epoll mode: its own epoll descriptor is nested in our loop, and
+ * MHD_run() does what is due.  A request that is not answered at once is suspended, and resumed to
+ * be answered.  Of a suspended connection libmicrohttpd hears nothing, not even its end; so its
+ * socket waits for EPOLLRDHUP in a second nested epoll, which, unlike a plain wait for readability,
+ * is not woken by a next request that is already there. */
+#include "server.h"
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "connections.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    POOL_BYTES = 16 * 1024,       /* of one connection: request line, headers, read buffer */
+    DISCARD_MAX = 1024 * 1024,    /* bytes read over body_max so that the client sees its 413 */
+    REPLY_HEADERS_MAX = 8 * 1024, /* bytes */
+    REQUEST_MS = 10000,           /* to bring a request, on top of the idle time before it */
+    GONE_BATCH = 64,              /* events taken at once */
+    LOG_LINE_MAX = 256,           /* bytes of a message of libmicrohttpd */
+    HTTP_CONTENT_TOO_LARGE = 413, /* its name in microhttpd.h changed between versions */
+};
+
+enum req_state {
+    REQ_RECEIVING, /* its body */
+    REQ_HANDLING,  /* the handler is running */
+    REQ_WAITING,   /* suspended until it is answered */
+    REQ_ANSWERED,  /* response and status are set */
+    REQ_DEAD,      /* the connection is to be closed */
+};
+
+struct hr_http_req {
+    struct hr_http *h;
+    struct MHD_Connection *connection;
+    struct hr_http_req *prev; /* among the waiting ones */
+    struct hr_http_req *next;
+    const char *method;
+    const char *path;
+    struct hr_buf body;
+    struct hr_buf headers; /* of the answer: name NUL value NUL ... */
+    enum req_state state;
+    unsigned refusal; /* status to answer instead of calling the handler; 0 for none */
+    size_t discarded;
+    unsigned status;
+    struct MHD_Response *response;
+    void (*gone)(void *arg);
+    void *gone_arg;
+    bool watched;
+};
+
+struct hr_http {
+    struct ev_loop *loop;
+    struct MHD_Daemon *daemon;
+    hr_http_handler *handler;
+    void *arg;
+    size_t body_max;
+    ev_io io;       /* libmicrohttpd's epoll */
+    ev_timer timer; /* libmicrohttpd's next timeout */
+    ev_io gone_io;  /* gone_fd */
+    int gone_fd;    /* epoll of the sockets of suspended connections */
+    struct hr_http_conns conns;
+    struct hr_http_req *waiting;
+    bool stopping;
+};
+
+/* ---- running libmicrohttpd ---- */
+
+static int64_t next_timeout_ms(struct MHD_Daemon *d)
+{
+#if MHD_VERSION >= 0x00097701
+    return MHD_get_timeout64s(d);
+#else
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    return MHD_get_timeout(d, &ms) == MHD_YES ? (int64_t)ms : -1;
+#endif
+}
+
+static void run(struct hr_http *h)
+{
+    (void)MHD_run(h->daemon);
+    int64_t ms = next_timeout_ms(h->daemon);
+    ev_timer_stop(h->loop, &h->timer);
+    if (ms >= 0) {
+        ev_timer_set(&h->timer, (double)ms / 1000, 0.);
+        ev_timer_start(h->loop, &h->timer);
+    }
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+    (void)loop;
+    (void)events;
+    run(w->data);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    run(w->data);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
+{
+    (void)arg;
+    char line[LOG_LINE_MAX];
+    if (hr_log_level_get() < HR_LOG_DEBUG || vsnprintf(line, sizeof(line), fmt, ap) < 0)
+        return;
+    line[strcspn(line, "\n")] = '\0';
+    hr_debug("http: %s", line);
+}
+
+/* ---- waiting requests, and peers that go away ---- */
+
+static struct hr_http_conn *conn_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static int socket_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+static void watch_peer(struct hr_http_req *req)
+{
+    struct epoll_event e = {.events = EPOLLRDHUP, .data.ptr = req};
+    if (epoll_ctl(req->h->gone_fd, EPOLL_CTL_ADD, socket_of(req->connection), &e) == 0)
+        req->watched = true;
+    else
+        hr_warn("http: cannot watch a client's connection: %s; its end will go unnoticed until it "
+                "is answered",
+                strerror(errno));
+}
+
+static void wait_for_answer(struct hr_http_req *req)
+{
+    struct hr_http *h = req->h;
+    req->state = REQ_WAITING;
+    req->next = h->waiting;
+    req->prev = NULL;
+    if (h->waiting)
+        h->waiting->prev = req;
+    h->waiting = req;
+    if (req->gone)
+        watch_peer(req);
+    hr_http_conn_busy(conn_of(req->connection));
+    MHD_suspend_connection(req->connection);
+}
+
+/* Back to libmicrohttpd, which asks on_request() again when it runs next: soon, never now. */
+static void end_wait(struct hr_http_req *req, enum req_state state)
+{
+    struct hr_http *h = req->h;
+    if (req->watched)
+        (void)epoll_ctl(h->gone_fd, EPOLL_CTL_DEL, socket_of(req->connection), NULL);
+    req->watched = false;
+    if (req->prev)
+        req->prev->next = req->next;
+    else
+        h->waiting = req->next;
+    if (req->next)
+        req->next->prev = req->prev;
+    req->state = state;
+    hr_http_conn_idle(&h->conns, conn_of(req->connection));
+    MHD_resume_connection(req->connection);
+    ev_feed_event(h->loop, &h->io, EV_READ);
+}
+
+static void peer_gone(struct hr_http_req *req)
+{
+    end_wait(req, REQ_DEAD);
+    if (req->gone)
+        req->gone(req->gone_arg);
+}
+
+static void on_gone(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct hr_http *h = w->data;
+    struct epoll_event events[GONE_BATCH];
+    int n = epoll_wait(h->gone_fd, events, GONE_BATCH, 0);
+    for (int i = 0; i < n; i++) {
+        /* An earlier one's callback may have answered this one; it is freed only when
+         * libmicrohttpd runs, which is not before we return. */
+        struct hr_http_req *req = events[i].data.ptr;
+        if (req->state == REQ_WAITING)
+            peer_gone(req);
+    }
+}
+
+/* ---- one request ---- */
+
+struct framing {
+    unsigned hosts;
+    unsigned lengths;
+    unsigned codings;
+    bool unknown_coding;
+    const char *length;
+};
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    (void)kind;
+    struct framing *f = arg;
+    if (strcasecmp(name, "Host") == 0) {
+        f->hosts++;
+    } else if (strcasecmp(name, "Content-Length") == 0) {
+        f->lengths++;
+        f->length = value;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->codings++;
+        f->unknown_coding |= !value || strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
+/* The status to refuse a request with once its headers are known, or 0.  Where one body ends must
+ * not be open to two readings (RFC 9112, 6.3): libmicrohttpd takes the first of several lengths. */
+static unsigned refusal(struct MHD_Connection *connection, size_t body_max)
+{
+    struct framing f = {.hosts = 0};
+    int64_t length = 0;
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &f);
+    if (f.hosts > 1 || f.lengths + f.codings > 1)
+        return MHD_HTTP_BAD_REQUEST;
+    if (f.unknown_coding)
+        return MHD_HTTP_NOT_IMPLEMENTED;
+    if (f.length && hr_parse_int(f.length, 0, (int64_t)body_max, &length))
+        return HTTP_CONTENT_TOO_LARGE; /* that it is a number was checked before us */
+    return 0;
+}
+
+static const char *refusal_text(unsigned status)
+{
+    switch (status) {
+    case MHD_HTTP_BAD_REQUEST:
+        return "bad request: more than one Host, Content-Length or Transfer-Encoding\n";
+    case MHD_HTTP_NOT_IMPLEMENTED:
+        return "not implemented: the only Transfer-Encoding understood is chunked\n";
+    case HTTP_CONTENT_TOO_LARGE: return "the request's body is too large\n";
+    default: return "out of memory\n";
+    }
+}
+
+static void add_headers(struct MHD_Response *response, const struct hr_buf *headers)
+{
+    for (size_t at = 0; at < headers->len;) {
+        const char *name = headers->data + at;
+        const char *value = name + strlen(name) + 1;
+        if (MHD_add_response_header(response, name, value) != MHD_YES)
+            hr_warn("http: the answer's header %s could not be set", name);
+        at += strlen(name) + 1 + strlen(value) + 1;
+    }
+}
+
+static struct MHD_Response *make_response(const struct hr_http_req *req, const char *content_type,
+                                          const void *body, size_t len)
+{
+    /* MUST_COPY: it is not written to. */
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    if (!r)
+        return NULL;
+    if (content_type)
+        (void)MHD_add_response_header(r, "Content-Type", content_type);
+    (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    add_headers(r, &req->headers);
+    return r;
+}
+
+static enum MHD_Result send_answer(struct hr_http_req *req)
+{
+    if (!req->response)
+        return MHD_NO; /* there was no memory for it: close */
+    enum MHD_Result r = MHD_queue_response(req->connection, req->status, req->response);
+    MHD_destroy_response(req->response); /* libmicrohttpd keeps its own reference */
+    req->response = NULL;
+    return r;
+}
+
+static enum MHD_Result refuse(struct hr_http_req *req, unsigned status)
+{
+    const char *text = refusal_text(status);
+    req->state = REQ_HANDLING;
+    hr_http_add_header(req, "Connection", "close");
+    hr_http_reply(req, status, "text/plain; charset=utf-8", text, strlen(text));
+    return send_answer(req);
+}
+
+static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connection, const char *url,
+                             const char *method, void **ret_req)
+{
+    struct hr_http_req *req = calloc(1, sizeof(*req));
+    if (!req)
+        return MHD_NO;
+    req->h = h;
+    req->connection = connection;
+    req->method = method;
+    req->path = url;
+    req->state = REQ_RECEIVING;
+    hr_buf_init(&req->body, h->body_max);
+    hr_buf_init(&req->headers, REPLY_HEADERS_MAX);
+    *ret_req = req;
+    unsigned status = refusal(connection, h->body_max);
+    return status ? refuse(req, status) : MHD_YES;
+}
+
+static enum MHD_Result take_body(struct hr_http_req *req, const char *data, size_t n)
+{
+    if (!req->refusal) {
+        int err = hr_buf_add(&req->body, data, n);
+        if (!err)
+            return MHD_YES;
+        req->refusal = err == -E2BIG ? HTTP_CONTENT_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE;
+        hr_buf_free(&req->body);
+    }
+    req->discarded += n;
+    return req->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
+}
+
+/* libmicrohttpd calls it for the headers, for every piece of the body, for the end of it, and
+ * again after a resume. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *data_size, void **context)
+{
+    (void)version;
+    struct hr_http *h = arg;
+    struct hr_http_req *req = *context;
+    if (h->stopping)
+        return MHD_NO;
+    if (!req)
+        return begin(h, connection, url, method, context);
+    if (req->state == REQ_ANSWERED)
+        return send_answer(req);
+    if (req->state != REQ_RECEIVING)
+        return MHD_NO;
+    if (*data_size) {
+        size_t n = *data_size;
+        *data_size = 0;
+        return take_body(req, data, n);
+    }
+    if (req->refusal)
+        return refuse(req, req->refusal);
+    req->state = REQ_HANDLING;
+    h->handler(req, h->arg);
+    if (req->state == REQ_ANSWERED)
+        return send_answer(req);
+    wait_for_answer(req);
+    return MHD_YES;
+}
+
+/* The request is over, whatever way it went. */
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)code;
+    struct hr_http *h = arg;
+    struct hr_http_req *req = *context;
+    hr_http_conn_idle(&h->conns, conn_of(connection));
+    if (!req)
+        return;
+    *context = NULL;
+    assert(req->state != REQ_WAITING && req->state != REQ_HANDLING);
+    if (req->response)
+        MHD_destroy_response(req->response);
+    hr_buf_free(&req->body);
+    hr_buf_free(&req->headers);
+    free(req);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct hr_http *h = arg;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = hr_http_conn_opened(&h->conns, socket_of(connection));
+    } else {
+        hr_http_conn_closed(&h->conns, *socket_context);
+        *socket_context = NULL;
+    }
+}
+
+/* ---- the listener ---- */
+
+static int start_daemon(struct hr_http *h, int listen_fd, const struct hr_http_limits *limits)
+{
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+        limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_ip,
+        MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_END);
+    return h->daemon ? 0 : -EIO;
+}
+
+static void start_watchers(struct hr_http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    ev_io_init(&h->io, on_io, info->epoll_fd, EV_READ);
+    h->io.data = h;
+    ev_io_start(h->loop, &h->io);
+    ev_io_init(&h->gone_io, on_gone, h->gone_fd, EV_READ);
+    h->gone_io.data = h;
+    ev_io_start(h->loop, &h->gone_io);
+    ev_timer_init(&h->timer, on_timer, 0., 0.);
+    h->timer.data = h;
+    run(h); /* the listening socket enters libmicrohttpd's epoll only now */
+}
+
+int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits *limits,
+                hr_http_handler *handler, void *arg, struct hr_http **ret)
+{
+    int flags = fcntl(listen_fd, F_GETFL);
+    if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    struct hr_http *h = calloc(1, sizeof(*h));
+    if (!h)
+        return -ENOMEM;
+    h->loop = loop;
+    h->handler = handler;
+    h->arg = arg;
+    h->body_max = limits->body_max;
+    hr_http_conns_init(&h->conns, loop, limits->connections,
+                       (int64_t)limits->idle_timeout_s * 1000 + REQUEST_MS);
+    int err = 0;
+    h->gone_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (h->gone_fd < 0)
+        err = -errno;
+    if (!err)
+        err = start_daemon(h, listen_fd, limits);
+    if (err) {
+        hr_close(&h->gone_fd);
+        free(h);
+        return err;
+    }
+    start_watchers(h);
+    *ret = h;
+    return 0;
+}
+
+void hr_http_free(struct hr_http *h)
+{
+    if (!h)
+        return;
+    h->stopping = true;
+    /* A quiesced daemon gives the listening socket back: it is not closed, and whoever serves it
+     * next finds the clients that were not accepted yet. */
+    (void)MHD_quiesce_daemon(h->daemon);
+    while (h->waiting)
+        peer_gone(h->waiting);
+    (void)MHD_run(h->daemon); /* nothing may be suspended when it stops */
+    MHD_stop_daemon(h->daemon);
+    hr_http_conns_stop(&h->conns);
+    ev_io_stop(h->loop, &h->io);
+    ev_io_stop(h->loop, &h->gone_io);
+    ev_timer_stop(h->loop, &h->timer);
+    hr_close(&h->gone_fd);
+    free(h);
+}
+
+/* ---- for handlers ---- */
+
+const char *hr_http_method(const struct hr_http_req *req)
+{
+    return req->method;
+}
+
+const char *hr_http_path(const struct hr_http_req *req)
+{
+    return req->path;
+}
+
+const char *hr_http_header(const struct hr_http_req *req, const char *name)
+{
+    return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
+}
+
+struct query {
+    const char *name;
+    void (*fn)(const char *value, void *arg);
+    void *arg;
+    int count;
+};
+
+static enum MHD_Result on_argument(void *arg, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    (void)kind;
+    struct query *q = arg;
+    if (strcmp(name, q->name) == 0) {
+        q->count++;
+        if (q->fn)
+            q->fn(value ? value : "", q->arg);
+    }
+    return MHD_YES;
+}
+
+int hr_http_query(const struct hr_http_req *req, const char *name,
+                  void (*fn)(const char *value, void *arg), void *arg)
+{
+    struct query q = {.name = name, .fn = fn, .arg = arg};
+    (void)MHD_get_connection_values(req->connection, MHD_GET_ARGUMENT_KIND, on_argument, &q);
+    return q.count;
+}
+
+const char *hr_http_body(const struct hr_http_req *req, size_t *ret_len)
+{
+    *ret_len = req->body.len;
+    return hr_buf_str(&req->body);
+}
+
+void hr_http_on_gone(struct hr_http_req *req, void (*fn)(void *arg), void *arg)
+{
+    req->gone = fn;
+    req->gone_arg = arg;
+    if (req->state == REQ_WAITING && !req->watched)
+        watch_peer(req);
+}
+
+void hr_http_add_header(struct hr_http_req *req, const char *name, const char *value)
+{
+    size_t before = req->headers.len;
+    int err = hr_buf_add(&req->headers, name, strlen(name) + 1);
+    if (!err)
+        err = hr_buf_add(&req->headers, value, strlen(value) + 1);
+    if (err) {
+        req->headers.len = before;
+        hr_warn("http: the answer's header %s could not be set: %s", name, strerror(-err));
+    }
+}
+
+void hr_http_reply(struct hr_http_req *req, unsigned status, const char *content_type,
+                   const void *body, size_t len)
+{
+    assert(req->state == REQ_HANDLING || req->state == REQ_WAITING);
+    req->status = status;
+    req->response = make_response(req, content_type, body, len);
+    if (!req->response)
+        hr_warn("http: no memory for an answer of %zu bytes: closing the connection", len);
+    if (req->state == REQ_WAITING)
+        end_wait(req, REQ_ANSWERED);
+    else
+        req->state = REQ_ANSWERED;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of this folder share: mcp.c owns it, serve.c answers requests with it, report.c
+ * tells about it. */
+#ifndef HR_SIDECAR_MCP_INTERNAL_H
+#define HR_SIDECAR_MCP_INTERNAL_H
+
+#include "mcp.h"
+#include "worker.h"
+
+enum {
+    /* A request for tools waits no longer for toolhosts that have not told theirs yet; the client
+     * itself waits 30 s for all of its servers together. */
+    HR_MCP_CATALOGUE_WAIT_MS = 5 * 1000,
+};
+
+struct hr_mcp_plugin {
+    struct hr_mcp *mcp;
+    struct hr_mcp_worker worker; /* worker.id is the plugin's */
+    struct hr_mcp_plugin_stats stats;
+    /* Why none of its tools are on offer although it has told them; "" if they are. */
+    char refused[200];
+};
+
+struct hr_mcp {
+    struct ev_loop *loop;
+    const struct hr_board *board;
+    char *token;
+    char *ipc_key;
+    int64_t catalogue_wait_ms; /* HR_MCP_CATALOGUE_WAIT_MS */
+    struct hr_link waiting;    /* requests that wait for the catalogue */
+    struct hr_link calling;    /* requests that wait for a tool */
+    uint64_t requests[HR_MCP_NMETHODS][HR_MCP_NANSWERS];
+    size_t nplugins;
+    struct hr_mcp_plugin plugins[HR_MAX_PLUGINS]; /* in the order of the registry */
+};
+
+/* The tool of that name that is on offer, and its plugin; NULL if there is none. */
+const struct hr_mcp_tool *hr_mcp_find_tool(struct hr_mcp *m, const char *name, size_t len,
+                                           struct hr_mcp_plugin **ret_plugin);
+
+/* Has every plugin told its tools, or is it clear that it will not do so soon? */
+int hr_mcp_settled(const struct hr_mcp *m);
+
+/* The catalogue, or what is known about the toolhosts, has changed: look at the waiting requests
+ * again. */
+void hr_mcp_serve_waiting(struct hr_mcp *m);
+
+/* Answer everything that is still open: the object is going. */
+void hr_mcp_serve_end(struct hr_mcp *m);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * The MCP endpoint's object: its plugins and which of their tools are on offer.  See mcp.h. */
+#include "mcp.h"
+
+#include "common/log.h"
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- settings --- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+/* 1 to HR_MCP_SOCKET_MAX bytes in hexadecimal. */
+static int parse_socket(const char *hex, unsigned char *ret, size_t *ret_len)
+{
+    size_t n = hex ? strlen(hex) : 0;
+    if (n == 0 || n % 2 || n / 2 > HR_MCP_SOCKET_MAX)
+        return -EPROTO;
+    for (size_t i = 0; i < n; i += 2) {
+        int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
+        if (high < 0 || low < 0)
+            return -EPROTO;
+        ret[i / 2] = (unsigned char)(high << 4 | low);
+    }
+    *ret_len = n / 2;
+    return 0;
+}
+
+static void on_tools(void *arg);
+
+static int add_plugin(struct hr_mcp *m, const json_t *settings)
+{
+    unsigned char addr[HR_MCP_SOCKET_MAX];
+    size_t addr_len = 0;
+    const char *id = json_string_value(json_object_get(settings, "id"));
+    const json_t *service = json_object_get(settings, "service");
+    const char *hex = json_string_value(json_object_get(settings, "socket"));
+    if (!id || !*id || strlen(id) > HR_PLUGIN_ID_MAX || m->nplugins == HR_MAX_PLUGINS ||
+        !json_is_integer(service) || json_integer_value(service) < 0 ||
+        json_integer_value(service) >= HR_MAX_SERVICES || parse_socket(hex, addr, &addr_len) < 0)
+        return -EPROTO;
+    struct hr_mcp_plugin *p = &m->plugins[m->nplugins++];
+    p->mcp = m;
+    (void)snprintf(p->worker.id, sizeof(p->worker.id), "%s", id);
+    p->worker.board = m->board;
+    p->worker.service = (uint32_t)json_integer_value(service);
+    p->worker.on_tools = on_tools;
+    p->worker.arg = p;
+    hr_mcp_worker_start(&p->worker, m->loop, m->ipc_key, addr, addr_len);
+    return 0;
+}
+
+static int read_settings(struct hr_mcp *m, const json_t *settings)
+{
+    const json_t *mcp = json_object_get(settings, "mcp");
+    const char *token = json_string_value(json_object_get(mcp, "token"));
+    const char *key = json_string_value(json_object_get(settings, "ipc_key"));
+    const json_t *plugins = json_object_get(settings, "plugins");
+    if (!token || !*token || !key || !*key || !json_is_array(plugins))
+        return -EPROTO;
+    m->token = strdup(token);
+    m->ipc_key = strdup(key);
+    if (!m->token || !m->ipc_key)
+        return -ENOMEM;
+    int err = 0;
+    for (size_t i = 0; i < json_array_size(plugins) && !err; i++)
+        err = add_plugin(m, json_array_get(plugins, i));
+    return err;
+}
+
+int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
+               struct hr_mcp **ret)
+{
+    struct hr_mcp *m = calloc(1, sizeof(*m));
+    if (!m)
+        return -ENOMEM;
+    m->loop = loop;
+    m->board = board;
+    m->catalogue_wait_ms = HR_MCP_CATALOGUE_WAIT_MS;
+    hr_link_init(&m->waiting);
+    hr_link_init(&m->calling);
+    ev_now_update(loop);
+    int err = read_settings(m, settings);
+    if (err)
+        hr_mcp_free(m);
+    else
+        *ret = m;
+    return err;
+}
+
+void hr_mcp_free(struct hr_mcp *m)
+{
+    if (!m)
+        return;
+    hr_mcp_serve_end(m);
+    for (size_t i = 0; i < m->nplugins; i++) {
+        hr_mcp_worker_stop(&m->plugins[i].worker);
+        hr_mcp_stats_free(&m->plugins[i].stats);
+    }
+    free(m->token);
+    free(m->ipc_key);
+    free(m);
+}
+
+/* --- the catalogue --- */
+
+/* The first tool of p whose name a plugin before it has already; NULL if there is none. */
+static const struct hr_mcp_tool *find_clash(struct hr_mcp *m, const struct hr_mcp_plugin *p,
+                                            const char **ret_owner)
+{
+    for (const struct hr_mcp_plugin *q = m->plugins; q < p; q++) {
+        if (!q->worker.tools || q->refused[0])
+            continue;
+        for (size_t i = 0; i < p->worker.tools->n; i++) {
+            const struct hr_mcp_tool *tool = &p->worker.tools->tool[i];
+            if (hr_mcp_tools_find(q->worker.tools, tool->name, tool->name_len)) {
+                *ret_owner = q->worker.id;
+                return tool;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Two tools of one name would make the client fail every conversation.  Half a plugin would
+ * surprise its author, so the later one is refused as a whole; the registry's order decides, not
+ * who happened to start faster. */
+static void decide(struct hr_mcp *m, struct hr_mcp_plugin *p)
+{
+    const char *owner = NULL;
+    char why[sizeof(p->refused)] = "";
+    const struct hr_mcp_tool *clash = p->worker.tools ? find_clash(m, p, &owner) : NULL;
+    if (clash)
+        (void)snprintf(why, sizeof(why),
+                       "its tool \"%s\" has the name of a tool of plugin \"%s\": rename one",
+                       clash->name, owner);
+    if (clash && strcmp(why, p->refused) != 0)
+        hr_error("plugin %s: none of its tools are offered: %s", p->worker.id, why);
+    (void)snprintf(p->refused, sizeof(p->refused), "%s", why);
+}
+
+static void on_tools(void *arg)
+{
+    struct hr_mcp_plugin *p = arg;
+    struct hr_mcp *m = p->mcp;
+    struct hr_mcp_tools *tools = p->worker.tools;
+    for (size_t i = 0; i < tools->n; i++)
+        tools->tool[i].stats = hr_mcp_stats_tool(&p->stats, tools->tool[i].name);
+    for (size_t i = 0; i < m->nplugins; i++)
+        decide(m, &m->plugins[i]);
+    hr_mcp_serve_waiting(m);
+}
+
+const struct hr_mcp_tool *hr_mcp_find_tool(struct hr_mcp *m, const char *name, size_t len,
+                                           struct hr_mcp_plugin **ret_plugin)
+{
+    for (size_t i = 0; i < m->nplugins; i++) {
+        struct hr_mcp_plugin *p = &m->plugins[i];
+        const struct hr_mcp_tool *tool = NULL;
+        if (p->worker.tools && !p->refused[0])
+            tool = hr_mcp_tools_find(p->worker.tools, name, len);
+        if (tool) {
+            *ret_plugin = p;
+            return tool;
+        }
+    }
+    return NULL;
+}
+
+int hr_mcp_settled(const struct hr_mcp *m)
+{
+    for (size_t i = 0; i < m->nplugins; i++) {
+        const struct hr_mcp_worker *w = &m->plugins[i].worker;
+        struct hr_board_service s;
+        if (w->tools)
+            continue;
+        if (hr_board_get_service(m->board, w->service, &s) < 0 ||
+            (s.state != HR_FAILED && s.state != HR_BACKOFF))
+            return 0;
+    }
+    return 1;
+}
+
+void hr_mcp_board_changed(struct hr_mcp *m)
+{
+    for (size_t i = 0; i < m->nplugins; i++)
+        hr_mcp_worker_board_changed(&m->plugins[i].worker);
+    if (!hr_link_empty(&m->waiting))
+        hr_mcp_serve_waiting(m);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * The MCP endpoint: the tools of every toolhost, offered at /mcp to the agent-server.
+ *
+ * Protocol revision 2025-11-25 (and 2025-06-18) over Streamable HTTP, tools only.  The rules that
+ * shape it come from how the real client behaves: it loses a session for good on one 404 and all
+ * running calls on any other non-2xx, so a legitimate request is always answered 200 (or 202), no
+ * session ids are issued and any that come are ignored, and every deadline is ours.
+ *
+ * Loop's thread only.
+ */
+#ifndef HR_SIDECAR_MCP_MCP_H
+#define HR_SIDECAR_MCP_MCP_H
+
+#include "common/board.h"
+#include "common/expo.h"
+#include "sidecar/http/server.h"
+
+#include <jansson.h>
+
+struct hr_mcp;
+
+/* settings: the sidecar's (common/handoff.h); borrowed during the call.  board: borrowed for the
+ * life of the object.  Starts to connect to the toolhosts at once.  0, -EPROTO (settings) or
+ * -errno. */
+int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
+               struct hr_mcp **ret);
+void hr_mcp_free(struct hr_mcp *m);
+
+/* The handler for the MCP listener; arg is the struct hr_mcp. */
+hr_http_handler hr_mcp_handle;
+
+/* The board has changed: a toolhost may have died or come up. */
+void hr_mcp_board_changed(struct hr_mcp *m);
+
+/* Is this plugin connected, with all of its tools on offer?  0, or -EAGAIN with the reason (a
+ * sentence for people) in `reason`. */
+int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size);
+
+/* New reference: [{"id","version","state","tools":[{"name","calls","errors",...}]}, ...]. */
+json_t *hr_mcp_status(const struct hr_mcp *m);
+
+hr_collector hr_mcp_collect; /* arg is the struct hr_mcp */
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * JSON-RPC messages.  See rpc.h. */
+#include "rpc.h"
+
+#include "json.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const versions[] = {"2025-11-25", "2025-06-18"};
+
+/* NUL in a string is legal JSON, and refusing it would be a 400, which costs the client its
+ * session. */
+static const size_t load_flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
+
+/* Largest integer that a double holds exactly, and its neighbours too. */
+static const double exact_max = 9007199254740991.0;
+
+static void invalid(struct hr_mcp_message *msg, int code, const char *why)
+{
+    msg->kind = HR_MCP_INVALID;
+    msg->code = code;
+    (void)snprintf(msg->why, sizeof(msg->why), "%s", why);
+}
+
+/* Parse; an integer of more than 64 bits, which a client may rightly send as an argument, must not
+ * become an HTTP error: read such a message with real numbers instead and remember it. */
+static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
+{
+    json_error_t at;
+    json_t *root = json_loadb(body, len, load_flags, &at);
+    if (!root && json_error_code(&at) == json_error_numeric_overflow) {
+        root = json_loadb(body, len, load_flags | JSON_DECODE_INT_AS_REAL, &at);
+        msg->lossy = root != NULL;
+    }
+    if (!root) {
+        invalid(msg, HR_RPC_PARSE_ERROR, "");
+        (void)snprintf(msg->why, sizeof(msg->why), "the body is not JSON: line %d column %d: %s",
+                       at.line, at.column, at.text);
+    }
+    return root;
+}
+
+/* In a lossy message the id was read as a real number as well: make it an integer again. */
+static void restore_id(json_t *root)
+{
+    double id = json_real_value(json_object_get(root, "id"));
+    if (json_is_real(json_object_get(root, "id")) && fabs(id) <= exact_max && id == floor(id))
+        (void)json_object_set_new(root, "id", json_integer((json_int_t)id));
+}
+
+static void classify(struct hr_mcp_message *msg)
+{
+    json_t *root = msg->root;
+    json_t *id = json_object_get(root, "id");
+    json_t *method = json_object_get(root, "method");
+    const char *version = json_string_value(json_object_get(root, "jsonrpc"));
+
+    if (json_is_string(id) || json_is_integer(id))
+        msg->id = id;
+    if (!json_is_object(root)) {
+        invalid(msg, HR_RPC_INVALID_REQUEST,
+                json_is_array(root) ? "batches are not part of this protocol revision: send one "
+                                      "message per request"
+                                    : "the body is not a JSON object");
+    } else if (!version || strcmp(version, "2.0") != 0) {
+        invalid(msg, HR_RPC_INVALID_REQUEST, "\"jsonrpc\" is not \"2.0\"");
+    } else if (id && !msg->id) {
+        invalid(msg, HR_RPC_INVALID_REQUEST, "\"id\" is neither a string nor an integer");
+    } else if (json_is_string(method)) {
+        msg->kind = id ? HR_MCP_REQUEST : HR_MCP_NOTIFY;
+        msg->method = json_string_value(method);
+        msg->params = json_object_get(root, "params");
+    } else if (method) {
+        invalid(msg, HR_RPC_INVALID_REQUEST, "\"method\" is not a string");
+    } else if (json_object_get(root, "result") || json_object_get(root, "error")) {
+        msg->kind = HR_MCP_REPLY;
+    } else {
+        invalid(msg, HR_RPC_INVALID_REQUEST, "neither a request nor a notification nor an answer");
+    }
+}
+
+void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *ret)
+{
+    *ret = (struct hr_mcp_message){.kind = HR_MCP_INVALID};
+    ret->root = load(body, len, ret);
+    if (!ret->root)
+        return;
+    if (ret->lossy)
+        restore_id(ret->root);
+    classify(ret);
+}
+
+void hr_mcp_message_free(struct hr_mcp_message *msg)
+{
+    json_decref(msg->root);
+    msg->root = NULL;
+}
+
+/* The envelope around a result or an error, both taken over. */
+static int add(struct hr_buf *out, json_t *id, const char *key, json_t *value, size_t guess)
+{
+    enum { ENVELOPE = 64 }; /* bytes around the value, with a usual id */
+    json_t *root = json_object();
+    int bad = !root || !value || json_object_set_new_nocheck(root, "jsonrpc", json_string("2.0"));
+    bad = bad || (id && json_object_set_nocheck(root, "id", id));
+    bad = json_object_set_new_nocheck(root, key, value) || bad;
+    int err = bad ? -ENOMEM
+                  : hr_mcp_json_add(out, root, JSON_ENSURE_ASCII | JSON_COMPACT, guess + ENVELOPE);
+    json_decref(root);
+    return err;
+}
+
+int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result, size_t guess)
+{
+    return add(out, id, "result", result, guess);
+}
+
+int hr_mcp_add_error(struct hr_buf *out, json_t *id, int code, const char *message, json_t *data)
+{
+    json_t *text = hr_mcp_json_text(message, strlen(message));
+    json_t *error = json_pack("{s:i, s:o*, s:o*}", "code", code, "message", text, "data", data);
+    return add(out, id, "error", error, strlen(message) + 32);
+}
+
+int hr_mcp_version_known(const char *version)
+{
+    for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++)
+        if (!strcmp(version, versions[i]))
+            return 1;
+    return 0;
+}
+
+const char *hr_mcp_version_newest(void)
+{
+    return versions[0];
+}
+
+json_t *hr_mcp_versions(void)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < sizeof(versions) / sizeof(*versions); i++)
+        (void)json_array_append_new(list, json_string(versions[i]));
+    return list;
+}

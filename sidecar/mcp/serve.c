@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT
+ * Requests to the MCP endpoint: from the HTTP request to its answer.
+ *
+ * Whatever a legitimate client asks is answered 200 or 202: it takes any other status for the end
+ * of its session, with every other call that runs in it.  A tool that cannot be called is a result
+ * with isError, which the model reads. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "gate.h"
+#include "internal.h"
+#include "result.h"
+#include "rpc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A request that is not answered at once. */
+struct request {
+    struct hr_link link; /* on m->waiting or m->calling */
+    struct hr_mcp *m;
+    struct hr_http_req *http;
+    enum hr_mcp_method method;
+    json_t *id; /* owned */
+    ev_timer patience;
+    /* tools/call */
+    json_t *name;      /* owned until the call has it */
+    json_t *arguments; /* the same */
+    size_t size_hint;
+    int structured;
+    struct hr_mcp_tool_stats *stats;
+    int64_t started_us;
+    struct hr_mcp_call call;
+};
+
+static void count(struct hr_mcp *m, enum hr_mcp_method method, enum hr_mcp_answer answer)
+{
+    m->requests[method][answer]++;
+}
+
+/* --- answers --- */
+
+/* Send what was put together; err is how that went. */
+static void reply(struct hr_http_req *http, unsigned status, struct hr_buf *body, int err)
+{
+    static const char sorry[] = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,\"message\":\"no "
+                                "memory for the answer\"}}";
+    if (err) {
+        hr_error("mcp: no memory for an answer");
+        hr_http_reply(http, 500, "application/json", sorry, sizeof(sorry) - 1);
+    } else {
+        hr_http_reply(http, status, "application/json", hr_buf_str(body), body->len);
+    }
+    hr_buf_free(body);
+}
+
+static void reply_error(struct hr_http_req *http, unsigned status, json_t *id, int code,
+                        const char *message)
+{
+    struct hr_buf body;
+    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
+    int err = hr_mcp_add_error(&body, id, code, message, NULL);
+    reply(http, status, &body, err);
+}
+
+/* result is taken over. */
+static void reply_result(struct hr_http_req *http, json_t *id, json_t *result, size_t guess)
+{
+    struct hr_buf body;
+    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
+    int err = hr_mcp_add_result(&body, id, result, guess);
+    /* Only the output of a tool can be that large. */
+    if (err == -E2BIG)
+        err = hr_mcp_add_result(&body, id,
+                                hr_mcp_result_error("The tool's result is too large to be passed "
+                                                    "on. Ask it for less."),
+                                256);
+    reply(http, 200, &body, err);
+}
+
+/* --- requests that wait --- */
+
+static void request_free(struct request *r)
+{
+    ev_timer_stop(r->m->loop, &r->patience);
+    hr_link_remove(&r->link);
+    json_decref(r->id);
+    json_decref(r->name);
+    json_decref(r->arguments);
+    free(r);
+}
+
+/* End it with a result, which is taken over. */
+static void finish(struct request *r, json_t *result, size_t guess)
+{
+    count(r->m, r->method, HR_MCP_ANSWER_OK);
+    reply_result(r->http, r->id, result, guess);
+    request_free(r);
+}
+
+static void finish_error(struct request *r, int code, const char *message)
+{
+    count(r->m, r->method, HR_MCP_ANSWER_ERROR);
+    reply_error(r->http, 200, r->id, code, message);
+    request_free(r);
+}
+
+/* The client has closed its connection: the only way in which it cancels. */
+static void on_gone(void *arg)
+{
+    struct request *r = arg;
+    if (r->call.worker) {
+        hr_mcp_call_cancel(&r->call);
+        hr_mcp_stats_count(r->stats, HR_MCP_CANCELLED, (double)(hr_now_us() - r->started_us) / 1e6);
+    }
+    count(r->m, r->method, HR_MCP_ANSWER_GONE);
+    request_free(r);
+}
+
+/* --- tools/list --- */
+
+static json_t *tools_list(const struct hr_mcp *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < m->nplugins; i++) {
+        const struct hr_mcp_tools *tools = m->plugins[i].worker.tools;
+        if (!tools || m->plugins[i].refused[0])
+            continue;
+        for (size_t j = 0; j < tools->n; j++)
+            if (json_array_append(list, tools->tool[j].entry) < 0) {
+                json_decref(list);
+                return NULL;
+            }
+    }
+    return json_pack("{s:o}", "tools", list);
+}
+
+/* --- tools/call --- */
+
+static void on_called(struct hr_mcp_call *c, const struct hr_mcp_end *end)
+{
+    struct request *r = hr_link_owner(c, struct request, call);
+    enum hr_mcp_outcome outcome = end->outcome;
+    json_t *result;
+    if (end->payload)
+        result = hr_mcp_result(json_string_value(r->name), end->payload, end->len, r->structured,
+                               &outcome);
+    else
+        result = hr_mcp_result_error(end->reason);
+    hr_mcp_stats_count(r->stats, outcome, (double)(hr_now_us() - r->started_us) / 1e6);
+    finish(r, result, end->len);
+}
+
+static void start_call(struct request *r, struct hr_mcp_plugin *p, const struct hr_mcp_tool *tool)
+{
+    ev_timer_stop(r->m->loop, &r->patience);
+    hr_link_remove(&r->link);
+    hr_link_append(&r->m->calling, &r->link);
+    r->structured = tool->structured;
+    r->stats = tool->stats;
+    r->call.name = json_incref(r->name);
+    r->call.arguments = r->arguments;
+    r->call.size_hint = r->size_hint;
+    r->call.done = on_called;
+    r->arguments = NULL;
+    hr_mcp_worker_call(&p->worker, tool, &r->call);
+}
+
+/* No such tool.  Its plugin may be one that has never come up since we did: say so then, because
+ * the name alone would mislead. */
+static void unknown_tool(struct request *r)
+{
+    char text[HR_MCP_SENTENCE_MAX + 256];
+    const struct hr_mcp *m = r->m;
+    (void)snprintf(text, sizeof(text), "Unknown tool: \"%.128s\"", json_string_value(r->name));
+    for (size_t i = 0; i < m->nplugins; i++) {
+        const struct hr_mcp_worker *w = &m->plugins[i].worker;
+        if (w->tools)
+            continue;
+        size_t n = strlen(text);
+        (void)snprintf(text + n, sizeof(text) - n,
+                       "; the plugin \"%s\" is not running, so its tools are not known", w->id);
+    }
+    finish_error(r, HR_RPC_INVALID_PARAMS, text);
+}
+
+/* --- waiting for the catalogue --- */
+
+/* Answer it, or leave it on m->waiting unless this is the last chance. */
+static void proceed(struct request *r, int last_chance)
+{
+    int wait = !last_chance && !hr_mcp_settled(r->m);
+    if (r->method == HR_MCP_TOOLS_LIST) {
+        if (!wait)
+            finish(r, tools_list(r->m), 4096);
+        return;
+    }
+    struct hr_mcp_plugin *p = NULL;
+    const struct hr_mcp_tool *tool =
+        hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
+    if (tool)
+        start_call(r, p, tool);
+    else if (!wait)
+        unknown_tool(r);
+}
+
+static void on_patience(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    proceed(timer->data, 1);
+}
+
+void hr_mcp_serve_waiting(struct hr_mcp *m)
+{
+    struct hr_link mine, *l;
+    hr_link_init(&mine);
+    hr_link_move_all(&m->waiting, &mine);
+    while ((l = hr_link_take(&mine))) {
+        struct request *r = hr_link_owner(l, struct request, link);
+        hr_link_append(&m->waiting, &r->link);
+        proceed(r, 0);
+    }
+}
+
+void hr_mcp_serve_end(struct hr_mcp *m)
+{
+    struct hr_link *l;
+    hr_link_move_all(&m->waiting, &m->calling);
+    while ((l = hr_link_take(&m->calling))) {
+        struct request *r = hr_link_owner(l, struct request, link);
+        hr_mcp_call_cancel(&r->call);
+        if (r->method == HR_MCP_TOOLS_CALL)
+            finish(r, hr_mcp_result_error("The tools are being restarted. Try again."), 256);
+        else
+            finish(r, tools_list(m), 4096);
+    }
+}
+
+/* Begin a request that may have to wait.  name and arguments are taken over; NULL for a list. */
+static void begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method, json_t *id,
+                  json_t *name, json_t *arguments)
+{
+    struct request *r = calloc(1, sizeof(*r));
+    if (!r) {
+        json_decref(name);
+        json_decref(arguments);
+        count(m, method, HR_MCP_ANSWER_REFUSED);
+        reply_result(http, id, NULL, 0);
+        return;
+    }
+    r->m = m;
+    r->http = http;
+    r->method = method;
+    r->id = json_incref(id);
+    r->name = name;
+    r->arguments = arguments;
+    r->started_us = hr_now_us();
+    (void)hr_http_body(http, &r->size_hint);
+    hr_link_append(&m->waiting, &r->link);
+    ev_timer_init(&r->patience, on_patience, (double)m->catalogue_wait_ms / 1000, 0.);
+    r->patience.data = r;
+    ev_timer_start(m->loop, &r->patience);
+    hr_http_on_gone(http, on_gone, r);
+    proceed(r, 0);
+}
+
+/* --- methods --- */
+
+static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    const char *version = json_string_value(json_object_get(msg->params, "protocolVersion"));
+    if (!version || !hr_mcp_version_known(version))
+        version = hr_mcp_version_newest();
+    count(m, HR_MCP_INITIALIZE, HR_MCP_ANSWER_OK);
+    reply_result(http, msg->id,
+                 json_pack("{s:s, s:{s:{s:b}}, s:{s:s, s:s, s:s}, s:s}", "protocolVersion", version,
+                           "capabilities", "tools", "listChanged", 0, "serverInfo", "name",
+                           "handrail", "title", "Handrail", "version", HR_VERSION, "instructions",
+                           "Native tools of this container. A tool that fails says why and what "
+                           "to do; calls are stopped at their time limit."),
+                 512);
+}
+
+static void do_ping(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
+{
+    count(m, HR_MCP_PING, HR_MCP_ANSWER_OK);
+    reply_result(http, msg->id, json_object(), 16);
+}
+
+static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct hr_http_req *http,
+                           json_t *id, const char *what)
+{
+    count(m, method, HR_MCP_ANSWER_ERROR);
+    reply_error(http, 200, id, HR_RPC_INVALID_PARAMS, what);
+}
+
+static void do_tools_list(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    const json_t *cursor = json_object_get(msg->params, "cursor");
+    if (cursor && !json_is_null(cursor))
+        invalid_params(m, HR_MCP_TOOLS_LIST, http, msg->id,
+                       "this cursor was not given out here: all tools are on the first page");
+    else
+        begin(m, http, HR_MCP_TOOLS_LIST, msg->id, NULL, NULL);
+}
+
+static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    json_t *name = json_object_get(msg->params, "name");
+    json_t *arguments = json_object_get(msg->params, "arguments");
+    const char *wrong = NULL;
+    if (!json_is_string(name)) {
+        invalid_params(m, HR_MCP_TOOLS_CALL, http, msg->id, "\"name\" of the tool is not a string");
+        return;
+    }
+    if (arguments && !json_is_object(arguments))
+        wrong = "The arguments of a tool must be a JSON object.";
+    else if (msg->lossy)
+        wrong = "The arguments hold an integer of more than 64 bits, which tools cannot take. Pass "
+                "it as a string, or a smaller one.";
+    if (wrong) {
+        count(m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
+        reply_result(http, msg->id, hr_mcp_result_error(wrong), 256);
+        return;
+    }
+    begin(m, http, HR_MCP_TOOLS_CALL, msg->id, json_incref(name),
+          arguments ? json_incref(arguments) : json_object());
+}
+
+static const struct {
+    const char *name;
+    enum hr_mcp_method method;
+    void (*run)(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg);
+} methods[] = {
+    {"tools/call", HR_MCP_TOOLS_CALL, do_tools_call},
+    {"tools/list", HR_MCP_TOOLS_LIST, do_tools_list},
+    {"initialize", HR_MCP_INITIALIZE, do_initialize},
+    {"ping", HR_MCP_PING, do_ping},
+};
+
+static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
+{
+    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+        if (strcmp(msg->method, methods[i].name) != 0)
+            continue;
+        if (msg->params && !json_is_object(msg->params))
+            invalid_params(m, methods[i].method, http, msg->id, "\"params\" is not an object");
+        else
+            methods[i].run(m, http, msg);
+        return;
+    }
+    char text[160];
+    (void)snprintf(text, sizeof(text), "method \"%.100s\" does not exist here", msg->method);
+    count(m, HR_MCP_OTHER, HR_MCP_ANSWER_ERROR);
+    reply_error(http, 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
+}
+
+/* Notifications need no action, notifications/cancelled included: ids are chosen by each client
+ * session and collide between them, and without session ids nothing says whose call an id means.
+ * A client cancels by closing the connection of its request. */
+static void accepted(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method)
+{
+    count(m, method, HR_MCP_ANSWER_OK);
+    hr_http_reply(http, 202, NULL, NULL, 0);
+}
+
+void hr_mcp_handle(struct hr_http_req *req, void *arg)
+{
+    struct hr_mcp *m = arg;
+    enum hr_mcp_gate gate = hr_mcp_gate(req, m->token);
+    if (gate != HR_MCP_PASS) {
+        count(m, HR_MCP_NONE, gate == HR_MCP_CLOSED ? HR_MCP_ANSWER_OK : HR_MCP_ANSWER_REFUSED);
+        return;
+    }
+    struct hr_mcp_message msg;
+    size_t len = 0;
+    const char *body = hr_http_body(req, &len);
+    hr_mcp_message_parse(body ? body : "", len, &msg);
+    switch (msg.kind) {
+    case HR_MCP_REQUEST: do_request(m, req, &msg); break;
+    case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;
+    case HR_MCP_REPLY: accepted(m, req, HR_MCP_RESPONSE); break;
+    case HR_MCP_INVALID:
+        count(m, HR_MCP_OTHER, HR_MCP_ANSWER_REFUSED);
+        reply_error(req, 400, msg.id, msg.code, msg.why);
+        break;
+    }
+    hr_mcp_message_free(&msg);
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT
+ * One plugin's toolhost.  See worker.h.
+ *
+ * A call is on exactly one list: queued, running or dying.  A running one has a slot as well, and
+ * its id is a serial number above the slot's: found at once, and never the same twice, so that a
+ * late RESULT of a call that was given up meets nobody. */
+#include "worker.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "json.h"
+#include "result.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { SLOT_BITS = 8, SLOT_MASK = HR_MCP_CALLS_MAX - 1 };
+_Static_assert(HR_MCP_CALLS_MAX == 1 << SLOT_BITS, "the slot is the low bits of the id");
+
+/* Take a call out of everything; what is left is the caller's record. */
+static void release(struct hr_mcp_call *c)
+{
+    struct hr_mcp_worker *w = c->worker;
+    ev_timer_stop(w->conn.loop, &c->timer);
+    hr_link_remove(&c->link);
+    if (c->id && w->slots[c->id & SLOT_MASK] == c)
+        w->slots[c->id & SLOT_MASK] = NULL;
+    json_decref(c->name);
+    json_decref(c->arguments);
+    c->name = c->arguments = NULL;
+    c->worker = NULL;
+    w->ncalls--;
+}
+
+static void end_with(struct hr_mcp_call *c, enum hr_mcp_outcome outcome, const char *reason)
+{
+    struct hr_mcp_end end = {.outcome = outcome, .reason = reason};
+    release(c);
+    c->done(c, &end);
+}
+
+static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const char *reason)
+{
+    /* Ending one may begin or end others: those that come meanwhile are not ours to end. */
+    struct hr_link mine, *l;
+    hr_link_init(&mine);
+    hr_link_move_all(list, &mine);
+    while ((l = hr_link_take(&mine)))
+        end_with(hr_link_owner(l, struct hr_mcp_call, link), outcome, reason);
+}
+
+static void send_cancel(struct hr_mcp_worker *w, uint64_t id)
+{
+    if (!hr_mcp_conn_usable(&w->conn))
+        return;
+    /* A toolhost that reads so little that this does not fit has the call's deadline as well. */
+    if (hr_frame_add(&w->conn.out, HR_FRAME_CANCEL, id, NULL, 0) == 0)
+        hr_mcp_conn_flush(&w->conn);
+}
+
+static void end_late(struct hr_mcp_call *c)
+{
+    char why[HR_MCP_SENTENCE_MAX];
+    struct hr_mcp_worker *w = c->worker;
+    uint32_t ms = c->timeout_ms;
+    (void)snprintf(why, sizeof(why),
+                   "The tool \"%s\" did not finish within %.*f s and was stopped.",
+                   json_string_value(c->name), ms % 1000 ? 1 : 0, ms / 1000.0);
+    uint64_t id = c->id;
+    if (id)
+        send_cancel(w, id);
+    end_with(c, HR_MCP_TIMEOUT, why);
+}
+
+/* A queued call has waited long enough, or a running one has reached its deadline. */
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct hr_mcp_call *c = timer->data;
+    struct hr_mcp_worker *w = c->worker;
+    int waited_for_start = !c->id && c->timeout_ms > w->start_wait_ms;
+    if (!waited_for_start) {
+        end_late(c);
+        return;
+    }
+    char why[HR_MCP_SENTENCE_MAX];
+    (void)snprintf(
+        why, sizeof(why),
+        "The plugin \"%s\" did not become ready within %.0f s, so the tool \"%s\" was not "
+        "called. Trying again later can help.",
+        w->id, (double)w->start_wait_ms / 1000, json_string_value(c->name));
+    end_with(c, HR_MCP_REJECTED, why);
+}
+
+static void set_timer(struct hr_mcp_call *c, int64_t ms)
+{
+    struct ev_loop *loop = c->worker->conn.loop;
+    ev_timer_stop(loop, &c->timer);
+    ev_timer_set(&c->timer, (double)ms / 1000, 0.);
+    ev_timer_start(loop, &c->timer);
+}
+
+/* A slot that is free; there is one, because there are as many as calls. */
+static unsigned take_slot(struct hr_mcp_worker *w)
+{
+    while (w->slots[w->next_slot & SLOT_MASK])
+        w->next_slot++;
+    return w->next_slot++ & SLOT_MASK;
+}
+
+/* Append the CALL.  The arguments are written straight behind the header, whose length is set right
+ * afterwards: they can be large, and this saves a copy. */
+static int add_call(struct hr_buf *out, uint64_t id, const struct hr_frame_call *head,
+                    const struct hr_mcp_call *c)
+{
+    size_t start = out->len;
+    int err = hr_frame_add(out, HR_FRAME_CALL, id, head, sizeof(*head));
+    if (!err)
+        err = hr_mcp_json_add(out, c->arguments, JSON_COMPACT, c->size_hint);
+    size_t len = out->len - start - sizeof(struct hr_frame);
+    if (!err && len > HR_FRAME_MAX)
+        err = -EMSGSIZE;
+    if (err) {
+        out->len = start;
+        if (out->data)
+            out->data[start] = '\0';
+        return err;
+    }
+    struct hr_frame h = {.len = (uint32_t)len, .type = HR_FRAME_CALL, .id = id};
+    memcpy(out->data + start, &h, sizeof(h));
+    return 0;
+}
+
+static void end_unsent(struct hr_mcp_call *c, int err)
+{
+    char why[HR_MCP_SENTENCE_MAX];
+    const char *reason = err == -E2BIG      ? "it is not reading its calls; try again later"
+                         : err == -EMSGSIZE ? "the arguments are too large; send less"
+                                            : "there is no memory for it; try again later";
+    (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
+                   c->worker->id, reason);
+    end_with(c, HR_MCP_REJECTED, why);
+}
+
+/* Send a call that is on no list; the connection is usable.  tool: a number in w->tools. */
+static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t tool)
+{
+    int64_t left = c->deadline_ms - hr_now_ms();
+    if (left < 1)
+        left = 1;
+    struct hr_frame_call head = {.tool = tool, .timeout_ms = (uint32_t)left};
+    uint64_t id = ++w->serial << SLOT_BITS | take_slot(w);
+    int err = add_call(&w->conn.out, id, &head, c);
+    if (err) {
+        end_unsent(c, err);
+        return;
+    }
+    c->id = id;
+    w->slots[id & SLOT_MASK] = c;
+    hr_link_append(&w->running, &c->link);
+    json_decref(c->arguments);
+    c->arguments = NULL;
+    set_timer(c, left);
+    hr_mcp_conn_flush(&w->conn);
+}
+
+/* The connection is up: send what has waited for it. */
+static void send_queued(struct hr_mcp_worker *w)
+{
+    struct hr_link mine, *l;
+    hr_link_init(&mine);
+    hr_link_move_all(&w->queued, &mine);
+    while ((l = hr_link_take(&mine))) {
+        struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
+        const struct hr_mcp_tool *tool =
+            hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
+        if (!hr_mcp_conn_usable(&w->conn)) {
+            hr_link_append(&w->queued, &c->link);
+        } else if (tool) {
+            send_call(w, c, (uint32_t)(tool - w->tools->tool));
+        } else {
+            char why[HR_MCP_SENTENCE_MAX];
+            (void)snprintf(why, sizeof(why),
+                           "The plugin \"%s\" was started again and no longer has the tool \"%s\".",
+                           w->id, json_string_value(c->name));
+            end_with(c, HR_MCP_REJECTED, why);
+        }
+    }
+}
+
+void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
+                        struct hr_mcp_call *c)
+{
+    char why[HR_MCP_SENTENCE_MAX];
+    c->worker = w;
+    c->id = 0;
+    c->timeout_ms = tool->timeout_ms;
+    c->deadline_ms = hr_now_ms() + tool->timeout_ms;
+    hr_link_init(&c->link);
+    ev_timer_init(&c->timer, on_timer, 0., 0.);
+    c->timer.data = c;
+    if (w->ncalls++ >= HR_MCP_CALLS_MAX) {
+        (void)snprintf(why, sizeof(why),
+                       "The plugin \"%s\" has %d calls open already, which is the limit. Try again "
+                       "when some of them have ended.",
+                       w->id, HR_MCP_CALLS_MAX);
+        end_with(c, HR_MCP_REJECTED, why);
+        return;
+    }
+    if (hr_mcp_conn_usable(&w->conn)) {
+        send_call(w, c, (uint32_t)(tool - w->tools->tool));
+        return;
+    }
+    if (hr_mcp_worker_down(w, w->start_wait_ms, why, sizeof(why))) {
+        end_with(c, HR_MCP_REJECTED, why);
+        return;
+    }
+    hr_link_append(&w->queued, &c->link);
+    set_timer(c, c->timeout_ms > w->start_wait_ms ? w->start_wait_ms : c->timeout_ms);
+}
+
+void hr_mcp_call_cancel(struct hr_mcp_call *c)
+{
+    struct hr_mcp_worker *w = c->worker;
+    if (!w)
+        return;
+    uint64_t id = c->id;
+    int sent = id && w->slots[id & SLOT_MASK] == c;
+    release(c);
+    if (sent)
+        send_cancel(w, id);
+}
+
+/* --- what the board knows --- */
+
+int hr_mcp_worker_down(const struct hr_mcp_worker *w, int64_t patience_ms, char *why, size_t size)
+{
+    struct hr_board_head head;
+    struct hr_board_service s;
+    if (hr_board_get_head(w->board, &head) < 0 ||
+        hr_board_get_service(w->board, w->service, &s) < 0)
+        return 0;
+    const char *colon = s.reason[0] ? ": " : "";
+    int64_t wait_ms = s.retry_at_ms - hr_now_ms();
+    if (s.state == HR_FAILED) {
+        (void)snprintf(why, size, "The plugin \"%s\" has failed and is not started again%s%s.",
+                       w->id, colon, s.reason);
+    } else if (s.state == HR_BACKOFF && wait_ms > patience_ms) {
+        (void)snprintf(why, size, "The plugin \"%s\" is down and is started again in %.0f s%s%s.",
+                       w->id, (double)wait_ms / 1000, colon, s.reason);
+    } else if (head.draining && s.state != HR_UP) {
+        (void)snprintf(why, size, "The plugin \"%s\" was stopped: the container is shutting down.",
+                       w->id);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+/* Does the board speak of the death of that life yet? */
+static int death_known(const struct hr_mcp_worker *w, struct hr_board_service *ret)
+{
+    struct hr_board_service s;
+    if (hr_board_get_service(w->board, w->service, &s) < 0)
+        return 0;
+    *ret = s;
+    return s.starts != w->dead_life || (s.state != HR_UP && s.state != HR_STARTING);
+}
+
+/* " (killed by signal 6)", or "" if that is not known. */
+static void describe_status(char *text, size_t size, int status)
+{
+    text[0] = '\0';
+    if (status == -1)
+        return;
+    if (WIFSIGNALED(status))
+        (void)snprintf(text, size, " (killed by signal %d)", WTERMSIG(status));
+    else if (WIFEXITED(status))
+        (void)snprintf(text, size, " (it ended with code %d)", WEXITSTATUS(status));
+}
+
+/* Tell the calls of a toolhost that died, with as much as is known now. */
+static void bury(struct hr_mcp_worker *w)
+{
+    char why[HR_MCP_SENTENCE_MAX], how[64] = "", next[HR_REASON_MAX + 64] = "it is being restarted";
+    struct hr_board_head head = {0};
+    struct hr_board_service s;
+    ev_timer_stop(w->conn.loop, &w->death);
+    if (hr_link_empty(&w->dying))
+        return;
+    (void)hr_board_get_head(w->board, &head);
+    int known = death_known(w, &s);
+    if (known)
+        describe_status(how, sizeof(how), s.last_status);
+    if (known && s.state == HR_FAILED)
+        (void)snprintf(next, sizeof(next), "it is not started again%s%s", s.reason[0] ? ": " : "",
+                       s.reason);
+    if (head.draining)
+        (void)snprintf(why, sizeof(why),
+                       "The plugin \"%s\" was stopped while running this call: the container is "
+                       "shutting down.",
+                       w->id);
+    else
+        (void)snprintf(why, sizeof(why),
+                       "The plugin \"%s\" crashed%s while running this call; %s. Nothing else was "
+                       "affected.",
+                       w->id, how, next);
+    end_all(&w->dying, HR_MCP_CRASHED, why);
+}
+
+static void on_death(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    bury(timer->data);
+}
+
+void hr_mcp_worker_board_changed(struct hr_mcp_worker *w)
+{
+    char why[HR_MCP_SENTENCE_MAX];
+    struct hr_board_service s;
+    if (!hr_link_empty(&w->dying) && death_known(w, &s))
+        bury(w);
+    if (!hr_link_empty(&w->queued) && hr_mcp_worker_down(w, w->start_wait_ms, why, sizeof(why)))
+        end_all(&w->queued, HR_MCP_REJECTED, why);
+}
+
+/* --- what the toolhost says --- */
+
+static void on_lost(void *arg, const char *fault)
+{
+    struct hr_mcp_worker *w = arg;
+    struct hr_link *l;
+    struct hr_board_service s;
+    char why[HR_MCP_SENTENCE_MAX];
+    if (fault) {
+        /* Once is enough for a toolhost that does it in every life. */
+        if (strcmp(w->fault, fault) != 0)
+            hr_error("plugin %s: its toolhost %s: connecting to it again", w->id, fault);
+        (void)snprintf(w->fault, sizeof(w->fault), "%s", fault);
+        (void)snprintf(
+            why, sizeof(why),
+            "The plugin \"%s\" %s, so the connection to it was closed while this call was "
+            "running. Nothing else was affected.",
+            w->id, fault);
+        end_all(&w->running, HR_MCP_CRASHED, why);
+        return;
+    }
+    if (hr_link_empty(&w->running))
+        return;
+    bury(w); /* whoever still waits from a life before */
+    w->dead_life = w->life;
+    while ((l = hr_link_take(&w->running))) {
+        struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
+        ev_timer_stop(w->conn.loop, &c->timer);
+        w->slots[c->id & SLOT_MASK] = NULL;
+        hr_link_append(&w->dying, &c->link);
+    }
+    if (death_known(w, &s)) {
+        bury(w);
+        return;
+    }
+    ev_timer_set(&w->death, HR_MCP_DEATH_WAIT_MS / 1000.0, 0.);
+    ev_timer_start(w->conn.loop, &w->death);
+}
+
+static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,
+                              const char *payload)
+{
+    struct hr_mcp_tools *tools = NULL;
+    struct hr_board_service s;
+    char why[120];
+    if (w->conn.is_up)
+        return "sent its list of tools twice";
+    int err = hr_mcp_tools_parse(payload, h->len, &tools, why, sizeof(why));
+    if (err == -EPROTO) {
+        (void)snprintf(w->complaint, sizeof(w->complaint), "sent a bad list of tools: %s", why);
+        return w->complaint;
+    }
+    if (err)
+        return "sent a list of tools that there is no memory for";
+    bury(w);
+    hr_mcp_tools_free(w->tools);
+    w->tools = tools;
+    w->fault[0] = '\0';
+    w->life = hr_board_get_service(w->board, w->service, &s) < 0 ? 0 : s.starts;
+    hr_mcp_conn_set_up(&w->conn);
+    hr_debug("plugin %s: connected, %zu tools", w->id, tools->n);
+    w->on_tools(w->arg);
+    send_queued(w);
+    return NULL;
+}
+
+static const char *take_result(struct hr_mcp_worker *w, const struct hr_frame *h,
+                               const char *payload)
+{
+    if (!w->conn.is_up)
+        return "sent a result before its list of tools";
+    if (hr_mcp_result_check(payload, h->len) < 0)
+        return "sent a malformed result";
+    struct hr_mcp_call *c = w->slots[h->id & SLOT_MASK];
+    if (!c || c->id != h->id)
+        return NULL; /* given up meanwhile */
+    struct hr_mcp_end end = {.payload = payload, .len = h->len};
+    release(c);
+    c->done(c, &end);
+    return NULL;
+}
+
+static const char *on_frame(void *arg, const struct hr_frame *h, const char *payload)
+{
+    struct hr_mcp_worker *w = arg;
+    switch (h->type) {
+    case HR_FRAME_TOOLS: return take_tools(w, h, payload);
+    case HR_FRAME_RESULT: return take_result(w, h, payload);
+    default: return "sent a frame that only we may send";
+    }
+}
+
+void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const char *key,
+                         const void *socket, size_t n)
+{
+    w->start_wait_ms = HR_MCP_START_WAIT_MS;
+    hr_link_init(&w->queued);
+    hr_link_init(&w->running);
+    hr_link_init(&w->dying);
+    ev_timer_init(&w->death, on_death, 0., 0.);
+    w->death.data = w;
+    w->conn.loop = loop;
+    w->conn.name = w->id;
+    w->conn.key = key;
+    w->conn.on_frame = on_frame;
+    w->conn.on_lost = on_lost;
+    w->conn.arg = w;
+    hr_mcp_conn_start(&w->conn, socket, n);
+}
+
+void hr_mcp_worker_stop(struct hr_mcp_worker *w)
+{
+    if (w->conn.loop)
+        ev_timer_stop(w->conn.loop, &w->death);
+    hr_mcp_conn_stop(&w->conn);
+    hr_mcp_tools_free(w->tools);
+    w->tools = NULL;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * One plugin's toolhost, as something that can be called: calls with deadlines, a queue for the
+ * time in which it is down, and a clear end for every call whatever happens to it.
+ *
+ * Loop's thread only. */
+#ifndef HR_SIDECAR_MCP_WORKER_H
+#define HR_SIDECAR_MCP_WORKER_H
+
+#include "common/board.h"
+#include "conn.h"
+#include "link.h"
+#include "stats.h"
+#include "tools.h"
+
+#include <ev.h>
+#include <jansson.h>
+
+enum {
+    HR_MCP_CALLS_MAX = 256,           /* of one plugin, waiting or running */
+    HR_MCP_START_WAIT_MS = 10 * 1000, /* a call waits no longer for a toolhost to start */
+    HR_MCP_DEATH_WAIT_MS = 50,        /* for the board to say how a toolhost died */
+    HR_MCP_SENTENCE_MAX = 512,        /* bytes of a message for the model */
+};
+
+struct hr_mcp_worker;
+struct hr_mcp_call;
+
+/* How a call ended: with the payload of its RESULT, which has passed hr_mcp_result_check(), or, if
+ * that is NULL, with a reason of ours. */
+struct hr_mcp_end {
+    const char *payload;
+    size_t len;
+    enum hr_mcp_outcome outcome; /* only with a reason */
+    const char *reason;          /* a sentence for the model */
+};
+
+/* One call.  Lives inside the caller's own record, which must stay where it is until `done` was
+ * called or the call was cancelled. */
+struct hr_mcp_call {
+    /* The caller's to fill in. */
+    json_t *name;      /* of the tool, a string; taken over */
+    json_t *arguments; /* object; taken over, and given back to memory once it is sent */
+    size_t size_hint;  /* bytes that the arguments will probably take as text */
+    void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
+    /* The worker's. */
+    struct hr_mcp_worker *worker;
+    struct hr_link link;
+    ev_timer timer;
+    int64_t deadline_ms; /* CLOCK_MONOTONIC */
+    uint32_t timeout_ms; /* as the tool has it */
+    uint64_t id;         /* 0: not sent */
+};
+
+struct hr_mcp_worker {
+    struct hr_mcp_conn conn;
+    char id[HR_PLUGIN_ID_MAX + 1]; /* of the plugin */
+    const struct hr_board *board;
+    uint32_t service;           /* its index on the board */
+    int64_t start_wait_ms;      /* HR_MCP_START_WAIT_MS */
+    struct hr_mcp_tools *tools; /* of the last life that told them; NULL before the first */
+    char fault[160];            /* why we gave the last connection up; "" since it serves again */
+    char complaint[160];        /* the text of a fault that is being reported */
+    uint32_t life;              /* the board's number of the process we are connected to */
+    struct hr_link queued;      /* calls that wait for the connection */
+    struct hr_link running;     /* calls that were sent */
+    struct hr_link dying;       /* calls whose toolhost died, until it is known how */
+    uint32_t dead_life;         /* the life of the dying */
+    ev_timer death;             /* how long the dying wait */
+    struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
+    unsigned ncalls;
+    unsigned next_slot;
+    uint64_t serial;
+    /* The list of tools is new. */
+    void (*on_tools)(void *arg);
+    void *arg;
+};
+
+/* Zeroed; fill in id, board, service, on_tools, arg before.  key: borrowed. */
+void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const char *key,
+                         const void *socket, size_t n);
+/* There must be no calls left. */
+void hr_mcp_worker_stop(struct hr_mcp_worker *w);
+
+/* Begin a call of this tool, which is one of w->tools.  `done` may be called before it returns. */
+void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
+                        struct hr_mcp_call *c);
+/* End it without an answer; `done` is not called.  Harmless for a call that has ended. */
+void hr_mcp_call_cancel(struct hr_mcp_call *c);
+
+/* The board has changed. */
+void hr_mcp_worker_board_changed(struct hr_mcp_worker *w);
+
+/* Will this plugin not answer soon?  1 with the reason, a sentence, if its toolhost has failed, is
+ * going, or is started again only after longer than `patience_ms`; else 0. */
+int hr_mcp_worker_down(const struct hr_mcp_worker *w, int64_t patience_ms, char *why, size_t size);
+
+#endif

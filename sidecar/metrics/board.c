@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * What the supervisor knows, as metrics.  A family must not be interrupted, so the services are
+ * read first and written family by family. */
+#include "metrics.h"
+
+#include "common/clock.h"
+
+#include <sys/wait.h>
+
+struct snapshot {
+    int64_t now;
+    int count;
+    struct hr_board_service services[HR_MAX_SERVICES];
+};
+
+static void family(struct hr_expo *e, const struct snapshot *s, const char *name, const char *type,
+                   const char *help,
+                   double (*value)(const struct snapshot *, const struct hr_board_service *))
+{
+    hr_expo_family(e, name, type, help);
+    for (int i = 0; i < s->count; i++)
+        hr_expo_sample(e, name, value(s, &s->services[i]), "service", s->services[i].name, NULL);
+}
+
+static double up(const struct snapshot *snap, const struct hr_board_service *s)
+{
+    (void)snap;
+    return s->state == HR_UP;
+}
+
+static double starts(const struct snapshot *snap, const struct hr_board_service *s)
+{
+    (void)snap;
+    return s->starts;
+}
+
+static double failures(const struct snapshot *snap, const struct hr_board_service *s)
+{
+    (void)snap;
+    return s->failures;
+}
+
+static double uptime(const struct snapshot *snap, const struct hr_board_service *s)
+{
+    return s->pid > 0 ? (double)(snap->now - s->started_ms) / 1000 : 0;
+}
+
+static void states(struct hr_expo *e, const struct snapshot *s)
+{
+    hr_expo_family(e, "handrail_service_state", "gauge",
+                   "1 for the state the service is in, 0 for the others.");
+    for (int i = 0; i < s->count; i++)
+        for (uint32_t state = 0; state < HR_NSTATES; state++)
+            hr_expo_sample(e, "handrail_service_state", s->services[i].state == state, "service",
+                           s->services[i].name, "state", hr_state_name(state), NULL);
+}
+
+/* Absent for a service that has not ended yet, and for the way it did not end. */
+static void last_exits(struct hr_expo *e, const struct snapshot *s)
+{
+    hr_expo_family(e, "handrail_service_last_exit_code", "gauge",
+                   "Exit code of the service's last process, if it ended by itself.");
+    for (int i = 0; i < s->count; i++)
+        if (s->services[i].last_status != -1 && WIFEXITED(s->services[i].last_status))
+            hr_expo_sample(e, "handrail_service_last_exit_code",
+                           WEXITSTATUS(s->services[i].last_status), "service", s->services[i].name,
+                           NULL);
+    hr_expo_family(e, "handrail_service_last_exit_signal", "gauge",
+                   "Signal that ended the service's last process, if one did.");
+    for (int i = 0; i < s->count; i++)
+        if (s->services[i].last_status != -1 && WIFSIGNALED(s->services[i].last_status))
+            hr_expo_sample(e, "handrail_service_last_exit_signal",
+                           WTERMSIG(s->services[i].last_status), "service", s->services[i].name,
+                           NULL);
+}
+
+static void of_services(struct hr_expo *e, const struct snapshot *s)
+{
+    family(e, s, "handrail_service_up", "gauge",
+           "1 if the service runs and, for the server, has answered /ready.", up);
+    states(e, s);
+    family(e, s, "handrail_service_starts_total", "counter", "Processes started.", starts);
+    family(e, s, "handrail_service_failures_total", "counter", "Ends that nobody asked for.",
+           failures);
+    family(e, s, "handrail_service_uptime_seconds", "gauge",
+           "Age of the service's process; 0 without one.", uptime);
+    last_exits(e, s);
+}
+
+void hr_metrics_collect_board(struct hr_expo *e, void *arg)
+{
+    const struct hr_metrics_board *b = arg;
+    struct hr_board_head head;
+    struct snapshot s = {.now = hr_now_ms()};
+    if (hr_board_get_head(b->board, &head))
+        return; /* a scrape without them says so better than invented numbers */
+    for (uint32_t i = 0; i < head.nservices && i < HR_MAX_SERVICES; i++)
+        if (!hr_board_get_service(b->board, i, &s.services[s.count]))
+            s.count++;
+    hr_expo_family(e, "handrail_uptime_seconds", "gauge", "Age of the supervisor.");
+    hr_expo_sample(e, "handrail_uptime_seconds", (double)(s.now - head.started_ms) / 1000, NULL);
+    hr_expo_family(e, "handrail_start_time_seconds", "gauge",
+                   "Start of the supervisor, seconds since 1970.");
+    hr_expo_sample(e, "handrail_start_time_seconds", (double)(head.started_wall_ms / 1000), NULL);
+    hr_expo_family(e, "handrail_draining", "gauge", "1 once a stop has begun.");
+    hr_expo_sample(e, "handrail_draining", head.draining != 0, NULL);
+    of_services(e, &s);
+}
