@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * Frames and the parts of a result, from bytes that anyone may have sent: whatever is given out
+ * must lie within what came in, and the walk must end. */
+#include "common/frame.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int truth)
+{
+    if (!truth)
+        abort();
+}
+
+static void walk_parts(const char *parts, size_t n)
+{
+    size_t at = 0;
+    for (;;) {
+        struct hr_frame_part part = {0};
+        const char *bytes = NULL;
+        size_t before = at;
+        int got = hr_part_next(parts, n, &at, &part, &bytes);
+        if (got <= 0) {
+            require(got == 0 || got == -EPROTO);
+            require(at == before);
+            return;
+        }
+        require(at > before && at <= n);
+        require(bytes >= parts && part.len <= n && bytes + part.len == parts + at);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* an exact copy, so that one byte too far is seen */
+    char *copy = malloc(size ? size : 1);
+    require(copy != NULL);
+    if (size)
+        memcpy(copy, data, size);
+    size_t at = 0;
+    for (;;) {
+        struct hr_frame frame = {0};
+        const char *payload = NULL;
+        int got = hr_frame_peek(copy + at, size - at, &frame, &payload);
+        if (got <= 0) {
+            require(got == 0 || got == -EPROTO);
+            break;
+        }
+        require(frame.len <= HR_FRAME_MAX && payload == copy + at + sizeof(frame));
+        require(frame.len <= size - at - sizeof(frame));
+        if (frame.type == HR_FRAME_RESULT && frame.len >= sizeof(int32_t))
+            walk_parts(payload + sizeof(int32_t), frame.len - sizeof(int32_t));
+        at += sizeof(frame) + frame.len;
+    }
+    walk_parts(copy, size);
+    free(copy);
+    return 0;
+}

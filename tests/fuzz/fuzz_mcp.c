@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * What the MCP endpoint reads from outside, on any bytes: a client's message ('m'), a toolhost's
+ * list of tools ('t') and its results ('r', 's' for a tool with an output schema), by the first
+ * byte.  Whatever comes in, what goes out must be JSON in ASCII that the client can read. */
+#include "common/frame.h"
+#include "sidecar/mcp/result.h"
+#include "sidecar/mcp/rpc.h"
+#include "sidecar/mcp/tools.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int true_)
+{
+    if (!true_)
+        abort();
+}
+
+/* An answer with this result, taken over, must be readable and lead with a text. */
+static void must_be_readable(json_t *id, json_t *result, int is_call)
+{
+    struct hr_buf out;
+    hr_buf_init(&out, HR_MCP_ANSWER_MAX);
+    must(hr_mcp_add_result(&out, id, result, 16) == 0);
+    for (size_t i = 0; i < out.len; i++)
+        must((unsigned char)out.data[i] >= 0x20 && (unsigned char)out.data[i] <= 0x7f);
+    json_t *json = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    must(json != NULL);
+    must(!id || json_equal(json_object_get(json, "id"), id));
+    json_t *content = json_object_get(json_object_get(json, "result"), "content");
+    const char *type = json_string_value(json_object_get(json_array_get(content, 0), "type"));
+    must(!is_call || (type && !strcmp(type, "text")));
+    json_decref(json);
+    hr_buf_free(&out);
+}
+
+static void message(const char *body, size_t len)
+{
+    struct hr_mcp_message msg;
+    hr_mcp_message_parse(body, len, &msg);
+    must(msg.kind != HR_MCP_INVALID || (msg.code < 0 && msg.why[0]));
+    must(msg.kind != HR_MCP_REQUEST || (msg.id && msg.method));
+    if (msg.id)
+        must_be_readable(msg.id, json_object(), 0);
+    hr_mcp_message_free(&msg);
+}
+
+static void tools(const char *json, size_t len)
+{
+    struct hr_mcp_tools *list = NULL;
+    char why[100] = "";
+    if (hr_mcp_tools_parse(json, len, &list, why, sizeof(why)) != 0) {
+        must(!list && why[0]);
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        must(hr_mcp_tools_find(list, list->tool[i].name, list->tool[i].name_len) == &list->tool[i]);
+        must(list->tool[i].timeout_ms > 0 && list->tool[i].timeout_ms <= HR_MCP_TIMEOUT_MAX_MS);
+        must_be_readable(NULL, json_incref(list->tool[i].entry), 0);
+    }
+    hr_mcp_tools_free(list);
+}
+
+static void result(const char *payload, size_t len, int structured)
+{
+    enum hr_mcp_outcome outcome = HR_MCP_NOUTCOMES;
+    if (hr_mcp_result_check(payload, len) != 0)
+        return;
+    json_t *json = hr_mcp_result("tool", payload, len, structured, &outcome);
+    must(json && outcome < HR_MCP_NOUTCOMES);
+    must(json_is_true(json_object_get(json, "isError")) == (outcome != HR_MCP_OK));
+    must(!structured || outcome != HR_MCP_OK || json_object_get(json, "structuredContent"));
+    must_be_readable(NULL, json, 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1)
+        return 0;
+    const char *rest = (const char *)data + 1;
+    switch (data[0]) {
+    case 'm': message(rest, size - 1); break;
+    case 't': tools(rest, size - 1); break;
+    case 'r': result(rest, size - 1, 0); break;
+    case 's': result(rest, size - 1, 1); break;
+    default: break;
+    }
+    return 0;
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The integration tests' way to start handrail around the stand-in server.
+
+    with standin("--start-delay", "1", plugins=[sample("echo")]) as h:
+        h.wait_status("/readyz", 200)
+        h.fault(crash="SIGSEGV")
+        ...
+        self.assertEqual(h.stop(), 143)
+        self.assertEqual(h.leftovers(), [])
+
+`support.Handrail` says what `h` can do.  On the way out of the `with` everything is dead and its
+scratch folder is gone, whatever happened inside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support import BUILD, SAMPLES, Handrail, standin_command  # noqa: E402
+
+
+def plugin(name: str, path: Path, config: Mapping[str, Any] | None = None,
+           **more: Any) -> dict[str, Any]:
+    """An entry of the registry."""
+    return {"id": name, "path": str(path), "enabled": True, "config": dict(config or {}), **more}
+
+
+def sample(name: str, config: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """The entry for one of the sample plugins: "echo", "workspace-search"."""
+    return plugin(name, SAMPLES / f"{name}.so", config, **more)
+
+
+def test_plugin(name: str, config: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """The entry for one of the misbehaving plugins in tests/plugins."""
+    return plugin(name, BUILD / "tests" / "plugins" / f"{name}.so", config, **more)
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str | Path], **more: Any) -> Iterator[Handrail]:
+    """Handrail around any command; `more` goes to support.Handrail."""
+    with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
+        with Handrail(Path(folder), command, **more) as handrail:
+            yield handrail
+
+
+@contextlib.contextmanager
+def standin(*flags: str, **more: Any) -> Iterator[Handrail]:
+    """Handrail around the stand-in with these flags; `more` goes to support.Handrail."""
+    with running([*standin_command(), *flags], **more) as handrail:
+        yield handrail

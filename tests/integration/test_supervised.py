@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: MIT
+"""handrail with its sidecar and toolhosts around the stand-in server: start, probes, crashes of
+every part, tools, stops, and configurations that are wrong."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import plugin, running, sample, standin, test_plugin
+from support import HANDRAIL, descendants, request, wait_for
+
+PROBE_LIMIT = 1.0  # seconds: the kubelet's default timeout
+
+
+def probe(h, path):
+    """A probe as the kubelet sends it; asserts that it was answered within its timeout."""
+    began = time.monotonic()
+    answer = h.get(path, timeout=PROBE_LIMIT)
+    assert answer.status, f"{path} was not answered: {answer.text}"
+    assert time.monotonic() - began < PROBE_LIMIT
+    return answer
+
+
+class Start(unittest.TestCase):
+    def test_readiness_begins_false_and_follows_the_server(self):
+        with standin("--start-delay", "1.5") as h:
+            h.wait_status("/readyz", 503)
+            self.assertEqual(probe(h, "/startupz").status, 503)
+            self.assertEqual(probe(h, "/livez").status, 200)
+            text = probe(h, "/readyz").text
+            self.assertIn("[-]ready failed: ", text)
+            self.assertIn("[+]process ok\n", text)
+            self.assertTrue(text.endswith("readyz check failed\n"), text)
+            h.wait_status("/readyz", 200)
+            self.assertEqual(probe(h, "/readyz").text, "ok")
+            self.assertEqual(probe(h, "/startupz").text, "ok")
+            self.assertEqual(h.stop(), 143)
+            self.assertEqual(h.leftovers(), [])
+
+    def test_a_server_that_is_bound_and_not_ready(self):
+        with standin("--start-503", "1") as h:
+            h.wait_line("server: started")
+            h.wait_status("/readyz", 503)
+            h.wait_status("/readyz", 200)
+
+    def test_the_format_is_the_one_operators_know(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            verbose = probe(h, "/readyz?verbose")
+            self.assertEqual(verbose.headers["content-type"], "text/plain; charset=utf-8")
+            self.assertEqual(verbose.headers["x-content-type-options"], "nosniff")
+            self.assertRegex(verbose.text, r"\A(\[\+\]\S+ ok\n)+readyz check passed\n\Z")
+            excluded = probe(h, "/readyz?verbose&exclude=ready&exclude=nosuch")
+            self.assertIn("[+]ready excluded: ok\n", excluded.text)
+            self.assertIn("nosuch", excluded.text)
+            self.assertEqual(probe(h, "/readyz/process").text, "ok")
+            self.assertEqual(probe(h, "/readyz/nosuch").status, 404)
+            self.assertEqual(probe(h, "/nosuch").status, 404)
+            self.assertEqual(request(h.health_port, "POST", "/readyz", b"").status, 405)
+            head = request(h.health_port, "HEAD", "/readyz")
+            self.assertEqual((head.status, head.text), (200, ""))
+
+    def test_status_and_metrics(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            h.call_tool("echo", {"text": "x"})
+            status = h.get("/status").json()
+            self.assertEqual([s["name"] for s in status["services"]],
+                             ["server", "sidecar", "toolhost/echo"])
+            self.assertEqual({s["state"] for s in status["services"]}, {"up"})
+            self.assertEqual(status["plugins"][0]["id"], "echo")
+            metrics = h.get("/metrics")
+            self.assertEqual(metrics.headers["content-type"],
+                             "text/plain; version=0.0.4; charset=utf-8")
+            self.assertRegex(metrics.text, r'(?m)^handrail_tool_calls_total\{[^}]*outcome="ok"\} 1$')
+            token = h.mcp_headers()["Authorization"].split()[1]
+            self.assertNotIn(token, h.get("/status").text + metrics.text + h.log())
+
+    def test_metrics_satisfy_the_reference_parser(self):
+        try:
+            from prometheus_client.parser import text_string_to_metric_families as parse
+        except ImportError:
+            self.skipTest("python3-prometheus-client is not installed")
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            h.call_tool("echo", {"text": "x"})
+            families = list(parse(h.get("/metrics").text))
+            names = [f.name for f in families]
+            self.assertEqual(len(names), len(set(names)), "a family comes twice")
+            for family in families:
+                self.assertTrue(family.name.startswith("handrail_"), family.name)
+                self.assertTrue(family.documentation and family.type != "unknown", family.name)
+
+
+class Crashes(unittest.TestCase):
+    def kill_and_wait(self, h, name):
+        old = h.child(name)
+        os.kill(old, signal.SIGKILL)
+        return h.new_child(name, old)
+
+    def test_the_server(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            h.fault(crash="SIGSEGV")
+            h.wait_line(r"server: killed by signal 11 \(Segmentation fault\)")
+            h.wait_status("/readyz", 503)
+            self.assertEqual(probe(h, "/livez").status, 200)  # within its restart budget
+            self.assertEqual(probe(h, "/startupz").status, 200)  # once is enough
+            h.wait_status("/readyz", 200)
+            self.assertEqual(h.get("/status").json()["services"][0]["failures"], 1)
+            self.assertEqual(h.stop(), 143)
+
+    def test_readiness_goes_off_with_the_process(self):
+        with standin("--start-delay", "1") as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGKILL)
+            h.wait_line("server: killed by signal 9")
+            self.assertEqual(probe(h, "/readyz").status, 503)
+
+    def test_an_exit_with_code_0_that_nobody_asked_for(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            h.fault(exit=0)
+            h.wait_line("server: ended with code 0 .* starting it again|"
+                        "server: ended with code 0; starting it again")
+            h.wait_status("/readyz", 200)
+
+    def test_what_cannot_get_better_ends_with_its_code(self):
+        with running(["/does/not/exist"]) as h:
+            self.assertEqual(h.wait(), 127)
+            self.assertIn("cannot run /does/not/exist: No such file", h.log())
+        with standin("--no-such-flag") as h:  # the server's usage error
+            self.assertEqual(h.wait(), 2)
+
+    def test_a_crash_loop_ends_with_the_servers_code(self):
+        with running(["sh", "-c", "exit 3"], options=["--restart=never"]) as h:
+            self.assertEqual(h.wait(), 3)
+
+    def test_the_sidecar(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            server = h.child("agent_server.py")
+            headers = h.mcp_headers()
+            for _ in range(3):
+                self.kill_and_wait(h, "handrail-sidecar")
+            h.wait_status("/readyz", 200)
+            self.assertEqual(probe(h, "/startupz").status, 200)
+            self.assertEqual(h.child("agent_server.py"), server, "the server was touched")
+            self.assertEqual(h.mcp_headers(), headers, "the token has changed")
+            self.assertEqual(h.call_tool("echo", {"text": "again"})["content"][0]["text"], "again")
+
+    def test_a_connection_is_delayed_by_a_restart_of_the_sidecar_never_refused(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("handrail-sidecar"), signal.SIGKILL)
+            self.assertNotEqual(h.get("/livez", timeout=10).status, 0)
+
+    def test_the_toolhost_between_two_calls(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            self.assertFalse(h.call_tool("echo", {"text": "one"})["isError"])
+            os.kill(h.child("handrail-toolhost"), signal.SIGKILL)
+            result = h.call_tool("echo", {"text": "two"})
+            self.assertEqual((result["isError"], result["content"][0]["text"]), (False, "two"))
+            self.assertEqual(probe(h, "/readyz").status, 200)
+
+    def test_nobody_survives_handrail(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            ours = descendants(h.pid)
+            self.assertEqual(len(ours), 3)
+            os.kill(h.pid, signal.SIGKILL)
+            wait_for("their end", lambda: all(not os.path.exists(f"/proc/{p.pid}") or
+                                              p.state == "Z" for p in h.leftovers()), 5)
+
+    def test_random_kills_leave_nothing_behind(self):
+        with standin(plugins=[sample("echo"), sample("workspace-search", {"root": "/"})]) as h:
+            h.wait_status("/readyz", 200)
+            names = ["handrail-sidecar", "echo", "workspace"]
+            for i in range(30):
+                victims = [p.pid for p in descendants(h.pid)
+                           if any("handrail-" in part for part in p.argv)]
+                if victims:
+                    os.kill(victims[i % len(victims)], signal.SIGKILL)
+                time.sleep(0.02 * (i % 5))
+            self.assertTrue(names)
+            h.wait_status("/readyz", 200, timeout=60)
+            wait_for("both toolhosts", lambda: len(h.children("handrail-toolhost")) == 2, 60)
+            self.assertFalse(h.call_tool("echo", {"text": "x"}, timeout=70)["isError"])
+            zombies = [p for p in descendants(h.pid) if p.state == "Z"]
+            self.assertEqual(zombies, [])
+            self.assertEqual(h.stop(), 143)
+            self.assertEqual(h.leftovers(), [])
+
+
+class Hangs(unittest.TestCase):
+    def test_probes_answer_while_the_servers_loop_is_blocked(self):
+        with standin(env={"HANDRAIL_HANG_LIMIT_MS": "6000"}) as h:
+            h.wait_status("/readyz", 200)
+            h.fault(hang=30)
+            began = time.monotonic()
+            statuses = {"/livez": [], "/readyz": []}
+            while time.monotonic() - began < 16:
+                for path, seen in statuses.items():
+                    seen.append(probe(h, path).status)
+                time.sleep(0.05)
+            # A short hang is no reason; a long one makes it not ready, then not live.
+            self.assertEqual(statuses["/readyz"][0], 200)
+            self.assertEqual(statuses["/readyz"][-1], 503)
+            self.assertEqual(statuses["/livez"][0], 200)
+            self.assertEqual(statuses["/livez"][-1], 503)
+            self.assertEqual(h.stop(timeout=40), 143)
+
+    def test_a_stopped_server_is_no_different(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGSTOP)
+            for _ in range(100):
+                probe(h, "/livez")
+            h.wait_status("/readyz", 503, timeout=20)
+            os.kill(h.child("agent_server.py"), signal.SIGCONT)
+            h.wait_status("/readyz", 200)
+
+    def test_idle_connections_do_not_starve_a_probe(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            idle = []
+            try:
+                for _ in range(600):
+                    s = socket.socket()
+                    s.settimeout(2)
+                    s.connect(("127.0.0.1", h.health_port))
+                    idle.append(s)
+                # All of them come from the probe's own address here, so it has to wait for the
+                # idle time-out at worst; from another address it would not.
+                end = time.monotonic() + 12
+                while h.get("/livez", timeout=2).status != 200:
+                    self.assertLess(time.monotonic(), end)
+            finally:
+                for s in idle:
+                    s.close()
+            self.assertEqual(probe(h, "/livez").status, 200)
+
+
+class Tools(unittest.TestCase):
+    def test_the_tools_of_all_plugins(self):
+        with standin(plugins=[sample("echo"), sample("workspace-search", {"root": "/etc"})]) as h:
+            h.wait_status("/readyz", 200)
+            tools = {t["name"]: t for t in h.mcp("tools/list")["tools"]}
+            self.assertEqual(set(tools), {"echo", "workspace_search"})
+            self.assertEqual(tools["echo"]["inputSchema"]["type"], "object")
+            found = h.call_tool("workspace_search", {"pattern": "^root:", "glob": "passwd"})
+            self.assertIn("passwd:1: root:", found["content"][0]["text"])
+            escaped = h.call_tool("workspace_search", {"pattern": "x", "path": "../tmp"})
+            self.assertTrue(escaped["isError"])
+
+    def test_initialize_as_the_real_client_does(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            answer = h.mcp("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
+                                          "clientInfo": {"name": "mcp", "version": "0.1.0"}})
+            self.assertEqual(answer["protocolVersion"], "2025-11-25")
+            headers = {**h.mcp_headers(), "Mcp-Session-Id": "from-another-life"}
+            note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+            self.assertEqual(request(h.mcp_port, "POST", "/mcp", note, headers).status, 202)
+            self.assertEqual(request(h.mcp_port, "GET", "/mcp", None, headers).status, 405)
+            ping = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
+            pong = request(h.mcp_port, "POST", "/mcp", ping, headers)
+            self.assertEqual((pong.status, pong.json()["result"]), (200, {}))
+
+    def test_strangers_are_kept_out(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            good = h.mcp_headers()
+            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+            for change, status in (({"Authorization": "Bearer wrong"}, 401),
+                                   ({"Authorization": ""}, 401),
+                                   ({"Origin": "http://evil.example"}, 403),
+                                   ({"Host": "evil.example"}, 403),
+                                   ({"Content-Type": "text/plain"}, 415)):
+                answer = request(h.mcp_port, "POST", "/mcp", ping, {**good, **change})
+                self.assertEqual(answer.status, status, change)
+            self.assertNotIn("access-control-allow-origin",
+                             request(h.mcp_port, "POST", "/mcp", ping, good).headers)
+
+    def test_a_crash_takes_only_its_own_process(self):
+        with standin(plugins=[test_plugin("faulty"), sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            result = h.call_tool("crash", {})
+            self.assertTrue(result["isError"])
+            self.assertIn("faulty", result["content"][0]["text"])
+            self.assertIn("signal 6", result["content"][0]["text"])
+            self.assertFalse(h.call_tool("echo", {"text": "x"})["isError"])
+            after = h.call_tool("slow", {"ms": 1})
+            self.assertFalse(after["isError"], after)
+            self.assertEqual(probe(h, "/readyz").status, 200)
+
+    def test_running_calls_of_a_crashed_plugin_are_all_answered(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            results = []
+            threads = [threading.Thread(
+                target=lambda: results.append(h.call_tool("slow", {"ms": 20000}))) for _ in range(5)]
+            for t in threads:
+                t.start()
+            time.sleep(0.5)
+            h.call_tool("segv", {})
+            for t in threads:
+                t.join(10)
+            self.assertEqual([r["isError"] for r in results], [True] * 5)
+
+    def test_a_tool_that_never_returns(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("handrail-toolhost")
+            began = time.monotonic()
+            result = h.call_tool("hang", {}, timeout=60)
+            self.assertTrue(result["isError"])
+            self.assertLess(time.monotonic() - began, 30)
+            h.new_child("handrail-toolhost", old)  # it was put an end to
+            self.assertFalse(h.call_tool("slow", {"ms": 1})["isError"])
+
+    def test_what_a_plugin_prints_goes_to_the_log(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            h.call_tool("print", {})
+            h.wait_line("toolhost/faulty: ")
+            self.assertFalse(h.call_tool("slow", {"ms": 1})["isError"])
+
+    def test_a_plugin_that_cannot_be_loaded_harms_nobody(self):
+        for name, words in (("wrong_magic", "magic"), ("no_symbol", "handrail_plugin_v1"),
+                            ("needs_future", "needs ABI 1.99"), ("builtin_name", "terminal"),
+                            ("bad_create", "bad_create")):
+            with self.subTest(name), standin(plugins=[test_plugin(name), sample("echo")]) as h:
+                h.wait_status("/readyz", 200)
+                h.wait_line(rf"error: .*{re.escape(words)}")
+                h.wait_line(f"toolhost/{name}: ended with code 78 .*not starting it again")
+                self.assertFalse(h.call_tool("echo", {"text": "x"})["isError"])
+                state = {s["name"]: s["state"] for s in h.get("/status").json()["services"]}
+                self.assertEqual(state[f"toolhost/{name}"], "failed")
+
+    def test_a_missing_file(self):
+        with standin(plugins=[plugin("gone", "/does/not/exist.so"), sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            h.wait_line("error: .*/does/not/exist.so")
+            self.assertEqual([t["name"] for t in h.mcp("tools/list")["tools"]], ["echo"])
+
+    def test_a_required_plugin_keeps_readiness_off(self):
+        with standin(plugins=[test_plugin("wrong_magic", required=True)]) as h:
+            h.wait_line("toolhost/wrong_magic: ended with code 78")
+            time.sleep(0.5)
+            self.assertIn("[-]plugin/wrong_magic failed: ", h.wait_status("/readyz", 503).text)
+            self.assertEqual(probe(h, "/livez").status, 200)
+
+
+class AmbientPlugin(unittest.TestCase):
+    def test_it_is_there_before_the_server_starts_and_gone_afterwards(self):
+        look = ("import os,sys,json;p=os.path.expanduser('~/.agents/plugins/handrail/.mcp.json');"
+                "print(oct(os.stat(p).st_mode & 0o777),os.listdir(os.path.dirname(p)),"
+                "json.load(open(p))['mcpServers']['handrail']['url'],flush=True);"
+                "import time;time.sleep(60)")
+        with running(["python3", "-c", look], plugins=[sample("echo")]) as h:
+            line = h.wait_line("mcp.json").group(0)
+            self.assertTrue(line)
+            self.assertIn(f"0o600 ['.mcp.json'] http://127.0.0.1:{h.mcp_port}/mcp", h.log())
+            h.stop()
+            self.assertFalse(h.ambient_file.exists())
+
+    def test_no_plugins_no_file(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            self.assertFalse(h.ambient_file.exists())
+
+
+class Stop(unittest.TestCase):
+    def test_readiness_goes_off_at_once_and_liveness_stays(self):
+        with standin("--stop-delay", "2") as h:
+            h.wait_status("/readyz", 200)
+            h.process.terminate()
+            h.wait_line("stopping on signal 15")
+            answer = probe(h, "/readyz")
+            self.assertEqual(answer.status, 503)
+            self.assertIn("draining", answer.text)
+            self.assertEqual(probe(h, "/livez").status, 200)
+            self.assertEqual(h.wait(), 143)
+
+    def test_a_server_that_ignores_term_is_killed_when_the_budget_is_spent(self):
+        with standin("--ignore-term", options=["--grace=2"]) as h:
+            h.wait_status("/readyz", 200)
+            began = time.monotonic()
+            self.assertEqual(h.stop(), 137)
+            self.assertGreater(time.monotonic() - began, 1.8)
+            self.assertIn("the grace period is over", h.log())
+            self.assertEqual(h.leftovers(), [])
+
+    def test_a_second_signal_hastens_it(self):
+        with standin("--ignore-term") as h:
+            h.wait_status("/readyz", 200)
+            h.process.terminate()
+            h.wait_line("stopping on signal 15")
+            began = time.monotonic()
+            self.assertEqual(h.stop(), 137)
+            self.assertLess(time.monotonic() - began, 5)
+
+    def test_everything_below_is_stopped(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            h.fault(orphans=20, seconds=300)
+            wait_for("the orphans", lambda: len(h.children("sleep")) == 20, 10)
+            self.assertEqual(h.stop(), 143)
+            self.assertEqual(h.leftovers(), [])
+
+    def test_a_stop_while_the_server_starts(self):
+        with standin("--start-delay", "30") as h:
+            h.wait_line("server: started")
+            self.assertEqual(h.stop(), 143)
+
+    def test_a_stop_while_it_waits_to_start_again(self):
+        with running(["sh", "-c", "exit 9"]) as h:
+            h.wait_line("ended with code 9; starting it again")
+            self.assertEqual(h.stop(), 9)
+
+    def test_other_signals_are_the_servers(self):
+        with running(["sh", "-c", "trap 'echo got usr1' USR1; echo up; while :; do sleep 0.1; done"]
+                     ) as h:
+            h.wait_line("up")
+            h.process.send_signal(signal.SIGUSR1)
+            h.wait_line("got usr1")
+
+
+class Configuration(unittest.TestCase):
+    def run_with(self, registry: str, *options: str, **env: str):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "tool_registry.json")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(registry)
+            full = {"PATH": os.environ["PATH"], "HANDRAIL_CONFIG_DIR": d, **env}
+            return subprocess.run([HANDRAIL, "run", *options, "--", "touch", d + "/started"],
+                                  env=full, capture_output=True, text=True, timeout=20,
+                                  check=False), os.path.exists(d + "/started")
+
+    def test_a_broken_registry_ends_with_78_before_anything_starts(self):
+        for text, words in (("{", "line 1"), ('{"plugins":3}', "/plugins: expected an array"),
+                            ('{"plugins":[{"id":"a","path":"rel.so"}]}', "/plugins/0/path"),
+                            ('{"plugins":[{"id":"a"}]}', "/plugins/0/path")):
+            done, started = self.run_with(text)
+            self.assertEqual(done.returncode, 78)
+            self.assertIn(words, done.stderr)
+            self.assertIn("tool_registry.json", done.stderr)
+            self.assertFalse(started)
+
+    def test_a_port_that_is_taken(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            address = f"127.0.0.1:{s.getsockname()[1]}"
+            done, started = self.run_with('{"plugins":[]}', HANDRAIL_HEALTH_ADDR=address)
+            self.assertEqual(done.returncode, 78)
+            self.assertIn(address, done.stderr)
+            self.assertIn("HANDRAIL_HEALTH_ADDR", done.stderr)
+            self.assertFalse(started)
+
+    def test_an_unreadable_named_registry(self):
+        done, started = self.run_with("{}", "--registry=/does/not/exist")
+        self.assertEqual(done.returncode, 78)
+        self.assertFalse(started)
+
+
+class Secrets(unittest.TestCase):
+    def test_our_programs_do_not_get_the_servers_environment(self):
+        with standin(plugins=[sample("echo")],
+                     env={"OH_SECRET_KEY": "hush", "LD_LIBRARY_PATH": "/nowhere:"}) as h:
+            h.wait_status("/readyz", 200)
+            for name in ("handrail-sidecar", "handrail-toolhost"):
+                with open(f"/proc/{h.child(name)}/environ", encoding="utf-8") as f:
+                    text = f.read()
+                self.assertNotIn("hush", text)
+                self.assertNotIn("LD_LIBRARY_PATH", text)
+            with open(f"/proc/{h.child('agent_server.py')}/environ", encoding="utf-8") as f:
+                self.assertIn("hush", f.read())
+
+    def test_keys_are_in_no_command_line_or_environment(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            token = h.mcp_headers()["Authorization"].split()[1]
+            for process in descendants(h.pid):
+                for name in ("cmdline", "environ"):
+                    with open(f"/proc/{process.pid}/{name}", "rb") as f:
+                        self.assertNotIn(token.encode(), f.read())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

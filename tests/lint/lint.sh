@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The rules that a script can check.  Usage: lint.sh format|banned|layout|tidy [BUILD_DIR]
+# Run from anywhere; looks at the files git knows or would add.
+set -eu
+cd "$(dirname "$0")/../.."
+
+sources() {
+    git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do
+        [ -f "$f" ] && printf '%s\n' "$f"
+    done
+}
+
+# plugin.h is written by hand in columns; its layout is part of what it says.
+format() {
+    sources '*.c' '*.h' | grep -v '^plugin-api/include/handrail/plugin\.h$' |
+        xargs clang-format --dry-run --Werror
+}
+
+# Functions that are too easy to use wrongly.  Comments and strings may name them.
+banned() {
+    found=$(sources 'common/*.[ch]' 'loader/*.[ch]' 'sidecar/*.[ch]' 'sample-plugins/*.[ch]' |
+        xargs grep -nwE '(alloca|strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|strtok_r|system|popen|dup|tmpnam|mktemp|sscanf|scanf|signal|rand|srand|gethostbyname|getaddrinfo|usleep) *\(' |
+        grep -vE '^[^:]+:[0-9]+: *(\*|/\*|//)' || true)
+    if [ -n "$found" ]; then
+        printf '%s\nbanned functions: see CONTRIBUTING.md for what to use instead\n' "$found" >&2
+        return 1
+    fi
+}
+
+# An include names the folder from the top, or a file of its own folder; each file says its licence;
+# nothing is left over from the writing.
+layout() {
+    bad=0
+    if sources '*.c' '*.h' | xargs grep -nE '#include "\.\./'; then
+        echo 'an include goes through "../": name the folder from the top of the tree' >&2
+        bad=1
+    fi
+    for f in $(sources '*.c' '*.h' '*.py' '*.sh'); do
+        if ! head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT'; then
+            echo "$f: the licence line is missing" >&2
+            bad=1
+        fi
+    done
+    if sources ':!tests/lint/lint.sh' | grep -v '^tests/fuzz/corpus/' |
+        xargs grep -nIE '\b(TODO|FIXME|XXX)\b'; then
+        echo 'unfinished work is an issue, not a comment' >&2
+        bad=1
+    fi
+    return $bad
+}
+
+tidy() {
+    sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' |
+        xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$1"
+}
+
+case "${1-}" in
+format | banned | layout) "$1" ;;
+tidy) tidy "${2:-build}" ;;
+*)
+    echo "usage: $0 format|banned|layout|tidy [BUILD_DIR]" >&2
+    exit 64
+    ;;
+esac

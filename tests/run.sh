@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make test`: build the tree three ways, look at the sources, run every test, count.
+#
+#   build        gcc, as `make build`: all tests, the real agent-server among them
+#   build-asan   gcc, address and undefined-behaviour sanitizers: unit and integration tests
+#   build-tsan   clang, thread sanitizer: unit tests; also shows that clang has no warnings
+#
+# Each check of the sources, each build and each ctest test counts as one.  The last line is
+# "N passed, N failed", with ", N skipped" if there were any; the exit code is 0 if none failed.
+# What a failed step wrote is shown; what all wrote stays in build/test-logs.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+JOBS=${JOBS:-2}
+logs=build/test-logs
+passed=0 failed=0 skipped=0
+
+# step NAME COMMAND...: run it quietly, count it, and show what it wrote if it failed.
+step() {
+    name=$1
+    shift
+    began=$(date +%s)
+    if "$@" >"$logs/$name.log" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok      $name ($(($(date +%s) - began)) s)"
+        return 0
+    fi
+    failed=$((failed + 1))
+    echo "FAILED  $name ($(($(date +%s) - began)) s), $logs/$name.log:"
+    tail -n 100 "$logs/$name.log" | sed 's/^/    /'
+    return 1
+}
+
+build() {
+    cmake --preset "$1" && cmake --build "$2" --parallel "$JOBS"
+}
+
+# tests DIR CTEST-ARGUMENTS...: each test counts; a run that gave no counts is itself a failure.
+# (Counted from the text: ctest's JUnit file calls a test whose program is missing "skipped".)
+tests() {
+    dir=$1
+    shift
+    log=$logs/$dir-ctest.log
+    echo "tests   $dir"
+    ctest --test-dir "$dir" --output-on-failure --no-tests=error "$@" >"$log" 2>&1
+    code=$?
+    sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: /    /p' "$log"
+    bad=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of [0-9]*$/\1/p' "$log")
+    total=$(sed -n 's/^[0-9]*% tests passed, [0-9]* tests failed out of \([0-9]*\)$/\1/p' "$log")
+    if [ -z "$total" ] || { [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+        failed=$((failed + 1))
+        echo "FAILED  ctest in $dir ended with code $code, $log:"
+        tail -n 40 "$log" | sed 's/^/    /'
+        return
+    fi
+    quiet=$(grep -c '[*][*][*]Skipped ' "$log")
+    passed=$((passed + total - bad - quiet))
+    failed=$((failed + bad))
+    skipped=$((skipped + quiet))
+    if [ "$bad" -ne 0 ]; then
+        echo "FAILED  $bad in $dir, $log:"
+        sed 's/^/    /' "$log"
+    fi
+    [ "$quiet" -eq 0 ] || echo "SKIPPED $quiet in $dir: $(sed -n \
+        's/^\([a-z0-9/]*\): SKIPPED: */\1: /p' "$dir/Testing/Temporary/LastTest.log")"
+}
+
+sh tests/setup.sh test || exit 1
+mkdir -p "$logs"
+
+step build build dev build && tests build
+step build-asan build asan build-asan && tests build-asan -L 'unit|integration'
+step build-tsan build tsan build-tsan && tests build-tsan -L unit
+
+# Last, because clang-tidy needs the compile commands of a build.
+for check in format banned layout tidy; do
+    step "lint-$check" sh tests/lint/lint.sh "$check" build
+done
+
+if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

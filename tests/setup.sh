@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Install what is missing, and say so.  A second run finds everything and takes no time.
+#
+#   tests/setup.sh build | test | run | bench     what that goal of the Makefile needs
+#   tests/setup.sh venv                           print where the agent-server's environment lies
+#
+# Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
+# environment in the user's cache folder, named after the hash of its requirements file, so that a
+# second clone finds it.  Without a Python that is new enough, or without a network, that
+# environment is missing: this is said and is no failure here; what needs it decides.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+requirements=$here/real/requirements.txt
+
+build_packages="cmake ninja-build gcc libc6-dev pkg-config libev-dev libjansson-dev
+    libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libcmocka-dev python3"
+test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
+    python3-prometheus-client"
+bench_packages="wrk tini"
+
+say() { echo "setup: $*"; }
+warn() { echo "setup: $*" >&2; }
+
+# --- Debian packages ------------------------------------------------------------------------------
+
+missing_packages() {
+    present=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ installed$//p') || true
+    for package in "$@"; do
+        echo "$present" | grep -qx "$package" || echo "$package"
+    done
+}
+
+apt_install() {
+    apt_get="env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            warn "not root and no sudo here; as root, run:  apt-get install $*"
+            exit 1
+        fi
+        apt_get="sudo $apt_get"
+        [ -t 0 ] || apt_get="sudo -n ${apt_get#sudo }"
+    fi
+    # The package lists may be absent or too old for their mirror: fetch them only if need be.
+    if ! $apt_get install --no-install-recommends "$@"; then
+        say "once more with fresh package lists"
+        if ! $apt_get update || ! $apt_get install --no-install-recommends "$@"; then
+            warn "apt-get could not install them; as root, run:  apt-get install $*"
+            exit 1
+        fi
+    fi
+}
+
+packages() {
+    if ! command -v dpkg-query >/dev/null; then
+        warn "this is no Debian; going on, but these must be there by their names here:" "$@"
+        return
+    fi
+    missing=$(missing_packages "$@" | tr '\n' ' ')
+    if [ -n "$missing" ]; then
+        say "installing Debian packages, needed for 'make $goal': $missing"
+        # shellcheck disable=SC2086 # a list of package names
+        apt_install $missing
+    fi
+}
+
+# --- the real agent-server ------------------------------------------------------------------------
+
+venv_path() {
+    hash=$(sha256sum "$requirements" | cut -c 1-16)
+    echo "${XDG_CACHE_HOME:-$HOME/.cache}/handrail/venv-$hash"
+}
+
+# The agent-server needs 3.12 and its images have 3.13.  What is found is run, because a version
+# manager leaves a python3.13 on PATH that only says that it is not installed.
+find_python() {
+    for version in 3.13 3.12 3.14 3.15; do
+        for python in "python$version" \
+            "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3; do
+            if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' \
+                >/dev/null 2>&1; then
+                echo "$python"
+                return
+            fi
+        done
+    done
+    return 1
+}
+
+# A file written last says that the environment is whole: environments cannot be moved, so it is
+# built where it stays, and what an interrupted run left is built again.
+build_venv() {
+    if [ -e "$venv/.complete" ]; then
+        say "another run has just installed it"
+        return
+    fi
+    rm -rf "$venv"
+    "$python" -m venv "$venv" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+            -r "$requirements" &&
+        touch "$venv/.complete" && return
+    rm -rf "$venv"
+    return 1
+}
+
+agent_server() {
+    venv=$(venv_path)
+    [ -e "$venv/.complete" ] && return
+    if ! python=$(find_python); then
+        warn "the agent-server needs Python 3.12 or newer, and neither PATH nor pyenv has one that"
+        warn "works.  Install one, for example:  pyenv install 3.13   (https://github.com/pyenv/pyenv)"
+        warn "going on without the real agent-server"
+        return
+    fi
+    say "installing the pinned agent-server with $python into $venv"
+    say "once for all clones; about two minutes and 740 MB"
+    mkdir -p "$(dirname "$venv")"
+    if ! (flock 9 && build_venv 9>&-) 9>"$venv.lock"; then
+        warn "the agent-server could not be installed (is there a network?); to see why, run:"
+        warn "    $python -m venv /tmp/v && /tmp/v/bin/pip install -r $requirements"
+        warn "going on without the real agent-server"
+    fi
+}
+
+goal=${1:-}
+# shellcheck disable=SC2086 # lists of package names
+case $goal in
+build) packages $build_packages ;;
+test) packages $build_packages $test_packages && agent_server ;;
+run) packages $build_packages && agent_server ;;
+bench) packages $build_packages $bench_packages && agent_server ;;
+venv) venv_path ;;
+*)
+    warn "usage: tests/setup.sh build | test | run | bench | venv"
+    exit 64
+    ;;
+esac

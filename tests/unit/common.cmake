@@ -1,0 +1,3 @@
+foreach(name buf utf8 frame board expo fd)
+  hr_unit_test(${name} DEPS hr_common)
+endforeach()

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/frame.h"
+
+#include "check.h"
+#include "common/buf.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void a_frame_arrives_whole_or_not_at_all(void **state)
+{
+    struct hr_buf b;
+    struct hr_frame h;
+    const char *payload = NULL;
+    (void)state;
+    hr_buf_init(&b, 1000);
+    assert_int_equal(hr_frame_add(&b, HR_FRAME_CALL, 7, "hello", 5), 0);
+    for (size_t n = 0; n < b.len; n++)
+        assert_int_equal(hr_frame_peek(b.data, n, &h, &payload), 0);
+    assert_int_equal(hr_frame_peek(b.data, b.len, &h, &payload), 1);
+    assert_int_equal(h.id, 7);
+    assert_int_equal(h.type, HR_FRAME_CALL);
+    assert_int_equal(h.len, 5);
+    assert_memory_equal(payload, "hello", 5);
+    hr_buf_free(&b);
+}
+
+static void what_cannot_be_a_frame_is_refused_at_once(void **state)
+{
+    struct hr_frame bad = {.len = HR_FRAME_MAX + 1, .type = HR_FRAME_CALL};
+    struct hr_frame h;
+    const char *payload = NULL;
+    (void)state;
+    assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
+    bad = (struct hr_frame){.len = 0, .type = 99};
+    assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
+    bad.type = 0;
+    assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
+}
+
+static void too_large_a_payload_is_not_sent(void **state)
+{
+    struct hr_buf b;
+    static char big[HR_FRAME_MAX + 1];
+    (void)state;
+    hr_buf_init(&b, SIZE_MAX / 2);
+    assert_int_equal(hr_frame_add(&b, HR_FRAME_RESULT, 1, big, sizeof(big)), -E2BIG);
+    assert_int_equal(b.len, 0);
+    hr_buf_free(&b);
+    hr_buf_init(&b, 20);
+    assert_int_equal(hr_frame_add(&b, HR_FRAME_RESULT, 1, big, 10), -E2BIG);
+    assert_int_equal(b.len, 0); /* no half frame */
+    hr_buf_free(&b);
+}
+
+static void parts_are_walked_in_order(void **state)
+{
+    struct hr_buf b;
+    struct hr_frame_part part;
+    const char *data = NULL;
+    size_t at = 0;
+    (void)state;
+    hr_buf_init(&b, 1000);
+    assert_int_equal(hr_part_add(&b, HR_PART_TEXT, "one", 3), 0);
+    assert_int_equal(hr_part_add(&b, HR_PART_ERROR, "", 0), 0);
+    assert_int_equal(hr_part_next(b.data, b.len, &at, &part, &data), 1);
+    assert_int_equal(part.kind, HR_PART_TEXT);
+    assert_memory_equal(data, "one", 3);
+    assert_int_equal(hr_part_next(b.data, b.len, &at, &part, &data), 1);
+    assert_int_equal(part.len, 0);
+    assert_int_equal(hr_part_next(b.data, b.len, &at, &part, &data), 0);
+    for (size_t n = 1; n < b.len; n++) { /* cut anywhere but between two parts */
+        int r = 1;
+        at = 0;
+        while (r == 1)
+            r = hr_part_next(b.data, n, &at, &part, &data);
+        assert_int_equal(r, n == sizeof(part) + 3 ? 0 : -EPROTO);
+    }
+    hr_buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frame_arrives_whole_or_not_at_all),
+        cmocka_unit_test(what_cannot_be_a_frame_is_refused_at_once),
+        cmocka_unit_test(too_large_a_payload_is_not_sent),
+        cmocka_unit_test(parts_are_walked_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

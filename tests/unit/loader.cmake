@@ -1,0 +1,6 @@
+foreach(name address options registry server_command)
+  hr_unit_test(${name} DEPS hr_config hr_common)
+endforeach()
+foreach(name service output ambient)
+  hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
+endforeach()

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT
+ * The parts of the MCP endpoint that need neither a client nor a toolhost: messages, lists of
+ * tools, results. */
+#include "check.h"
+#include "common/buf.h"
+#include "common/frame.h"
+#include "sidecar/mcp/json.h"
+#include "sidecar/mcp/result.h"
+#include "sidecar/mcp/rpc.h"
+#include "sidecar/mcp/stats.h"
+#include "sidecar/mcp/tools.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- messages --- */
+
+static void test_message_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum hr_mcp_kind kind;
+        int code;
+        int has_id;
+    } cases[] = {
+        {"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}", HR_MCP_REQUEST, 0, 1},
+        {"{\"jsonrpc\":\"2.0\",\"id\":\"\",\"method\":\"ping\"}", HR_MCP_REQUEST, 0, 1},
+        {"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}", HR_MCP_NOTIFY, 0, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", HR_MCP_REPLY, 0, 1},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}}", HR_MCP_REPLY, 0, 1},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1}", HR_MCP_INVALID, -32600, 1},
+        {"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", HR_MCP_INVALID, -32600, 1},
+        {"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 1},
+        {"{\"id\":1,\"method\":\"ping\"}", HR_MCP_INVALID, -32600, 1},
+        {"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", HR_MCP_INVALID, -32600, 0},
+        {"[]", HR_MCP_INVALID, -32600, 0},
+        {"{}", HR_MCP_INVALID, -32600, 0},
+        {"7", HR_MCP_INVALID, -32600, 0},
+        {"null", HR_MCP_INVALID, -32600, 0},
+        {"\"x\"", HR_MCP_INVALID, -32600, 0},
+        {"", HR_MCP_INVALID, -32700, 0},
+        {"{\"a\":1,\"a\":2}", HR_MCP_INVALID, -32700, 0},
+        {"{\"a\":\"\xff\"}", HR_MCP_INVALID, -32700, 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"} x", HR_MCP_INVALID, -32700, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct hr_mcp_message m;
+        hr_mcp_message_parse(cases[i].body, strlen(cases[i].body), &m);
+        if (m.kind != cases[i].kind)
+            fail_msg("case %zu: kind %d: %s", i, (int)m.kind, cases[i].body);
+        assert_int_equal(m.id != NULL, cases[i].has_id);
+        if (m.kind == HR_MCP_INVALID) {
+            assert_int_equal(m.code, cases[i].code);
+            assert_true(m.why[0]);
+        }
+        hr_mcp_message_free(&m);
+    }
+}
+
+static void test_message_deep(void **state)
+{
+    (void)state;
+    enum { DEEP = 100000 };
+    char *body = malloc(DEEP);
+    assert_non_null(body);
+    memset(body, '[', DEEP);
+    struct hr_mcp_message m;
+    hr_mcp_message_parse(body, DEEP, &m);
+    assert_int_equal(m.kind, HR_MCP_INVALID);
+    assert_int_equal(m.code, -32700);
+    hr_mcp_message_free(&m);
+    free(body);
+}
+
+static void test_message_big_integers(void **state)
+{
+    (void)state;
+    struct hr_mcp_message m;
+    const char *body = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\","
+                       "\"params\":{\"arguments\":{\"n\":123456789012345678901234567890}}}";
+    hr_mcp_message_parse(body, strlen(body), &m);
+    assert_int_equal(m.kind, HR_MCP_REQUEST);
+    assert_true(m.lossy);
+    assert_int_equal(json_integer_value(m.id), 7);
+    hr_mcp_message_free(&m);
+
+    /* An id that cannot be kept exactly cannot be used. */
+    body = "{\"jsonrpc\":\"2.0\",\"id\":123456789012345678901234567890,\"method\":\"ping\"}";
+    hr_mcp_message_parse(body, strlen(body), &m);
+    assert_int_equal(m.kind, HR_MCP_INVALID);
+    assert_null(m.id);
+    hr_mcp_message_free(&m);
+}
+
+/* --- lists of tools --- */
+
+static int parse(const char *json, struct hr_mcp_tools **ret, char *why, size_t size)
+{
+    return hr_mcp_tools_parse(json, strlen(json), ret, why, size);
+}
+
+static void test_tools_good(void **state)
+{
+    (void)state;
+    struct hr_mcp_tools *tools = NULL;
+    char why[160] = "";
+    assert_int_equal(
+        parse("{\"plugin\":{\"id\":\"p\",\"version\":\"2.0.1\"},\"tools\":["
+              "{\"name\":\"a-B_9\",\"title\":\"A\",\"description\":\"d\",\"inputSchema\":"
+              "{\"type\":\"object\",\"$defs\":{}},\"outputSchema\":{\"type\":\"object\"},"
+              "\"annotations\":{\"readOnlyHint\":true},\"maxConcurrency\":3,\"timeoutMs\":1500},"
+              "{\"name\":\"b\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":0},"
+              "{\"name\":\"c\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":99999999}]}",
+              &tools, why, sizeof(why)),
+        0);
+    assert_int_equal(tools->n, 3);
+    assert_string_equal(tools->version, "2.0.1");
+    assert_int_equal(tools->tool[0].timeout_ms, 1500);
+    assert_int_equal(tools->tool[1].timeout_ms, HR_MCP_TIMEOUT_DEFAULT_MS);
+    assert_int_equal(tools->tool[2].timeout_ms, HR_MCP_TIMEOUT_MAX_MS);
+    assert_true(tools->tool[0].structured);
+    assert_false(tools->tool[1].structured);
+    assert_null(json_object_get(tools->tool[0].entry, "timeoutMs"));
+    assert_null(json_object_get(tools->tool[0].entry, "maxConcurrency"));
+    assert_int_equal(json_object_size(tools->tool[0].entry), 6);
+    assert_int_equal(json_object_size(tools->tool[1].entry), 2);
+    assert_ptr_equal(hr_mcp_tools_find(tools, "b", 1), &tools->tool[1]);
+    assert_null(hr_mcp_tools_find(tools, "bb", 2));
+    hr_mcp_tools_free(tools);
+}
+
+static void test_tools_bad(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"tools\":{}}",
+        "{\"tools\":[1]}",
+        "{\"tools\":[{}]}",
+        "{\"tools\":[{\"name\":\"\",\"inputSchema\":{\"type\":\"object\"}}]}",
+        "{\"tools\":[{\"name\":\"a.b\",\"inputSchema\":{\"type\":\"object\"}}]}",
+        "{\"tools\":[{\"name\":\"\xc3\xa9\",\"inputSchema\":{\"type\":\"object\"}}]}",
+        "{\"tools\":[{\"name\":\"a\"}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{}}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"array\"}}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"outputSchema\":{}}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"title\":null}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"description\":1}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"annotations\":[]}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":\"1\"}]}",
+        "{\"tools\":[{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"}},"
+        "{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\"}}]}",
+        "{\"tools\":[{\"name\":"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+        "\"inputSchema\":{\"type\":\"object\"}}]}",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct hr_mcp_tools *tools = NULL;
+        char why[160] = "";
+        assert_int_equal(parse(bad[i], &tools, why, sizeof(why)), -EPROTO);
+        assert_null(tools);
+        assert_true(why[0]);
+    }
+}
+
+static void test_tools_too_many(void **state)
+{
+    (void)state;
+    struct hr_mcp_tools *tools = NULL;
+    struct hr_buf b;
+    char why[160];
+    hr_buf_init(&b, 1024 * 1024);
+    assert_int_equal(hr_buf_adds(&b, "{\"tools\":["), 0);
+    for (int i = 0; i <= HR_MCP_MAX_TOOLS; i++)
+        assert_int_equal(hr_buf_addf(&b,
+                                     "%s{\"name\":\"t%d\",\"inputSchema\":{\"type\":\"object\"}}",
+                                     i ? "," : "", i),
+                         0);
+    assert_int_equal(hr_buf_adds(&b, "]}"), 0);
+    assert_int_equal(hr_mcp_tools_parse(b.data, b.len, &tools, why, sizeof(why)), -EPROTO);
+    hr_buf_free(&b);
+}
+
+/* --- results --- */
+
+struct part {
+    enum hr_part_kind kind;
+    const char *data;
+    size_t len; /* 0: strlen */
+};
+
+static json_t *result(int32_t status, const struct part *parts, size_t n, int structured,
+                      enum hr_mcp_outcome want)
+{
+    struct hr_buf b;
+    enum hr_mcp_outcome got;
+    hr_buf_init(&b, HR_FRAME_MAX);
+    assert_int_equal(hr_buf_add(&b, &status, sizeof(status)), 0);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(hr_part_add(&b, parts[i].kind, parts[i].data,
+                                     parts[i].len ? parts[i].len : strlen(parts[i].data)),
+                         0);
+    assert_int_equal(hr_mcp_result_check(b.data, b.len), 0);
+    json_t *json = hr_mcp_result("tool", b.data, b.len, structured, &got);
+    hr_buf_free(&b);
+    assert_non_null(json);
+    assert_int_equal(got, want);
+    assert_int_equal(json_is_true(json_object_get(json, "isError")), want != HR_MCP_OK);
+    /* Whatever happens: there is content, and the first of it is text. */
+    const json_t *first = json_array_get(json_object_get(json, "content"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "type")), "text");
+    assert_non_null(json_string_value(json_object_get(first, "text")));
+    return json;
+}
+
+static const char *member(const json_t *json, size_t block, const char *key)
+{
+    const json_t *b = json_array_get(json_object_get(json, "content"), block);
+    const char *text = json_string_value(json_object_get(b, key));
+    return text ? text : "";
+}
+
+static size_t nblocks(const json_t *json)
+{
+    return json_array_size(json_object_get(json, "content"));
+}
+
+static void test_result_text(void **state)
+{
+    (void)state;
+    const struct part two[] = {{HR_PART_TEXT, "one", 0}, {HR_PART_TEXT, "zw\xc3\xb6lf", 0}};
+    json_t *json = result(0, two, 2, 0, HR_MCP_OK);
+    assert_int_equal(nblocks(json), 2);
+    assert_string_equal(member(json, 0, "text"), "one");
+    assert_string_equal(member(json, 1, "text"), "zw\xc3\xb6lf");
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+
+    const struct part dirty[] = {{HR_PART_TEXT, "a\xff\x62", 0}};
+    json = result(0, dirty, 1, 0, HR_MCP_OK);
+    assert_string_equal(member(json, 0, "text"), "a\xef\xbf\xbd\x62");
+    json_decref(json);
+
+    const struct part nul[] = {{HR_PART_TEXT, "a\0b", 3}};
+    json = result(0, nul, 1, 0, HR_MCP_OK);
+    const json_t *block = json_array_get(json_object_get(json, "content"), 0);
+    assert_int_equal(json_string_length(json_object_get(block, "text")), 3);
+    json_decref(json);
+
+    json = result(0, NULL, 0, 0, HR_MCP_OK);
+    assert_int_equal(nblocks(json), 1);
+    assert_string_equal(member(json, 0, "text"), "The tool \"tool\" finished without output.");
+    json_decref(json);
+}
+
+static void test_result_blobs(void **state)
+{
+    (void)state;
+    const struct part parts[] = {
+        {HR_PART_BLOB, "image/png\0\x89PNG", 14}, {HR_PART_BLOB, "Audio/wav\0ab", 12},
+        {HR_PART_BLOB, "application/pdf\0f", 17}, {HR_PART_BLOB, "\0\xfb\xff\xfe", 4},
+        {HR_PART_BLOB, "text/plain\0", 11},
+    };
+    json_t *json = result(0, parts, 5, 0, HR_MCP_OK);
+    assert_int_equal(nblocks(json), 6);
+    assert_string_equal(member(json, 1, "type"), "image");
+    assert_string_equal(member(json, 1, "data"), "iVBORw==");
+    assert_string_equal(member(json, 1, "mimeType"), "image/png");
+    assert_string_equal(member(json, 2, "type"), "audio");
+    assert_string_equal(member(json, 2, "data"), "YWI=");
+    const json_t *resource =
+        json_object_get(json_array_get(json_object_get(json, "content"), 3), "resource");
+    assert_string_equal(member(json, 3, "type"), "resource");
+    assert_string_equal(json_string_value(json_object_get(resource, "mimeType")),
+                        "application/pdf");
+    assert_string_equal(json_string_value(json_object_get(resource, "blob")), "Zg==");
+    assert_string_equal(json_string_value(json_object_get(resource, "uri")),
+                        "handrail://tools/tool/3");
+    resource = json_object_get(json_array_get(json_object_get(json, "content"), 4), "resource");
+    assert_string_equal(json_string_value(json_object_get(resource, "mimeType")),
+                        "application/octet-stream");
+    assert_string_equal(json_string_value(json_object_get(resource, "blob")), "+//+");
+    resource = json_object_get(json_array_get(json_object_get(json, "content"), 5), "resource");
+    assert_string_equal(json_string_value(json_object_get(resource, "blob")), "");
+    json_decref(json);
+}
+
+static void test_result_json(void **state)
+{
+    (void)state;
+    const struct part only[] = {{HR_PART_JSON, "{\"a\": 1}", 0}};
+    json_t *json = result(0, only, 1, 1, HR_MCP_OK);
+    assert_string_equal(member(json, 0, "text"), "{\"a\": 1}");
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(json, "structuredContent"), "a")), 1);
+    json_decref(json);
+
+    const struct part both[] = {{HR_PART_JSON, "{\"a\":1}", 0}, {HR_PART_TEXT, "said", 0}};
+    json = result(0, both, 2, 0, HR_MCP_OK);
+    assert_int_equal(nblocks(json), 1);
+    assert_string_equal(member(json, 0, "text"), "said");
+    assert_non_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+
+    /* Not an object: the client could not parse it, so it is text only. */
+    const struct part list[] = {{HR_PART_JSON, "[1,2]", 0}};
+    json = result(0, list, 1, 0, HR_MCP_OK);
+    assert_string_equal(member(json, 0, "text"), "[1,2]");
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+
+    const struct part big[] = {{HR_PART_JSON, "{\"n\":123456789012345678901}", 0}};
+    json = result(0, big, 1, 0, HR_MCP_OK);
+    assert_string_equal(member(json, 0, "text"), "{\"n\":123456789012345678901}");
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+}
+
+static void test_result_broken_promise(void **state)
+{
+    (void)state;
+    const struct part text[] = {{HR_PART_TEXT, "said", 0}};
+    json_t *json = result(0, text, 1, 1, HR_MCP_ERROR);
+    assert_non_null(strstr(member(json, 0, "text"), "output schema"));
+    assert_string_equal(member(json, 1, "text"), "said");
+    json_decref(json);
+
+    const struct part list[] = {{HR_PART_JSON, "[1]", 0}};
+    json = result(0, list, 1, 1, HR_MCP_ERROR);
+    assert_non_null(strstr(member(json, 0, "text"), "output schema"));
+    assert_string_equal(member(json, 1, "text"), "[1]");
+    json_decref(json);
+
+    const struct part rubbish[] = {{HR_PART_JSON, "{\"a\":", 0}};
+    json = result(0, rubbish, 1, 0, HR_MCP_ERROR);
+    assert_non_null(strstr(member(json, 0, "text"), "not JSON"));
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+}
+
+static void test_result_failures(void **state)
+{
+    (void)state;
+    const struct part parts[] = {{HR_PART_BLOB, "image/png\0x", 11},
+                                 {HR_PART_ERROR, "no such file: /x", 0}};
+    json_t *json = result(-9, parts, 2, 1, HR_MCP_ERROR);
+    assert_string_equal(member(json, 0, "text"), "no such file: /x");
+    assert_string_equal(member(json, 1, "type"), "image");
+    json_decref(json);
+
+    const struct part output[] = {{HR_PART_JSON, "{\"half\":1}", 0}};
+    json = result(-1, output, 1, 1, HR_MCP_ERROR);
+    assert_string_equal(member(json, 0, "text"),
+                        "The tool \"tool\" failed: the arguments are not what the tool accepts.");
+    assert_string_equal(member(json, 1, "text"), "{\"half\":1}");
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+
+    static const struct {
+        int32_t status;
+        enum hr_mcp_outcome outcome;
+    } cases[] = {{-2, HR_MCP_ERROR},       {-3, HR_MCP_ERROR},    {-4, HR_MCP_CANCELLED},
+                 {-5, HR_MCP_TIMEOUT},     {-6, HR_MCP_ERROR},    {-7, HR_MCP_ERROR},
+                 {-8, HR_MCP_ERROR},       {-9, HR_MCP_ERROR},    {-10, HR_MCP_ERROR},
+                 {1, HR_MCP_ERROR},        {12345, HR_MCP_ERROR}, {INT32_MIN, HR_MCP_ERROR},
+                 {INT32_MAX, HR_MCP_ERROR}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        json = result(cases[i].status, NULL, 0, 0, cases[i].outcome);
+        assert_int_equal(nblocks(json), 1);
+        json_decref(json);
+    }
+    json = hr_mcp_result_error("because \xff");
+    assert_string_equal(member(json, 0, "text"), "because \xef\xbf\xbd");
+    assert_true(json_is_true(json_object_get(json, "isError")));
+    json_decref(json);
+}
+
+static void test_result_malformed(void **state)
+{
+    (void)state;
+    char payload[64] = {0};
+    assert_int_equal(hr_mcp_result_check(payload, 0), -EPROTO);
+    assert_int_equal(hr_mcp_result_check(payload, 3), -EPROTO);
+    assert_int_equal(hr_mcp_result_check(payload, 4), 0);
+    assert_int_equal(hr_mcp_result_check(payload, 5), -EPROTO);
+    assert_int_equal(hr_mcp_result_check(payload, 12), -EPROTO); /* a part of kind 0 */
+
+    struct hr_frame_part part = {.kind = HR_PART_TEXT, .len = 100};
+    memcpy(payload + 4, &part, sizeof(part));
+    assert_int_equal(hr_mcp_result_check(payload, 20), -EPROTO); /* longer than the frame */
+
+    part = (struct hr_frame_part){.kind = HR_PART_BLOB, .len = 2};
+    memcpy(payload + 4, &part, sizeof(part));
+    memcpy(payload + 12, "xy", 2);
+    assert_int_equal(hr_mcp_result_check(payload, 14), -EPROTO); /* no media type */
+
+    for (uint32_t kind = HR_PART_JSON; kind <= HR_PART_ERROR; kind++) {
+        part = (struct hr_frame_part){.kind = kind, .len = 0};
+        memcpy(payload + 4, &part, sizeof(part));
+        memcpy(payload + 12, &part, sizeof(part));
+        assert_int_equal(hr_mcp_result_check(payload, 12), 0);
+        assert_int_equal(hr_mcp_result_check(payload, 20), -EPROTO); /* twice */
+    }
+}
+
+/* --- answers, counters --- */
+
+static void test_json_add(void **state)
+{
+    (void)state;
+    json_t *json = json_pack("{s:s}", "k",
+                             "0123456789012345678901234567890123456789"
+                             "0123456789012345678901234567890123456789");
+    struct hr_buf b;
+    hr_buf_init(&b, 200);
+    assert_int_equal(hr_buf_adds(&b, "x"), 0);
+    assert_int_equal(hr_mcp_json_add(&b, json, JSON_COMPACT, 0), 0); /* guessed too low */
+    assert_int_equal(b.len, 1 + 8 + 80);
+    assert_int_equal(hr_mcp_json_add(&b, json, JSON_COMPACT, 100000), 0); /* and too high */
+    assert_int_equal(b.len, 1 + 2 * 88);
+    assert_int_equal(b.data[b.len], '\0');
+    assert_int_equal(hr_mcp_json_add(&b, json, JSON_COMPACT, 10), -E2BIG);
+    assert_int_equal(b.len, 1 + 2 * 88);
+    assert_int_equal(strlen(b.data), b.len);
+    hr_buf_free(&b);
+    json_decref(json);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct hr_buf b;
+    hr_buf_init(&b, 4096);
+    assert_int_equal(hr_mcp_add_error(&b, NULL, -32700, "sch\xc3\xb6n \xff", NULL), 0);
+    assert_string_equal(b.data, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,"
+                                "\"message\":\"sch\\u00F6n \\uFFFD\"}}");
+    hr_buf_reset(&b);
+    json_t *id = json_integer(INT64_MIN);
+    assert_int_equal(hr_mcp_add_error(&b, id, -1, "m", json_object()), 0);
+    assert_string_equal(b.data, "{\"jsonrpc\":\"2.0\",\"id\":-9223372036854775808,"
+                                "\"error\":{\"code\":-1,\"message\":\"m\",\"data\":{}}}");
+    json_decref(id);
+    hr_buf_free(&b);
+}
+
+static void test_stats_bounded(void **state)
+{
+    (void)state;
+    struct hr_mcp_plugin_stats s = {0};
+    struct hr_mcp_tool_stats *first = hr_mcp_stats_tool(&s, "t0");
+    for (int i = 0; i < 10 * HR_MCP_MAX_TOOL_STATS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "t%d", i);
+        assert_non_null(hr_mcp_stats_tool(&s, name));
+    }
+    assert_int_equal(s.ntools, HR_MCP_MAX_TOOL_STATS);
+    assert_ptr_equal(hr_mcp_stats_tool(&s, "t0"), first);
+    assert_string_equal(hr_mcp_stats_tool(&s, "never seen")->name, "other");
+    assert_ptr_equal(hr_mcp_stats_tool(&s, "never seen"), hr_mcp_stats_tool(&s, "other"));
+    hr_mcp_stats_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_message_kinds),
+        cmocka_unit_test(test_message_deep),
+        cmocka_unit_test(test_message_big_integers),
+        cmocka_unit_test(test_tools_good),
+        cmocka_unit_test(test_tools_bad),
+        cmocka_unit_test(test_tools_too_many),
+        cmocka_unit_test(test_result_text),
+        cmocka_unit_test(test_result_blobs),
+        cmocka_unit_test(test_result_json),
+        cmocka_unit_test(test_result_broken_promise),
+        cmocka_unit_test(test_result_failures),
+        cmocka_unit_test(test_result_malformed),
+        cmocka_unit_test(test_json_add),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_stats_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

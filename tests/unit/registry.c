@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "loader/config/registry.h"
+
+#include "check.h"
+#include "common/buf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything the parser says goes to a file that the test can read. */
+static char said[16384];
+static char path[] = "/tmp/handrail-registry-XXXXXX";
+
+static int parse(const char *text, struct hr_config *c)
+{
+    memset(c, 0, sizeof(*c));
+    int saved = dup(STDERR_FILENO);
+    int fd = mkstemp(path);
+    assert_true(saved >= 0 && fd >= 0);
+    assert_true(dup2(fd, STDERR_FILENO) >= 0);
+    int code = hr_registry_parse("reg.json", text, strlen(text), c);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    ssize_t n = pread(fd, said, sizeof(said) - 1, 0);
+    said[n > 0 ? n : 0] = '\0';
+    (void)close(fd);
+    (void)close(saved);
+    (void)unlink(path);
+    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    return code;
+}
+
+static void a_full_registry(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse("{\"$schema\":\"x\",\"plugins\":["
+                           "{\"id\":\"a\",\"path\":\"/a.so\"},"
+                           "{\"id\":\"off\",\"path\":\"/b.so\",\"enabled\":false},"
+                           "{\"id\":\"c.d-e_F9\",\"path\":\"/c.so\",\"required\":true,"
+                           "\"config\":{\"k\":[1]}}]}",
+                           &c),
+                     0);
+    assert_string_equal(said, "");
+    assert_int_equal(c.nplugins, 2);
+    assert_string_equal(c.plugins[0].id, "a");
+    assert_false(c.plugins[0].required);
+    assert_true(json_is_object(c.plugins[0].config));
+    assert_string_equal(c.plugins[1].path, "/c.so");
+    assert_true(c.plugins[1].required);
+    assert_int_equal(json_object_size(c.plugins[1].config), 1);
+    hr_config_free(&c);
+}
+
+static void nothing_to_load_is_fine(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse("{\"plugins\":[]}", &c), 0);
+    assert_int_equal(c.nplugins, 0);
+}
+
+static void each_problem_is_one_line_with_its_place(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"", "line 1"},
+        {"{\"plugins\":[}", "line 1, column 13: not valid JSON"},
+        {"{\"plugins\":[],\"plugins\":[]}", "duplicate object key"},
+        {"[]", "(top level): expected an object with the key \"plugins\", got an array"},
+        {"{}", "/plugins: expected an array, got nothing"},
+        {"{\"plugins\":{}}", "/plugins: expected an array, got an object"},
+        {"{\"plugins\":[],\"tools\":1}",
+         "/tools: expected one of plugins, $schema, got an unknown"},
+        {"{\"plugins\":[3]}", "/plugins/0: expected an object, got a number"},
+        {"{\"plugins\":[{\"path\":\"/a\"}]}", "/plugins/0/id: expected 1 to 64"},
+        {"{\"plugins\":[{\"id\":\"a b\",\"path\":\"/a\"}]}", "/plugins/0/id: expected 1 to 64"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"a.so\"}]}",
+         "/plugins/0/path: expected an absolute path to a .so file, got a.so"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":null}]}", "/plugins/0/path"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\\u0000b\"}]}", "\\u0000 is not allowed"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"enabled\":1}]}",
+         "/plugins/0/enabled: expected true or false, got a number"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"required\":\"yes\"}]}",
+         "/plugins/0/required: expected true or false, got a string"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"config\":[]}]}",
+         "/plugins/0/config: expected an object, got an array"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confg\":{}}]}",
+         "/plugins/0/confg: expected one of id, path, enabled, required, config"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\"},{\"id\":\"a\",\"path\":\"/b\"}]}",
+         "/plugins/1/id: expected an id that no other plugin has, got a"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hr_config c;
+        assert_int_equal(parse(cases[i].text, &c), 78);
+        if (!strstr(said, cases[i].says) || !strstr(said, "reg.json: "))
+            fail_msg("%s\nsaid: %swant: %s", cases[i].text, said, cases[i].says);
+        assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); /* one line */
+        hr_config_free(&c);
+    }
+}
+
+static void all_problems_are_told_at_once(void **state)
+{
+    struct hr_config c;
+    int lines = 0;
+    (void)state;
+    assert_int_equal(
+        parse("{\"x\":1,\"plugins\":[{\"id\":\"\",\"path\":\"p\",\"enabled\":0},7]}", &c), 78);
+    for (const char *p = said; *p; p++)
+        lines += *p == '\n';
+    assert_int_equal(lines, 4); /* x, path, enabled, /plugins/1; and the empty id */
+    hr_config_free(&c);
+}
+
+static void more_plugins_than_there_is_room_for(void **state)
+{
+    struct hr_config c;
+    struct hr_buf b;
+    (void)state;
+    for (int n = HR_MAX_PLUGINS; n <= HR_MAX_PLUGINS + 1; n++) {
+        hr_buf_init(&b, 10000);
+        (void)hr_buf_adds(&b, "{\"plugins\":[");
+        for (int i = 0; i < n; i++)
+            (void)hr_buf_addf(&b, "%s{\"id\":\"p%d\",\"path\":\"/p\"}", i ? "," : "", i);
+        (void)hr_buf_adds(&b, "]}");
+        assert_int_equal(parse(hr_buf_str(&b), &c), n > HR_MAX_PLUGINS ? 78 : 0);
+        hr_config_free(&c);
+        hr_buf_free(&b);
+    }
+    assert_non_null(strstr(said, "at most 32 enabled plugins"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_registry),
+        cmocka_unit_test(nothing_to_load_is_fine),
+        cmocka_unit_test(each_problem_is_one_line_with_its_place),
+        cmocka_unit_test(all_problems_are_told_at_once),
+        cmocka_unit_test(more_plugins_than_there_is_room_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "loader/config/server_command.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARGS(...) ((char *[]){__VA_ARGS__, NULL})
+
+static void options_of_a_command(void **state)
+{
+    (void)state;
+    assert_string_equal(hr_command_option(ARGS("s", "--port", "1"), "--port"), "1");
+    assert_string_equal(hr_command_option(ARGS("s", "--port=1"), "--port"), "1");
+    assert_string_equal(hr_command_option(ARGS("s", "--port=1", "--port", "2"), "--port"), "2");
+    assert_null(hr_command_option(ARGS("--port", "1"), "--port")); /* the program's name */
+    assert_null(hr_command_option(ARGS("s", "--ports", "1"), "--port"));
+    assert_null(hr_command_option(ARGS("s", "--port"), "--port"));
+    assert_null(hr_command_option((char *[]){NULL}, "--port"));
+    assert_string_equal(hr_command_option(ARGS("s", "--port="), "--port"), "");
+}
+
+static void the_real_server_lies_beside(void **state)
+{
+    char dir[] = "/tmp/handrail-real-XXXXXX";
+    char file[128];
+    char call[128];
+    char *found = NULL;
+    (void)state;
+    (void)unsetenv("HANDRAIL_SERVER");
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(file, sizeof(file), "%s/agent.real", dir);
+    (void)snprintf(call, sizeof(call), "%s/agent", dir);
+    assert_int_equal(hr_real_server(call, &found), -ENOENT);
+    int fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(hr_real_server(call, &found), 0);
+    assert_string_equal(found, file);
+    free(found);
+
+    char path[256];
+    (void)snprintf(path, sizeof(path), "/nonexistent:%s:/bin", dir);
+    (void)setenv("PATH", path, 1);
+    assert_int_equal(hr_real_server("agent", &found), 0);
+    assert_string_equal(found, file);
+    free(found);
+    assert_int_equal(hr_real_server("other", &found), -ENOENT);
+
+    (void)setenv("HANDRAIL_SERVER", "/elsewhere", 1);
+    assert_int_equal(hr_real_server(call, &found), 0);
+    assert_string_equal(found, "/elsewhere");
+    free(found);
+    (void)unlink(file);
+    (void)rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_of_a_command),
+        cmocka_unit_test(the_real_server_lies_beside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

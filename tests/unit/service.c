@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT
+ * The service state machine: every cell of its table, then the policies, with a false clock and
+ * false processes. */
+#include "loader/supervisor/service.h"
+
+#include "check.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct world {
+    int64_t now;
+    int spawn_result; /* what the next spawn answers; 0: a new pid */
+    int spawns;
+    int kills;
+    int last_signal;
+    int64_t timer; /* -1: not set */
+    int changes;
+    uint32_t random;
+    int next_pid;
+};
+
+static int64_t w_now(void *ctx)
+{
+    return ((struct world *)ctx)->now;
+}
+
+static uint32_t w_random(void *ctx)
+{
+    return ((struct world *)ctx)->random;
+}
+
+static int w_spawn(void *ctx, struct hr_service *s)
+{
+    struct world *w = ctx;
+    (void)s;
+    w->spawns++;
+    return w->spawn_result ? w->spawn_result : w->next_pid++;
+}
+
+static void w_kill(void *ctx, struct hr_service *s, int sig)
+{
+    struct world *w = ctx;
+    assert_true(s->pub.pid > 0);
+    w->kills++;
+    w->last_signal = sig;
+}
+
+static void w_timer(void *ctx, struct hr_service *s, int64_t delay)
+{
+    (void)s;
+    assert_true(delay >= -1);
+    ((struct world *)ctx)->timer = delay;
+}
+
+static void w_changed(void *ctx, struct hr_service *s)
+{
+    (void)s;
+    ((struct world *)ctx)->changes++;
+}
+
+static const struct hr_service_ops ops = {w_now, w_random, w_spawn, w_kill, w_timer, w_changed};
+
+static const struct hr_policy server = {
+    .restart = HR_RESTART_ON_FAILURE,
+    .says_ready = true,
+    .final_code = -1,
+    .final_code_unready = 2,
+    .stop_signal = SIGTERM,
+    .budget = HR_BUDGET,
+};
+static const struct hr_policy toolhost = {
+    .restart = HR_RESTART_ON_FAILURE,
+    .says_ready = true,
+    .final_code = 78,
+    .final_code_unready = -1,
+    .stop_signal = SIGTERM,
+    .start_timeout_ms = 30000,
+    .stop_timeout_ms = 5000,
+};
+
+enum { EXIT_0 = 0, EXIT_1 = 1 << 8, EXIT_2 = 2 << 8, EXIT_78 = 78 << 8, EXIT_127 = 127 << 8 };
+
+static void make(struct hr_service *s, struct world *w, const struct hr_policy *policy)
+{
+    *w = (struct world){.now = 1000000, .timer = -1, .next_pid = 100};
+    hr_service_init(s, "x", HR_SERVER, policy, &ops, w);
+}
+
+/* Bring a fresh service into a state by the shortest way. */
+static void bring(struct hr_service *s, struct world *w, const struct hr_policy *policy,
+                  enum hr_state state)
+{
+    make(s, w, policy);
+    if (state == HR_DOWN)
+        return;
+    hr_service_event(s, HR_EV_START, 0);
+    if (state == HR_STARTING)
+        return;
+    if (state == HR_BACKOFF || state == HR_FAILED) {
+        hr_service_event(s, HR_EV_EXITED, state == HR_FAILED ? EXIT_78 : EXIT_1);
+        return;
+    }
+    hr_service_event(s, HR_EV_EXECUTED, 0);
+    hr_service_event(s, HR_EV_READY, 0);
+    if (state == HR_STOPPING)
+        hr_service_event(s, HR_EV_STOP, 0);
+}
+
+/* Next state of every cell, for a toolhost's policy; exits are with code 1. */
+static const enum hr_state next[HR_NSTATES][HR_NEVENTS] = {
+    [HR_DOWN] = {HR_STARTING, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN},
+    [HR_STARTING] = {HR_STARTING, HR_STOPPING, HR_STARTING, HR_STARTING, HR_UP, HR_BACKOFF,
+                     HR_STARTING},
+    [HR_UP] = {HR_UP, HR_STOPPING, HR_UP, HR_UP, HR_UP, HR_BACKOFF, HR_UP},
+    [HR_STOPPING] = {HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_DOWN,
+                     HR_STOPPING},
+    [HR_BACKOFF] = {HR_STARTING, HR_DOWN, HR_BACKOFF, HR_BACKOFF, HR_BACKOFF, HR_BACKOFF,
+                    HR_STARTING},
+    [HR_FAILED] = {HR_STARTING, HR_DOWN, HR_FAILED, HR_FAILED, HR_FAILED, HR_FAILED, HR_FAILED},
+};
+
+static void every_cell(void **state)
+{
+    (void)state;
+    for (int st = 0; st < HR_NSTATES; st++) {
+        for (int ev = 0; ev < HR_NEVENTS; ev++) {
+            struct hr_service s;
+            struct world w;
+            bring(&s, &w, &toolhost, (enum hr_state)st);
+            assert_int_equal(s.pub.state, st);
+            int arg = ev == HR_EV_EXITED ? EXIT_1 : ev == HR_EV_EXEC_FAILED ? ENOENT : 0;
+            hr_service_event(&s, (enum hr_event)ev, arg);
+            if (s.pub.state != (uint32_t)next[st][ev])
+                fail_msg("%s + %s: %s, expected %s", hr_state_name((uint32_t)st),
+                         hr_event_name((enum hr_event)ev), hr_state_name(s.pub.state),
+                         hr_state_name((uint32_t)next[st][ev]));
+            /* What must hold in each state, however it was reached. */
+            bool process =
+                s.pub.state == HR_STARTING || s.pub.state == HR_UP || s.pub.state == HR_STOPPING;
+            assert_int_equal(s.pub.pid > 0, process);
+            assert_int_equal(s.pub.retry_at_ms > 0, s.pub.state == HR_BACKOFF);
+            if (s.pub.state == HR_BACKOFF)
+                assert_true(w.timer >= 0); /* or it would never come back */
+            if (s.pub.state == HR_DOWN || s.pub.state == HR_FAILED || s.pub.state == HR_UP)
+                assert_int_equal(w.timer, -1);
+        }
+    }
+}
+
+static void without_a_ready_line_running_is_up(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    struct hr_policy plain = server;
+    (void)state;
+    plain.says_ready = false;
+    make(&s, &w, &plain);
+    hr_service_event(&s, HR_EV_START, 0);
+    hr_service_event(&s, HR_EV_EXECUTED, 0);
+    assert_int_equal(s.pub.state, HR_UP);
+    assert_int_equal(s.pub.ready_once, 0);
+}
+
+static void backoff_doubles_to_its_cap_and_starts_over(void **state)
+{
+    static const int64_t want[] = {500, 1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    struct hr_service s;
+    struct world w;
+    struct hr_policy p = server;
+    (void)state;
+    p.budget = 0;
+    make(&s, &w, &p);
+    w.random = 0; /* the lower end of the jitter */
+    hr_service_event(&s, HR_EV_START, 0);
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_int_equal(w.timer, want[i] - want[i] / 10);
+        assert_int_equal(s.pub.retry_at_ms, w.now + w.timer);
+        w.now += w.timer;
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(s.pub.state, HR_STARTING);
+    }
+    w.now += HR_STABLE_MS; /* long enough for a restart at once, not for forgetting */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 0);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 27000);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    w.now += HR_BACKOFF_RESET_MS;
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 0);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 450);
+}
+
+static void jitter_stays_within_its_bounds(void **state)
+{
+    (void)state;
+    for (uint32_t r = 0; r < 2000; r += 7) {
+        struct hr_service s;
+        struct world w;
+        bring(&s, &w, &server, HR_STARTING);
+        w.random = r;
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_in_range(w.timer, 450, 550);
+    }
+}
+
+static void budget_ends_a_crash_loop(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_STARTING);
+    for (int i = 1; i < HR_BUDGET; i++) {
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+    }
+    hr_service_event(&s, HR_EV_EXITED, 3 << 8);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(hr_exit_code(s.pub.last_status), 3);
+    assert_int_equal(s.pub.failures, HR_BUDGET);
+    /* An order starts it anew, with a fresh budget. */
+    hr_service_event(&s, HR_EV_START, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void slow_failures_do_not_spend_the_budget(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_STARTING);
+    for (int i = 0; i < 5 * HR_BUDGET; i++) {
+        w.now += HR_BUDGET_WINDOW_MS / (HR_BUDGET - 1) + 1;
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+    }
+}
+
+static void what_cannot_get_better_is_not_tried_again(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &toolhost, HR_UP);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_78);
+    assert_int_equal(s.pub.state, HR_FAILED);
+
+    bring(&s, &w, &server, HR_STARTING); /* its usage error, before it was ever ready */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_2);
+    assert_int_equal(s.pub.state, HR_FAILED);
+
+    bring(&s, &w, &server, HR_UP); /* the same code from one that has worked */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_2);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+
+    bring(&s, &w, &server, HR_STARTING);
+    hr_service_event(&s, HR_EV_EXEC_FAILED, ENOENT);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_127);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_non_null(strstr(s.pub.reason, "No such file"));
+
+    bring(&s, &w, &server, HR_STARTING); /* a program that itself ends with 127 is another thing */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_127);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void restart_policies(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    struct hr_policy p = server;
+    (void)state;
+    p.restart = HR_RESTART_NEVER;
+    bring(&s, &w, &p, HR_UP);
+    hr_service_event(&s, HR_EV_EXITED, SIGSEGV);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(hr_exit_code(s.pub.last_status), 128 + SIGSEGV);
+
+    bring(&s, &w, &server, HR_UP); /* an exit nobody asked for is a failure, 0 included */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_0);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+
+    p.restart = HR_RESTART_ALWAYS;
+    bring(&s, &w, &p, HR_STARTING);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_2);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void a_failed_fork_is_one_more_backoff(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    make(&s, &w, &server);
+    w.spawn_result = -EAGAIN;
+    hr_service_event(&s, HR_EV_START, 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        assert_true(w.timer > 0);
+        w.now += w.timer;
+        hr_service_event(&s, HR_EV_TIMER, 0);
+    }
+    assert_int_equal(w.spawns, 101);
+    assert_int_equal(s.pub.starts, 0);
+    w.spawn_result = 0;
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    assert_int_equal(s.pub.state, HR_STARTING);
+}
+
+static void a_start_that_takes_too_long_is_killed(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &toolhost, HR_STARTING);
+    assert_int_equal(w.timer, 30000);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    assert_int_equal(w.last_signal, SIGKILL);
+    assert_true(w.timer > 0); /* and again, should that not help */
+    hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void a_stop_that_takes_too_long_is_killed_until_it_is_over(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &toolhost, HR_STOPPING);
+    assert_int_equal(w.last_signal, SIGTERM);
+    for (int i = 0; i < 3; i++) {
+        assert_true(w.timer > 0);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(w.last_signal, SIGKILL);
+    }
+    hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+    assert_int_equal(s.pub.state, HR_DOWN);
+    assert_int_equal(s.pub.failures, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_cell),
+        cmocka_unit_test(without_a_ready_line_running_is_up),
+        cmocka_unit_test(backoff_doubles_to_its_cap_and_starts_over),
+        cmocka_unit_test(jitter_stays_within_its_bounds),
+        cmocka_unit_test(budget_ends_a_crash_loop),
+        cmocka_unit_test(slow_failures_do_not_spend_the_budget),
+        cmocka_unit_test(what_cannot_get_better_is_not_tried_again),
+        cmocka_unit_test(restart_policies),
+        cmocka_unit_test(a_failed_fork_is_one_more_backoff),
+        cmocka_unit_test(a_start_that_takes_too_long_is_killed),
+        cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
+    };
+    hr_log_init("test", HR_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT
+ * The checks on a board of our own and a clock that we turn: what each gate makes of a death, a
+ * hang, a stop, a stale result; the format of the answers; and the timers against a real port. */
+#include "sidecar/checks/checks.h"
+
+#include "check.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "http_fixture.h"
+#include "sidecar/checks/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { T0 = 1000000 };
+
+static int64_t fake_now;
+static struct hr_board *board;
+static int board_fd = -1;
+static struct hr_board_head head;
+static struct hr_board_service server;
+static struct hr_client *client;
+static struct hr_checks *checks;
+static struct fixture fix;
+static uint32_t ready_calls;
+static uint32_t ready_life;
+static int plugin_err;
+
+static int64_t clock_now(void)
+{
+    return fake_now;
+}
+
+static void on_ready(uint32_t starts, void *arg)
+{
+    (void)arg;
+    ready_calls++;
+    ready_life = starts;
+}
+
+static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
+{
+    (void)arg;
+    if (plugin_err)
+        (void)snprintf(reason, size, "%s is\nn\xf6t connected\xc3", id);
+    return plugin_err;
+}
+
+static void put(uint32_t state, uint32_t starts, int pid)
+{
+    server.state = state;
+    server.starts = starts;
+    server.pid = pid;
+    server.started_ms = fake_now;
+    hr_board_put_service(board, 0, &server);
+    hr_board_put_head(board, &head);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_now = T0;
+    ready_calls = 0;
+    plugin_err = 0;
+    head = (struct hr_board_head){.supervisor_pid = getppid(), .nservices = 1};
+    server = (struct hr_board_service){.name = "server", .last_status = -1};
+    if (hr_board_create(&board, &board_fd) || fixture_open(&fix, &fixture_limits) ||
+        hr_client_new(fix.loop, &client))
+        return -1;
+    put(HR_DOWN, 0, 0);
+    struct hr_checks_config cfg = {.loop = fix.loop,
+                                   .board = board,
+                                   .client = client,
+                                   .host = "127.0.0.1",
+                                   .port = fix.port,
+                                   .hang_limit_ms = HR_HANG_LIMIT_MS,
+                                   .on_ready = on_ready,
+                                   .plugin_ok = plugin_ok,
+                                   .now_ms = clock_now};
+    return hr_checks_new(&cfg, &checks);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hr_checks_free(checks);
+    checks = NULL;
+    hr_client_free(client);
+    fixture_close(&fix);
+    hr_board_unmap(board);
+    hr_close(&board_fd);
+    return 0;
+}
+
+/* An answer to the probe at the fake time. */
+static void note(struct hr_probe *p, int status)
+{
+    struct hr_life life = hr_life_read(board);
+    (void)hr_probe_new_life(p, &life);
+    hr_probe_note(p, status, fake_now);
+}
+
+static unsigned ask(const char *path)
+{
+    struct hr_checks_query q = {.nexclude = 0};
+    struct hr_buf out;
+    hr_buf_init(&out, 65536);
+    unsigned status = hr_checks_answer(checks, path, &q, &out);
+    hr_buf_free(&out);
+    return status;
+}
+
+static void assert_says(const char *path, struct hr_checks_query q, unsigned status,
+                        const char *want)
+{
+    struct hr_buf out;
+    hr_buf_init(&out, 65536);
+    assert_int_equal(hr_checks_answer(checks, path, &q, &out), status);
+    assert_string_equal(hr_buf_str(&out), want);
+    hr_buf_free(&out);
+}
+
+static void nothing_is_ready_before_it_is_measured(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("/startupz"), 503);
+    assert_int_equal(ask("/readyz"), 503);
+    assert_int_equal(ask("/livez"), 200);
+    put(HR_STARTING, 1, 42);
+    assert_says("/readyz/ready", (struct hr_checks_query){0}, 503,
+                "internal server error: not measured yet\n");
+    assert_int_equal(ask("/startupz"), 503);
+    note(&checks->ready, 200);
+    assert_int_equal(ask("/startupz"), 200);
+    assert_int_equal(ask("/readyz"), 200);
+}
+
+static void a_result_dies_with_its_life(void **state)
+{
+    (void)state;
+    put(HR_STARTING, 1, 42);
+    note(&checks->ready, 200);
+    assert_int_equal(ask("/readyz"), 200);
+    server.ready_once = 1;
+    put(HR_BACKOFF, 1, 0); /* nobody has told the checks: they look */
+    assert_int_equal(ask("/readyz"), 503);
+    assert_int_equal(ask("/livez"), 200);
+    assert_int_equal(ask("/startupz"), 200);
+    put(HR_STARTING, 2, 43);
+    assert_says("/readyz/ready", (struct hr_checks_query){0}, 503,
+                "internal server error: server restarted, not measured yet\n");
+    note(&checks->ready, -ECONNREFUSED);
+    assert_int_equal(ask("/readyz"), 503);
+    note(&checks->ready, 200);
+    assert_int_equal(ask("/readyz"), 200);
+}
+
+static void one_slow_answer_is_forgiven_a_closed_port_is_not(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    note(&checks->ready, -ETIMEDOUT);
+    note(&checks->ready, 503);
+    assert_int_equal(ask("/readyz"), 200);
+    note(&checks->ready, -ETIMEDOUT);
+    assert_says("/readyz/ready", (struct hr_checks_query){0}, 503,
+                "internal server error: GET /ready: no answer within 2000 ms\n");
+    note(&checks->ready, 200);
+    assert_int_equal(ask("/readyz"), 200);
+    note(&checks->ready, -ETIMEDOUT);
+    note(&checks->ready, 200); /* the count begins anew */
+    note(&checks->ready, 500);
+    note(&checks->ready, 500);
+    assert_int_equal(ask("/readyz"), 200);
+    note(&checks->ready, -ECONNREFUSED);
+    assert_int_equal(ask("/readyz"), 503);
+}
+
+static void a_hang_is_told_apart_from_slowness_and_death(void **state)
+{
+    (void)state;
+    put(HR_STARTING, 1, 42);
+    for (int i = 0; i < 100; i++, fake_now += 2000)
+        note(&checks->alive, -ECONNREFUSED);
+    assert_int_equal(ask("/livez"), 200); /* slow to start: not ours to judge */
+    note(&checks->alive, 200);
+    note(&checks->alive, -ETIMEDOUT);
+    fake_now += HR_HANG_LIMIT_MS;
+    assert_int_equal(ask("/livez"), 200);
+    fake_now += 1;
+    assert_int_equal(ask("/livez"), 503);
+    assert_int_equal(ask("/livez/alive"), 503);
+    head.draining = 1;
+    put(HR_STOPPING, 1, 42);
+    assert_int_equal(ask("/livez"), 200); /* it is ending anyway */
+    head.draining = 0;
+    put(HR_UP, 1, 42);
+    assert_int_equal(ask("/livez"), 503);
+    note(&checks->alive, 200);
+    assert_int_equal(ask("/livez"), 200);
+    note(&checks->alive, -ETIMEDOUT);
+    fake_now += HR_HANG_LIMIT_MS + 1;
+    put(HR_BACKOFF, 1, 0);
+    assert_int_equal(ask("/livez"), 200); /* the hanging process is no more */
+    put(HR_STARTING, 2, 43);
+    assert_int_equal(ask("/livez"), 200);
+}
+
+/* A sidecar that was restarted has never seen the server well, but the board says it was. */
+static void a_hang_from_before_our_time_is_seen(void **state)
+{
+    (void)state;
+    put(HR_UP, 3, 42);
+    note(&checks->alive, -ETIMEDOUT);
+    fake_now += HR_HANG_LIMIT_MS + 1;
+    assert_int_equal(ask("/livez"), 503);
+}
+
+static void a_server_given_up_is_not_live(void **state)
+{
+    (void)state;
+    (void)snprintf(server.reason, sizeof(server.reason), "10 deaths in 10 minutes");
+    put(HR_FAILED, 10, 0);
+    assert_says("/livez", (struct hr_checks_query){0}, 503,
+                "[+]supervisor ok\n"
+                "[-]process failed: server is in state failed: 10 deaths in 10 minutes\n"
+                "[+]alive ok\n"
+                "livez check failed\n");
+}
+
+static void a_stop_turns_readiness_off(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    assert_int_equal(ask("/readyz"), 200);
+    head.draining = 1;
+    put(HR_UP, 1, 42);
+    assert_int_equal(ask("/readyz"), 503);
+    assert_int_equal(ask("/readyz/draining"), 503);
+    assert_int_equal(ask("/livez"), 200);
+}
+
+static void a_lost_supervisor_is_noticed(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    head.supervisor_pid = getpid();
+    put(HR_UP, 1, 42);
+    assert_int_equal(ask("/livez"), 503);
+    assert_int_equal(ask("/readyz/supervisor"), 503);
+}
+
+static void only_required_plugins_gate(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    assert_int_equal(hr_checks_add_plugin(checks, "nice", false), 0);
+    plugin_err = -EAGAIN;
+    assert_int_equal(ask("/readyz"), 200);
+    assert_int_equal(ask("/readyz/plugin/nice"), 503);
+    assert_int_equal(ask("/livez/plugin/nice"), 404);
+    assert_int_equal(hr_checks_add_plugin(checks, "need", true), 0);
+    assert_int_equal(ask("/readyz"), 503);
+    assert_says("/readyz/plugin/need", (struct hr_checks_query){0}, 503,
+                "internal server error: need is n?t connected?\n");
+    plugin_err = 0;
+    assert_int_equal(ask("/readyz"), 200);
+    assert_says("/readyz/plugin/need", (struct hr_checks_query){0}, 200, "ok");
+}
+
+static void plugins_are_bounded(void **state)
+{
+    (void)state;
+    char id[HR_PLUGIN_ID_MAX + 2];
+    memset(id, 'x', sizeof(id));
+    id[HR_PLUGIN_ID_MAX + 1] = '\0';
+    assert_int_equal(hr_checks_add_plugin(checks, id, true), -EINVAL);
+    assert_int_equal(hr_checks_add_plugin(checks, "", true), -EINVAL);
+    id[HR_PLUGIN_ID_MAX] = '\0';
+    for (int i = 0; i < HR_MAX_PLUGINS; i++)
+        assert_int_equal(hr_checks_add_plugin(checks, id, false), 0);
+    assert_int_equal(hr_checks_add_plugin(checks, "x", false), -ENOSPC);
+}
+
+static void the_format_is_that_of_kubernetes(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    assert_says("/readyz", (struct hr_checks_query){0}, 200, "ok");
+    assert_says("/readyz", (struct hr_checks_query){.verbose = true}, 200,
+                "[+]supervisor ok\n[+]process ok\n[+]ready ok\n[+]draining ok\n"
+                "readyz check passed\n");
+    assert_says("/startupz", (struct hr_checks_query){.verbose = true}, 200,
+                "[+]started ok\nstartupz check passed\n");
+    assert_says("/readyz/process", (struct hr_checks_query){0}, 200, "ok");
+    note(&checks->ready, -ECONNREFUSED);
+    assert_says("/readyz", (struct hr_checks_query){0}, 503,
+                "[+]supervisor ok\n[+]process ok\n[-]ready failed: GET /ready: Connection refused\n"
+                "[+]draining ok\nreadyz check failed\n");
+    assert_says("/readyz", (struct hr_checks_query){.exclude = {"ready", "ready"}, .nexclude = 2},
+                200, "ok");
+    assert_says("/readyz",
+                (struct hr_checks_query){.verbose = true,
+                                         .exclude = {"no\"such\n\xff", "ready", "alive"},
+                                         .nexclude = 3},
+                200,
+                "[+]supervisor ok\n[+]process ok\n[+]ready excluded: ok\n[+]draining ok\n"
+                "warn: some health checks cannot be excluded: no matches for "
+                "\"no\\\"such\\x0a\\xff\",\"alive\"\nreadyz check passed\n");
+}
+
+static void unknown_paths_are_not_ours(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "/",          "",       "/healthz",     "/readyzz",  "/readyz/",
+        "/readyz/no", "readyz", "/livez/ready", "/readyz//", "/livez/draining/x"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        assert_says(paths[i], (struct hr_checks_query){.verbose = true}, 404, "");
+}
+
+static void the_pace_follows_what_is_known(void **state)
+{
+    (void)state;
+    const struct hr_probe *p = &checks->ready;
+    struct hr_life life = hr_life_read(board);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), -1);
+    put(HR_STARTING, 1, 42);
+    life = hr_life_read(board);
+    note(&checks->ready, -ECONNREFUSED);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 25);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now + HR_PROBE_FAST_FOR_MS), 250);
+    note(&checks->ready, 503);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 250);
+    note(&checks->ready, 200);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 2000);
+    note(&checks->ready, -ECONNREFUSED);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 250);
+    put(HR_BACKOFF, 1, 0);
+    life = hr_life_read(board);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), -1);
+}
+
+static void status_and_metrics_tell_the_same(void **state)
+{
+    (void)state;
+    struct hr_buf out;
+    struct hr_expo e;
+    hr_buf_init(&out, 65536);
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    assert_int_equal(hr_checks_add_plugin(checks, "echo", false), 0);
+    plugin_err = -EAGAIN;
+    json_t *before = hr_checks_status(checks);
+    fake_now += 5000;
+    json_t *all = hr_checks_status(checks);
+    assert_int_equal(json_array_size(all), 7);
+    const json_t *ready = json_array_get(all, 4);
+    assert_string_equal(json_string_value(json_object_get(ready, "name")), "ready");
+    assert_true(json_is_true(json_object_get(ready, "ok")));
+    assert_int_equal(json_integer_value(json_object_get(ready, "since_seconds")), 5);
+    const json_t *echo = json_array_get(all, 6);
+    assert_true(json_is_false(json_object_get(echo, "ok")));
+    assert_string_equal(json_string_value(json_object_get(echo, "message")),
+                        "echo is n?t connected?");
+    hr_expo_init(&e, &out);
+    hr_checks_collect(&e, checks);
+    assert_int_equal(hr_expo_finish(&e), 0);
+    assert_non_null(strstr(out.data, "handrail_check_ok{check=\"ready\"} 1\n"));
+    assert_non_null(strstr(out.data, "handrail_check_ok{check=\"plugin/echo\"} 0\n"));
+    assert_non_null(strstr(out.data, "handrail_ready 1\n"));
+    assert_non_null(
+        strstr(out.data, "handrail_probes_total{check=\"ready\",result=\"success\"} 1\n"));
+    json_decref(before);
+    json_decref(all);
+    hr_buf_free(&out);
+}
+
+/* Run the loop until /readyz answers `status`; the milliseconds it took, or -1 after 5 s. */
+static int64_t until(unsigned status)
+{
+    int64_t start = hr_now_ms();
+    while (ask("/readyz") != status) {
+        if (hr_now_ms() - start > 5000)
+            return -1;
+        pump(fix.loop, 2);
+    }
+    return hr_now_ms() - start;
+}
+
+static void the_probes_find_a_port_that_opens(void **state)
+{
+    (void)state;
+    hr_http_free(fix.http); /* the port is open, but nobody answers */
+    fix.http = NULL;
+    hr_checks_start(checks);
+    pump(fix.loop, 50);
+    assert_int_equal(ask("/readyz"), 503);
+    put(HR_STARTING, 1, 42);
+    hr_checks_board_changed(checks);
+    pump(fix.loop, 50);
+    assert_int_equal(ready_calls, 0);
+    assert_int_equal(fixture_serve(&fix, &fixture_limits), 0);
+    assert_in_range(until(200), 0, 1000);
+    assert_int_equal(ready_calls, 1);
+    assert_int_equal(ready_life, 1);
+    put(HR_UP, 1, 42);
+    hr_checks_board_changed(checks);
+    pump(fix.loop, 50);
+    assert_int_equal(ready_calls, 1);
+    put(HR_BACKOFF, 1, 0);
+    hr_checks_board_changed(checks);
+    assert_int_equal(ask("/readyz"), 503);
+    put(HR_STARTING, 2, 43);
+    hr_checks_board_changed(checks);
+    assert_int_equal(ask("/readyz"), 503); /* not before it is asked anew */
+    assert_in_range(until(200), 0, 1000);
+    assert_int_equal(ready_calls, 2);
+    assert_int_equal(ready_life, 2);
+}
+
+static void a_closed_port_is_asked_often(void **state)
+{
+    (void)state;
+    hr_http_free(fix.http);
+    fix.http = NULL;
+    hr_close(&fix.listen_fd);
+    put(HR_STARTING, 1, 42);
+    hr_checks_start(checks);
+    pump(fix.loop, 400);
+    assert_true(checks->ready.refused);
+    assert_in_range(checks->ready.bad, 3, 20);
+    assert_in_range(checks->alive.bad, 1, 2);
+    assert_int_equal(ask("/livez"), 200);
+    assert_int_equal(ready_calls, 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(nothing_is_ready_before_it_is_measured),
+        T(a_result_dies_with_its_life),
+        T(one_slow_answer_is_forgiven_a_closed_port_is_not),
+        T(a_hang_is_told_apart_from_slowness_and_death),
+        T(a_hang_from_before_our_time_is_seen),
+        T(a_server_given_up_is_not_live),
+        T(a_stop_turns_readiness_off),
+        T(a_lost_supervisor_is_noticed),
+        T(only_required_plugins_gate),
+        T(plugins_are_bounded),
+        T(the_format_is_that_of_kubernetes),
+        T(unknown_paths_are_not_ours),
+        T(the_pace_follows_what_is_known),
+        T(status_and_metrics_tell_the_same),
+        T(the_probes_find_a_port_that_opens),
+        T(a_closed_port_is_asked_often),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

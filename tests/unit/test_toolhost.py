@@ -1,0 +1,624 @@
+# SPDX-License-Identifier: MIT
+"""handrail-toolhost as a process: started as the supervisor starts it, spoken to as the sidecar does.
+
+    test_toolhost.py <handrail-toolhost> <folder of the test plugins> [<TestClass>[.<test>] ...]
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(sys.argv[1])
+PLUGINS = Path(sys.argv[2])
+KEY = "00112233445566778899aabbccddeeff"
+
+HELLO, TOOLS, CALL, CANCEL, RESULT = 1, 2, 3, 4, 5
+TEXT, BLOB, JSON, ERROR = 1, 2, 3, 4
+OK, E_CANCELLED, E_TIMEOUT, E_DENIED, E_LIMIT, E_UNAVAILABLE, E_FAILED = 0, -4, -5, -6, -7, -8, -9
+FRAME_MAX = 8 * 1024 * 1024
+RESULT_MAX = 4 * 1024 * 1024
+GRACE = 2.0
+WORKERS_MAX = 16
+WAITING_MAX = 256
+PATIENCE = 20.0  # seconds after which a test gives up on what must happen
+
+
+def frame(kind: int, call_id: int = 0, payload: bytes = b"") -> bytes:
+    return struct.pack("=IIQ", len(payload), kind, call_id) + payload
+
+
+class Result:
+    def __init__(self, payload: bytes) -> None:
+        (self.status,) = struct.unpack_from("=i", payload)
+        self.parts: list[tuple[int, bytes]] = []
+        at = 4
+        while at < len(payload):
+            kind, length = struct.unpack_from("=II", payload, at)
+            self.parts.append((kind, payload[at + 8 : at + 8 + length]))
+            at += 8 + length
+        assert at == len(payload), "a part is longer than its frame"
+
+    def of(self, kind: int) -> list[bytes]:
+        return [data for k, data in self.parts if k == kind]
+
+    @property
+    def text(self) -> str:
+        return b"".join(self.of(TEXT)).decode()
+
+    @property
+    def error(self) -> str:
+        return b"".join(self.of(ERROR)).decode()
+
+
+class Peer:
+    """The sidecar's end of one connection."""
+
+    def __init__(self, address: str, key: str | None = KEY) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(address)
+        self.tools: list[str] = []
+        self.results: dict[int, Result] = {}
+        self.last_id = 0
+        if key is not None:
+            self.sock.sendall(frame(HELLO, 0, key.encode()))
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def _exactly(self, n: int) -> bytes:
+        data = bytearray()
+        while len(data) < n:
+            piece = self.sock.recv(min(n - len(data), 1 << 20))
+            if not piece:
+                raise EOFError
+            data += piece
+        return bytes(data)
+
+    def read_frame(self) -> tuple[int, int, bytes]:
+        length, kind, call_id = struct.unpack("=IIQ", self._exactly(16))
+        return kind, call_id, self._exactly(length)
+
+    def hello(self) -> dict:
+        kind, _, payload = self.read_frame()
+        assert kind == TOOLS, kind
+        tools = json.loads(payload)
+        self.tools = [tool["name"] for tool in tools["tools"]]
+        return tools
+
+    def start(self, tool: str, timeout_ms: int = 15000, **arguments: object) -> int:
+        self.last_id += 1
+        head = struct.pack("=II", self.tools.index(tool), timeout_ms)
+        self.sock.sendall(frame(CALL, self.last_id, head + json.dumps(arguments).encode()))
+        return self.last_id
+
+    def wait(self, call_id: int) -> Result:
+        while call_id not in self.results:
+            kind, got, payload = self.read_frame()
+            assert kind == RESULT, kind
+            assert got not in self.results, f"two results for call {got}"
+            self.results[got] = Result(payload)
+        return self.results[call_id]
+
+    def call(self, tool: str, timeout_ms: int = 15000, **arguments: object) -> Result:
+        return self.wait(self.start(tool, timeout_ms, **arguments))
+
+    def closed(self) -> bool:
+        """Does the other end close, having said nothing more?"""
+        try:
+            return self.sock.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+class Host:
+    """A toolhost with one plugin."""
+
+    serial = 0
+
+    def __init__(self, path: Path | str, plugin_id: str = "faulty", config: object = None,
+                 wait: bool = True, settings: bytes | None = None) -> None:
+        Host.serial += 1
+        self.address = f"\0handrail-test-{os.getpid()}-{Host.serial}"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(self.address)
+        listener.listen(16)
+        if settings is None:
+            values = {"id": plugin_id, "path": str(path), "ipc_key": KEY}
+            if config is not None:
+                values["config"] = config
+            settings = json.dumps(values).encode()
+        memory = os.memfd_create("settings")
+        os.write(memory, settings)
+        self.notify, notify_write = os.pipe()
+        self.process = self._spawn([memory, notify_write, listener.fileno()])
+        os.close(memory)
+        os.close(notify_write)
+        listener.close()
+        self.output = bytearray()
+        self.reader = threading.Thread(target=self._read_output, daemon=True)
+        self.reader.start()
+        if wait:
+            line = os.read(self.notify, 64)
+            if line != b"READY=1\n":
+                raise AssertionError(f"not ready: {self.ended()}: {self.text}")
+
+    @staticmethod
+    def _spawn(fds: list[int]) -> subprocess.Popen:
+        def place() -> None:
+            # out of the way of the targets first
+            moved = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+            for i, fd in enumerate(moved):
+                os.dup2(fd, 3 + i)
+            for fd in moved:
+                os.close(fd)
+
+        env = dict(os.environ, HANDRAIL_LOG_LEVEL="debug")
+        return subprocess.Popen([PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, preexec_fn=place, pass_fds=(3, 4, 5),
+                                env=env)
+
+    def _read_output(self) -> None:
+        assert self.process.stderr
+        while piece := os.read(self.process.stderr.fileno(), 65536):
+            self.output += piece
+
+    @property
+    def text(self) -> str:
+        return self.output.decode(errors="replace")
+
+    def said(self, what: str) -> bool:
+        """Does it come to say that?"""
+        end = time.monotonic() + PATIENCE
+        while what not in self.text and time.monotonic() < end:
+            time.sleep(0.01)
+        return what in self.text
+
+    def peer(self) -> Peer:
+        peer = Peer(self.address)
+        peer.hello()
+        return peer
+
+    def ended(self) -> int:
+        code = self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        return code
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(PATIENCE)
+        if self.process.stderr:
+            self.process.stderr.close()
+        os.close(self.notify)
+
+
+class ToolhostTest(unittest.TestCase):
+    def host(self, *args: object, **kwargs: object) -> Host:
+        host = Host(*args, **kwargs)
+        self.addCleanup(host.stop)
+        # a finding of a sanitizer fails the test whatever else happens
+        self.addCleanup(lambda: self.assertNotRegex(
+            host.text, "WARNING: ThreadSanitizer|ERROR: LeakSanitizer|heap-|runtime error:"))
+        return host
+
+    def faulty(self) -> tuple[Host, Peer]:
+        host = self.host(PLUGINS / "faulty.so")
+        peer = host.peer()
+        self.addCleanup(peer.close)
+        return host, peer
+
+    def still_works(self, host: Host) -> None:
+        peer = host.peer()
+        self.assertEqual(peer.call("slow", ms=0).text, "slept")
+        peer.close()
+
+
+class Loading(ToolhostTest):
+    def refused(self, code: int, *words: str, **kwargs: object) -> None:
+        host = self.host(wait=False, **kwargs)
+        self.assertEqual(host.ended(), code, host.text)
+        self.assertEqual(os.read(host.notify, 64), b"", "it said that it is ready")
+        lines = [line for line in host.text.splitlines() if " error: " in line]
+        self.assertEqual(len(lines), 1, host.text)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def test_refusals(self) -> None:
+        for name, words in {
+            "wrong_magic": ["0x12345678", "HANDRAIL_MAGIC"],
+            "no_symbol": ["does not export handrail_plugin_v1"],
+            "needs_future": ["needs ABI 1.99, this host has 1.0", "update handrail"],
+            "builtin_name": ['"terminal"', "rename it"],
+        }.items():
+            with self.subTest(name):
+                path = PLUGINS / f"{name}.so"
+                self.refused(78, str(path), *words, path=path, plugin_id=name)
+
+    def test_other_id(self) -> None:
+        self.refused(78, '"faulty"', '"other"', path=PLUGINS / "faulty.so", plugin_id="other")
+
+    def test_create_fails(self) -> None:
+        path = PLUGINS / "bad_create.so"
+        reason = "the index /nowhere/index.db cannot be opened"
+        self.refused(78, reason, "correct", path=path, plugin_id="bad_create")
+        self.refused(75, reason, "again", path=path, plugin_id="bad_create",
+                     config={"retry": True})
+
+    def test_files(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            good = Path(folder, "good.so")
+            good.write_bytes((PLUGINS / "faulty.so").read_bytes())
+            good.chmod(0o666)
+            self.refused(78, "0666", "chmod go-w", path=good)
+            link = Path(folder, "link.so")
+            link.symlink_to(PLUGINS / "faulty.so")
+            self.refused(78, "symbolic link", path=link)
+            fifo = Path(folder, "fifo.so")
+            os.mkfifo(fifo, 0o600)
+            self.refused(78, "not a regular file", path=fifo)
+            self.refused(78, "not a regular file", path=folder)
+            rubbish = Path(folder, "rubbish.so")
+            rubbish.write_bytes(b"\x7fELF" + os.urandom(300))
+            rubbish.chmod(0o600)
+            self.refused(78, "cannot be loaded", path=rubbish)
+            rubbish.write_bytes(b"")
+            self.refused(78, "cannot be loaded", path=rubbish)
+            self.refused(78, "does not exist", path=Path(folder, "absent.so"))
+        self.refused(78, "not absolute", path="faulty.so")
+
+    def test_bad_settings(self) -> None:
+        for text in (b"", b"[]", b"{", b'{"id":"x"}', b'{"id":1,"path":"/x","ipc_key":"k"}',
+                     b'{"id":"x","path":"/x","ipc_key":"k","config":[]}',
+                     b'{"id":"x","path":"/x","ipc_key":""}'):
+            with self.subTest(text):
+                self.refused(70, "settings", path="", settings=text)
+
+    def test_by_hand(self) -> None:
+        done = subprocess.run([PROGRAM], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("started by handrail", done.stderr)
+
+
+class Greeting(ToolhostTest):
+    def test_tools(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        peer = Peer(host.address)
+        self.addCleanup(peer.close)
+        answer = peer.hello()
+        self.assertEqual(answer["plugin"], {"id": "faulty", "version": "1.2.3"})
+        tool = next(t for t in answer["tools"] if t["name"] == "alone")
+        self.assertEqual(tool, {
+            "name": "alone", "title": "alone", "description": "Misbehaves.",
+            "inputSchema": {"type": "object"}, "maxConcurrency": 1, "timeoutMs": 0,
+            "annotations": {"readOnlyHint": True, "destructiveHint": False,
+                            "idempotentHint": False, "openWorldHint": True}})
+        self.assertTrue(host.said("constructed\n"), "stdout of a constructor is lost")
+        self.assertTrue(host.said("created\n"))
+
+    def test_wrong_keys(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        for key in ("", "wrong", KEY[:-1], KEY + "0", KEY + "\0", KEY.upper()):
+            with self.subTest(key):
+                peer = Peer(host.address, key)
+                self.assertTrue(peer.closed())
+                peer.close()
+        self.assertTrue(host.said("wrong key"))
+        self.assertNotIn(KEY, host.text)
+        self.still_works(host)
+
+    def test_not_a_hello(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        for data in (b"GET / HTTP/1.1\r\n\r\n", os.urandom(100), b"\xff" * 16,
+                     frame(CALL, 1, bytes(8)), frame(CANCEL, 1), frame(TOOLS), frame(99),
+                     frame(HELLO, 0, b"x" * 2000),
+                     struct.pack("=IIQ", FRAME_MAX, HELLO, 0) + b"x" * 100000,
+                     struct.pack("=IIQ", FRAME_MAX + 1, HELLO, 0),
+                     struct.pack("=IIQ", 0xFFFFFFFF, CALL, 1)):
+            with self.subTest(data[:20]):
+                peer = Peer(host.address, None)
+                try:
+                    peer.sock.sendall(data)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+                self.assertTrue(peer.closed())
+                peer.close()
+        self.still_works(host)
+
+    def test_silent_peers_lose_their_place(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        silent = [Peer(host.address, None) for _ in range(8)]
+        started = time.monotonic()
+        self.still_works(host)  # the ninth: after the time for a HELLO
+        self.assertGreater(time.monotonic() - started, 3)
+        for peer in silent:
+            self.assertTrue(peer.closed())
+            peer.close()
+
+    def test_queued_before_it_is_ready(self) -> None:
+        host = self.host(PLUGINS / "faulty.so", wait=False)
+        peer = host.peer()
+        self.addCleanup(peer.close)
+        self.assertEqual(peer.call("slow", ms=0).status, OK)
+
+
+class Calls(ToolhostTest):
+    def test_results(self) -> None:
+        _, peer = self.faulty()
+        done = peer.call("badutf8")
+        self.assertEqual((done.status, done.text, done.error), (OK, "a\ufffd\ufffd z", ""))
+        done = peer.call("badutf8", fail=1)
+        self.assertEqual((done.status, done.error), (E_DENIED, "bad \ufffd reason"))
+        done = peer.call("json")
+        self.assertEqual(done.status, OK)
+        self.assertEqual(done.of(JSON), [b'{"answer":42}'])
+        self.assertEqual(done.of(BLOB), [b"image/png\0\0\1\2"])
+
+    def test_unknown_status_is_a_failure(self) -> None:
+        host, peer = self.faulty()
+        self.assertEqual(peer.call("unknown").status, E_FAILED)
+        self.assertTrue(host.said("info: plugin faulty: a line from the plugin\n"))
+        self.assertTrue(host.said("progress 1 of 2: half"))
+
+    def test_prints(self) -> None:
+        host, peer = self.faulty()
+        self.assertEqual(peer.call("print").parts, [])
+        self.assertTrue(host.said("a whole line on stdout\nand half of one"))
+
+    def test_sizes(self) -> None:
+        _, peer = self.faulty()
+        fits = RESULT_MAX - 100
+        self.assertEqual(len(peer.call("big", bytes=fits).text), fits)
+        self.assertEqual(peer.call("big", bytes=RESULT_MAX).status, E_LIMIT)
+        self.assertEqual(peer.call("big", bytes=3 * FRAME_MAX).status, E_LIMIT)
+        done = peer.call("big", bytes=3 * FRAME_MAX, careless=1)
+        self.assertEqual(done.status, OK)
+        self.assertIn("missing", done.text)
+        self.assertEqual(peer.call("slow", ms=0, fill="y" * (FRAME_MAX - 1000)).status, OK)
+
+    def test_much_in_all(self) -> None:
+        _, peer = self.faulty()
+        for _ in range(10):  # more than ever may wait to be sent
+            self.assertEqual(peer.call("big", bytes=RESULT_MAX - 100).status, OK)
+
+    def test_many_at_once(self) -> None:
+        host, peer = self.faulty()
+        other = host.peer()
+        self.addCleanup(other.close)
+        started = time.monotonic()
+        ids = [(p, p.start("slow", ms=50)) for _ in range(40) for p in (peer, other)]
+        for p, call_id in ids:
+            self.assertEqual(p.wait(call_id).text, "slept")
+        # 80 calls of 50 ms on 16 threads: far from one after the other, and not all at once
+        elapsed = time.monotonic() - started
+        self.assertGreater(elapsed, 80 / WORKERS_MAX * 0.05 - 0.02)
+        self.assertLess(elapsed, 80 * 0.05)
+
+    def test_one_at_a_time(self) -> None:
+        _, peer = self.faulty()
+        ids = [peer.start("alone", ms=20) for _ in range(10)]
+        quick = peer.start("slow", ms=0)  # another tool does not wait for that queue
+        self.assertEqual(peer.wait(quick).status, OK)
+        self.assertNotIn(ids[-1], peer.results)
+        for call_id in ids:
+            self.assertEqual(peer.wait(call_id).text, "slept")
+
+    def test_too_many(self) -> None:
+        _, peer = self.faulty()
+        ids = [peer.start("alone", ms=300)]
+        ids += [peer.start("alone", ms=0) for _ in range(WAITING_MAX + 5)]
+        done = peer.wait(ids[-1])
+        self.assertEqual(done.status, E_UNAVAILABLE)
+        self.assertIn("too many calls", done.error)
+        for call_id in ids:
+            peer.wait(call_id)
+        refused = [i for i in ids if peer.results[i].status == E_UNAVAILABLE]
+        self.assertEqual(len(refused), 5)
+        self.assertEqual(peer.call("slow", ms=0).status, OK)
+
+    def test_slow_reader(self) -> None:
+        host, peer = self.faulty()
+        for _ in range(5):
+            peer.start("big", bytes=RESULT_MAX - 100)
+        time.sleep(0.5)  # 20 MB wait for us; nobody else does
+        self.still_works(host)
+        for call_id in range(1, 6):
+            self.assertEqual(peer.wait(call_id).status, OK)
+
+    def test_reader_who_never_reads(self) -> None:
+        host, peer = self.faulty()
+        for _ in range(12):
+            peer.start("big", bytes=RESULT_MAX - 100)
+        self.assertTrue(host.said("does not read its answers"))
+        self.still_works(host)
+
+    def test_rubbish_after_hello(self) -> None:
+        host, first = self.faulty()
+        slow = first.start("slow", ms=500)
+        tool = struct.pack("=II", 3, 1000)
+        for data in (os.urandom(64), frame(HELLO, 0, KEY.encode()), frame(RESULT, 1, bytes(4)),
+                     frame(CALL, 0, tool + b"{}"), frame(CALL, 1, b"short"),
+                     frame(CALL, 1, struct.pack("=II", 9999, 1000) + b"{}"),
+                     frame(CALL, 1, struct.pack("=II", 3, 0) + b"{}"),
+                     frame(CALL, 7, tool + b'{"ms":900}') * 2,
+                     frame(CANCEL, 1, b"payload"), struct.pack("=IIQ", FRAME_MAX + 1, CALL, 1)):
+            with self.subTest(data[:40]):
+                peer = host.peer()
+                peer.sock.sendall(data)
+                self.assertTrue(peer.closed())
+                peer.close()
+        self.assertEqual(first.wait(slow).text, "slept", "another connection suffered")
+
+    def test_byte_by_byte(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        peer = Peer(host.address, None)
+        self.addCleanup(peer.close)
+        for byte in frame(HELLO, 0, KEY.encode()):
+            peer.sock.sendall(bytes([byte]))
+        peer.hello()
+        head = struct.pack("=II", peer.tools.index("slow"), 5000)
+        for byte in frame(CALL, 5, head + b'{"ms":1}'):
+            peer.sock.sendall(bytes([byte]))
+        self.assertEqual(peer.wait(5).text, "slept")
+
+
+class Ends(ToolhostTest):
+    """Deadlines, cancellation, and plugins that do not care."""
+
+    def test_deadline(self) -> None:
+        host, peer = self.faulty()
+        started = time.monotonic()
+        done = peer.call("slow", timeout_ms=150, ms=10000)
+        self.assertEqual(done.status, E_TIMEOUT)
+        self.assertIn("deadline", done.error)
+        self.assertLess(time.monotonic() - started, GRACE)
+        time.sleep(GRACE + 0.5)  # it heeded the cancellation, so nothing is killed
+        self.still_works(host)
+
+    def test_deadline_while_waiting(self) -> None:
+        _, peer = self.faulty()
+        first = peer.start("alone", ms=600)
+        late = peer.call("alone", timeout_ms=100, ms=0)
+        self.assertEqual(late.status, E_TIMEOUT)
+        self.assertIn("waited", late.error)
+        self.assertEqual(peer.wait(first).status, OK)
+        self.assertEqual(peer.call("alone", ms=0).text, "slept")
+
+    def test_cancel(self) -> None:
+        host, peer = self.faulty()
+        # parked is cancelled before it has answered PENDING, and once more after that
+        for tool in ("slow", "pending", "parked"):
+            with self.subTest(tool):
+                call_id = peer.start(tool, ms=400 if tool == "parked" else 15000)
+                time.sleep(0.1)
+                peer.sock.sendall(frame(CANCEL, call_id) * 2 + frame(CANCEL, 12345))
+                done = peer.wait(call_id)
+                self.assertEqual(done.status, E_CANCELLED)
+                self.assertIn("cancelled", done.error)
+        call_id = peer.start("parked")
+        time.sleep(0.5)
+        peer.sock.sendall(frame(CANCEL, call_id))
+        self.assertEqual(peer.wait(call_id).status, E_CANCELLED)
+        time.sleep(GRACE + 0.5)
+        self.still_works(host)
+
+    def test_cancel_at_any_moment(self) -> None:
+        host, peer = self.faulty()
+        ids = []
+        for i in range(300):
+            call_id = peer.start(("slow", "pending", "twice")[i % 3], ms=i % 3)
+            if i % 2:
+                time.sleep((i % 7) / 2000)
+            peer.sock.sendall(frame(CANCEL, call_id))
+            ids.append(call_id)
+        for call_id in ids:
+            self.assertIn(peer.wait(call_id).status, (OK, E_CANCELLED))
+        time.sleep(GRACE + 0.5)
+        self.still_works(host)
+
+    def test_deadline_against_completion(self) -> None:
+        host, peer = self.faulty()
+        ids = [peer.start("pending", timeout_ms=20 + i % 3, ms=20) for i in range(200)]
+        for call_id in ids:
+            self.assertIn(peer.wait(call_id).status, (OK, E_CANCELLED, E_TIMEOUT))
+        time.sleep(GRACE + 0.5)
+        self.still_works(host)
+
+    def test_pending(self) -> None:
+        _, peer = self.faulty()
+        # more than there are threads: a pending call holds none
+        ids = [peer.start("pending", ms=200) for _ in range(2 * WORKERS_MAX)]
+        started = time.monotonic()
+        self.assertEqual(peer.call("slow", ms=0).status, OK)
+        for call_id in ids:
+            self.assertEqual(peer.wait(call_id).text, "completed later")
+        self.assertLess(time.monotonic() - started, 5)
+
+    def test_completed_twice(self) -> None:
+        host, peer = self.faulty()
+        done = peer.call("twice")
+        self.assertEqual((done.status, done.text), (OK, "once"))
+        self.assertTrue(host.said("complete() for a call that is over"))
+        self.still_works(host)
+
+    def test_closed_connection_cancels(self) -> None:
+        host, peer = self.faulty()
+        peer.start("alone", ms=14000)
+        peer.start("alone", ms=14000)
+        time.sleep(0.1)
+        peer.close()
+        other = host.peer()
+        self.addCleanup(other.close)
+        self.assertEqual(other.call("alone", timeout_ms=5000, ms=0).text, "slept")
+
+    def ends_for(self, tool: str) -> Host:
+        host, peer = self.faulty()
+        started = time.monotonic()
+        self.assertEqual(peer.call(tool, timeout_ms=200).status, E_TIMEOUT)
+        self.assertTrue(peer.closed())
+        self.assertEqual(host.ended(), 75)
+        self.assertGreaterEqual(time.monotonic() - started, GRACE)
+        self.assertIn(f"error: plugin faulty, tool {tool}: did not return", host.text)
+        return host
+
+    def test_hang(self) -> None:
+        self.ends_for("hang")
+
+    def test_never_completed(self) -> None:
+        self.ends_for("lost")
+
+    def test_death(self) -> None:
+        for tool, code in (("crash", -signal.SIGABRT), ("segv", -signal.SIGSEGV), ("exit", 3)):
+            with self.subTest(tool):
+                host, peer = self.faulty()
+                peer.start("slow", ms=5000)
+                peer.start(tool)
+                self.assertTrue(peer.closed())
+                got = host.ended()
+                if "Sanitizer" not in host.text:  # which ends a process in its own way
+                    self.assertEqual(got, code)
+                self.assertNotEqual(got, 0)
+
+    def test_term(self) -> None:
+        host, peer = self.faulty()
+        ids = [peer.start("slow", ms=10000), peer.start("pending", ms=10000)]
+        ids += [peer.start("alone", ms=10000) for _ in range(3)]
+        time.sleep(0.2)
+        started = time.monotonic()
+        host.process.terminate()
+        for call_id in ids:
+            self.assertEqual(peer.wait(call_id).status, E_CANCELLED)
+        self.assertTrue(peer.closed())
+        self.assertEqual(host.ended(), 0)
+        self.assertLess(time.monotonic() - started, GRACE)
+        self.assertIn("destroyed\n", host.text)
+
+    def test_term_when_idle(self) -> None:
+        host, _ = self.faulty()
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
+        self.assertIn("destroyed\n", host.text)
+
+    def test_term_while_it_hangs(self) -> None:
+        host, peer = self.faulty()
+        peer.start("hang")
+        time.sleep(0.2)
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
+        self.assertNotIn("destroyed\n", host.text)
+        self.assertIn("destroy() was not called", host.text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -1,0 +1,14 @@
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+hr_unit_test(toolhost_load DEPS hr_toolhost)
+target_compile_definitions(unit-toolhost_load PRIVATE
+  TEST_PLUGINS="${CMAKE_BINARY_DIR}/tests/plugins")
+hr_unit_test(toolhost_call DEPS hr_toolhost)
+
+# The whole program, over its socket.  Much of this is waiting for grace times, so it is run in parts.
+foreach(part Loading Greeting Calls Ends)
+  add_test(NAME unit/toolhost_${part}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_toolhost.py
+            $<TARGET_FILE:handrail-toolhost> ${CMAKE_BINARY_DIR}/tests/plugins ${part})
+  set_tests_properties(unit/toolhost_${part} PROPERTIES TIMEOUT 120 LABELS unit)
+endforeach()

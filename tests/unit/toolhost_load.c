@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * loader/toolhost: what is accepted as a plugin, and why the rest is not. */
+#include "loader/toolhost/load.h"
+
+#include "common/frame.h"
+#include "loader/toolhost/builtin_names.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static handrail_status invoke(void *self, handrail_call *call, const char *args, size_t len)
+{
+    (void)self;
+    (void)call;
+    (void)args;
+    (void)len;
+    return HANDRAIL_OK;
+}
+
+static handrail_status create(const handrail_host *host, handrail_call *call, const char *config,
+                              size_t len, void **self)
+{
+    (void)host;
+    (void)call;
+    (void)config;
+    (void)len;
+    (void)self;
+    return HANDRAIL_OK;
+}
+
+/* A good plugin with two tools, for each test to spoil. */
+struct fixture {
+    handrail_tool a;
+    handrail_tool b;
+    const handrail_tool *tools[3];
+    handrail_plugin plugin;
+};
+
+static void make(struct fixture *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->a = (handrail_tool){
+        .struct_size = sizeof(f->a),
+        .name = "a",
+        .description = "Does a.",
+        .input_schema = "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}",
+        .invoke = invoke,
+    };
+    f->b = f->a;
+    f->b.name = "b-_9";
+    f->b.title = "The second";
+    f->b.flags = HANDRAIL_TOOL_NON_DESTRUCTIVE | HANDRAIL_TOOL_IDEMPOTENT |
+                 HANDRAIL_TOOL_CLOSED_WORLD | 1u << 30;
+    f->b.output_schema = "{\"type\":\"object\"}";
+    f->b.max_concurrency = 4294967295u;
+    f->b.timeout_ms = 1500;
+    f->tools[0] = &f->a;
+    f->tools[1] = &f->b;
+    f->plugin = (handrail_plugin){
+        .magic = HANDRAIL_MAGIC,
+        .struct_size = sizeof(f->plugin),
+        .id = "org.example.test",
+        .version = "0.9",
+        .tools = f->tools,
+        .create = create,
+    };
+}
+
+static void accepted(const struct fixture *f)
+{
+    struct hr_plugin p;
+    struct hr_why why = {{0}};
+    int err = hr_plugin_check("org.example.test", &f->plugin, &p, &why);
+    if (err)
+        fail_msg("refused: %s", why.text);
+    hr_plugin_release(&p);
+}
+
+static void refused(const struct fixture *f, const char *words)
+{
+    struct hr_plugin p;
+    struct hr_why why = {{0}};
+    assert_int_equal(hr_plugin_check("org.example.test", &f->plugin, &p, &why), -EINVAL);
+    if (!strstr(why.text, words))
+        fail_msg("refused for \"%s\", expected \"%s\"", why.text, words);
+}
+
+static void described(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct hr_plugin p;
+    struct hr_why why = {{0}};
+    make(&f);
+    assert_int_equal(hr_plugin_check("org.example.test", &f.plugin, &p, &why), 0);
+    assert_int_equal(p.ntools, 2);
+    json_t *got = json_loadb(p.tools_json.data, p.tools_json.len, 0, NULL);
+    json_t *want = json_loads(
+        "{\"plugin\":{\"id\":\"org.example.test\",\"version\":\"0.9\"},\"tools\":["
+        "{\"name\":\"a\",\"title\":\"a\",\"description\":\"Does a.\",\"inputSchema\":"
+        "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}},\"annotations\":"
+        "{\"readOnlyHint\":false,\"destructiveHint\":true,\"idempotentHint\":false,"
+        "\"openWorldHint\":true},\"maxConcurrency\":0,\"timeoutMs\":0},"
+        "{\"name\":\"b-_9\",\"title\":\"The second\",\"description\":\"Does a.\",\"inputSchema\":"
+        "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}},\"outputSchema\":"
+        "{\"type\":\"object\"},\"annotations\":"
+        "{\"readOnlyHint\":false,\"destructiveHint\":false,\"idempotentHint\":true,"
+        "\"openWorldHint\":false},\"maxConcurrency\":4294967295,\"timeoutMs\":1500}]}",
+        0, NULL);
+    assert_non_null(want);
+    assert_true(json_equal(got, want));
+    json_decref(got);
+    json_decref(want);
+    hr_plugin_release(&p);
+}
+
+static void sizes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f);
+    f.plugin.struct_size = sizeof(f.plugin) + 4096; /* of a later minor: our part is enough */
+    f.a.struct_size = sizeof(f.a) + 4096;
+    accepted(&f);
+    make(&f);
+    f.plugin.struct_size = sizeof(f.plugin) - 1;
+    refused(&f, "set .struct_size");
+    f.plugin.struct_size = 0;
+    refused(&f, "set .struct_size");
+    make(&f);
+    f.b.struct_size = sizeof(f.b) - sizeof(f.b.invoke);
+    refused(&f, "tool number 2");
+}
+
+static void descriptor(void **state)
+{
+    (void)state;
+    static const char *const extensions[] = {"com.example.gpu/1", NULL};
+    struct fixture f;
+    make(&f);
+    f.plugin.magic = 1;
+    refused(&f, "HANDRAIL_MAGIC");
+    make(&f);
+    f.plugin.needs_minor = HANDRAIL_ABI_MINOR + 1;
+    refused(&f, "needs ABI 1.1, this host has 1.0");
+    make(&f);
+    f.plugin.built_minor = 77; /* information only */
+    accepted(&f);
+    f.plugin.needs_extensions = extensions;
+    refused(&f, "\"com.example.gpu/1\"");
+    f.plugin.needs_extensions = &extensions[1];
+    accepted(&f);
+    f.plugin.id = "org.example.other";
+    refused(&f, "org.example.other");
+    f.plugin.id = NULL;
+    refused(&f, "no id");
+    make(&f);
+    f.plugin.version = NULL;
+    refused(&f, "no version");
+    make(&f);
+    f.plugin.create = NULL;
+    refused(&f, "no create()");
+}
+
+static void tools(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f);
+    f.tools[0] = NULL;
+    refused(&f, "offers no tool");
+    f.plugin.tools = NULL;
+    refused(&f, "offers no tool");
+    make(&f);
+    f.b.name = "a";
+    refused(&f, "two tools are called \"a\"");
+    make(&f);
+    f.b.description = NULL;
+    refused(&f, "no description");
+    f.b.description = "";
+    refused(&f, "no description");
+    f.b.description = "caf\xe9";
+    refused(&f, "not UTF-8");
+    make(&f);
+    f.b.title = "\xed\xa0\x80";
+    refused(&f, "not UTF-8");
+    make(&f);
+    f.b.invoke = NULL;
+    refused(&f, "no invoke()");
+
+    static const handrail_tool *many[HR_TOOLS_MAX + 1];
+    make(&f);
+    for (size_t i = 0; i <= HR_TOOLS_MAX; i++)
+        many[i] = &f.a;
+    f.plugin.tools = many;
+    refused(&f, "more than 256 tools"); /* and the end of the array is not passed */
+}
+
+static void names(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "a b", "a.b", "\xc3\xa9", "a/b", "a\n"};
+    static const char *const builtin[] = {"terminal", "finish", "think", "task", "grep"};
+    struct fixture f;
+    char name[HR_TOOL_NAME_MAX + 2];
+    make(&f);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        f.b.name = bad[i];
+        refused(&f, "tool number 2 is called");
+    }
+    f.b.name = NULL;
+    refused(&f, "tool number 2 is called");
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    f.b.name = name;
+    refused(&f, "tool number 2 is called");
+    name[HR_TOOL_NAME_MAX] = '\0';
+    accepted(&f);
+    for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++) {
+        f.b.name = builtin[i];
+        refused(&f, "agent-server's own");
+    }
+    assert_false(hr_builtin_tool_name("terminals"));
+    assert_false(hr_builtin_tool_name("Terminal"));
+}
+
+static void schemas(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "{",
+        "[]",
+        "true",
+        "{}",
+        "{\"type\":\"array\"}",
+        "{\"type\":[\"object\"]}",
+        "{\"type\":\"object\",\"type\":\"object\"}",
+        "{\"type\":\"object\"} x",
+    };
+    struct fixture f;
+    make(&f);
+    f.a.input_schema = NULL;
+    refused(&f, "no input_schema");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        f.a.input_schema = bad[i];
+        refused(&f, "its input_schema");
+    }
+    make(&f);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        f.b.output_schema = bad[i];
+        refused(&f, "its output_schema");
+    }
+}
+
+static void too_long_to_tell(void **state)
+{
+    (void)state;
+    struct fixture f;
+    size_t n = HR_FRAME_MAX;
+    char *text = malloc(n + 1);
+    assert_non_null(text);
+    memset(text, 'd', n);
+    text[n] = '\0';
+    make(&f);
+    f.a.description = text;
+    refused(&f, "larger than");
+    free(text);
+}
+
+static void test_plugins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *words;
+    } bad[] = {
+        {"wrong_magic", "HANDRAIL_MAGIC"},  {"no_symbol", "handrail_plugin_v1"},
+        {"needs_future", "needs ABI 1.99"}, {"builtin_name", "\"terminal\""},
+        {"absent", "does not exist"},
+    };
+    struct hr_plugin p;
+    struct hr_why why = {{0}};
+    char path[512];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s.so", TEST_PLUGINS, bad[i].name);
+        assert_int_equal(hr_plugin_load(bad[i].name, path, &p, &why), -EINVAL);
+        if (!strstr(why.text, bad[i].words))
+            fail_msg("%s: refused for \"%s\"", bad[i].name, why.text);
+    }
+    (void)snprintf(path, sizeof(path), "%s/faulty.so", TEST_PLUGINS);
+    assert_int_equal(hr_plugin_load("faulty", path, &p, &why), 0);
+    assert_int_equal(p.ntools, 15);
+    hr_plugin_release(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(described),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(descriptor),
+        cmocka_unit_test(tools),
+        cmocka_unit_test(names),
+        cmocka_unit_test(schemas),
+        cmocka_unit_test(too_long_to_tell),
+        cmocka_unit_test(test_plugins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/utf8.h"
+
+#include "check.h"
+#include "common/buf.h"
+
+#include <string.h>
+
+/* RFC 3629 by its definition, slowly: decode, then compare with the shortest form. */
+static size_t slow_char(const unsigned char *p, size_t n)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = p[0] < 0x80       ? 1
+                 : p[0] >> 5 == 6  ? 2
+                 : p[0] >> 4 == 14 ? 3
+                 : p[0] >> 3 == 30 ? 4
+                                   : 0;
+    if (!len || len > n)
+        return 0;
+    uint32_t c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if (p[i] >> 6 != 2)
+            return 0;
+        c = c << 6 | (p[i] & 63);
+    }
+    return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
+static void agrees_with_the_definition(void **state)
+{
+    (void)state;
+    for (uint32_t v = 0; v < 1u << 24; v += 1) {
+        /* Three free bytes behind each interesting lead byte, and three at the start. */
+        unsigned char p[4] = {(unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v,
+                              0xbf};
+        size_t slow = slow_char(p, 4);
+        size_t fast = hr_utf8_valid((const char *)p, slow ? slow : 4);
+        if (slow ? fast != slow : fast != 0)
+            fail_msg("%02x %02x %02x %02x: %zu, expected %zu", p[0], p[1], p[2], p[3], fast, slow);
+    }
+}
+
+static void clean_replaces_what_is_broken(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"plain", "plain"},
+        {"\xff", "\xef\xbf\xbd"},
+        {"a\xc3z", "a\xef\xbf\xbdz"},
+        {"\xe2\x82", "\xef\xbf\xbd"},       /* cut short: one replacement */
+        {"\xed\xa0\x80x", "\xef\xbf\xbdx"}, /* a surrogate */
+        {"\xc3\xa4\x80\xc3\xb6", "\xc3\xa4\xef\xbf\xbd\xc3\xb6"},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hr_buf b;
+        hr_buf_init(&b, 100);
+        assert_int_equal(hr_utf8_clean(&b, cases[i].in, strlen(cases[i].in)), 0);
+        assert_string_equal(hr_buf_str(&b), cases[i].out);
+        assert_int_equal(hr_utf8_valid(hr_buf_str(&b), b.len), b.len);
+        hr_buf_free(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_the_definition),
+        cmocka_unit_test(clean_replaces_what_is_broken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
