@@ -213,7 +213,7 @@ static void collect_probes(struct hr_checks *c, struct hr_expo *e)
                        "failure", NULL);
     }
     hr_expo_family(e, "handrail_probe_duration_seconds", "histogram",
-                   "Time to the end of the answer, or to giving up.");
+                   "Time to the end of the answer or to giving up; closed ports left out.");
     for (int i = 0; i < n; i++)
         hr_expo_histogram(e, "handrail_probe_duration_seconds", &probes[i]->latency, "check",
                           probes[i]->path + 1, NULL);

@@ -114,7 +114,8 @@ static void on_answer(int status, const char *body, size_t len, void *arg)
         wait_ms(p, 0);
         return;
     }
-    hr_histogram_observe(&p->latency, (double)(hr_now_us() - p->asked_us) / 1e6);
+    if (status != -ECONNREFUSED) /* a closed port is no latency */
+        hr_histogram_observe(&p->latency, (double)(hr_now_us() - p->asked_us) / 1e6);
     hr_probe_note(p, status, p->asked_ms);
     p->on_result(p, p->arg);
     next(p, &life);

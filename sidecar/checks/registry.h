@@ -15,14 +15,14 @@ enum {
 };
 
 struct hr_check {
-    char name[HR_CHECK_NAME_MAX];
-    unsigned gates; /* bits of enum hr_gate; 0: shown, but part of no endpoint */
     /* 0, or a negative number and one sentence in reason.  gate: the endpoint that asks, or 0 for
      * the plain state, which is what people and metrics see. */
     int (*ask)(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
                size_t size);
+    int64_t since_ms; /* when `ok` last changed */
+    unsigned gates;   /* bits of enum hr_gate; 0: shown, but part of no endpoint */
     bool ok;          /* the plain state when it was last looked at */
-    int64_t since_ms; /* when that last changed */
+    char name[HR_CHECK_NAME_MAX];
 };
 
 struct hr_checks {

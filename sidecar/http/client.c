@@ -205,8 +205,10 @@ void hr_client_free(struct hr_client *c)
 {
     if (!c)
         return;
-    while (c->running)
-        req_free(c->running);
+    for (struct hr_client_req *req = c->running, *next = NULL; req; req = next) {
+        next = req->next;
+        req_free(req);
+    }
     (void)curl_multi_cleanup(c->multi);
     ev_timer_stop(c->loop, &c->timer);
     free(c);

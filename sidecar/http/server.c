@@ -244,10 +244,8 @@ static unsigned refusal(struct MHD_Connection *connection, size_t body_max)
     struct framing f = {.hosts = 0};
     int64_t length = 0;
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &f);
-    if (f.hosts > 1 || f.lengths + f.codings > 1)
+    if (f.hosts > 1 || f.lengths + f.codings > 1 || f.unknown_coding)
         return MHD_HTTP_BAD_REQUEST;
-    if (f.unknown_coding)
-        return MHD_HTTP_NOT_IMPLEMENTED;
     if (f.length && hr_parse_int(f.length, 0, (int64_t)body_max, &length))
         return HTTP_CONTENT_TOO_LARGE; /* that it is a number was checked before us */
     return 0;
@@ -257,9 +255,8 @@ static const char *refusal_text(unsigned status)
 {
     switch (status) {
     case MHD_HTTP_BAD_REQUEST:
-        return "bad request: more than one Host, Content-Length or Transfer-Encoding\n";
-    case MHD_HTTP_NOT_IMPLEMENTED:
-        return "not implemented: the only Transfer-Encoding understood is chunked\n";
+        return "bad request: more than one Host, Content-Length or Transfer-Encoding, or a coding "
+               "other than chunked\n";
     case HTTP_CONTENT_TOO_LARGE: return "the request's body is too large\n";
     default: return "out of memory\n";
     }

@@ -24,6 +24,8 @@ struct hr_mcp;
  * -errno. */
 int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
                struct hr_mcp **ret);
+/* Whatever is still open is answered first, so the requests must be alive: free the listener after
+ * this, or before it (which ends them), but do not run the loop in between.  NULL is fine. */
 void hr_mcp_free(struct hr_mcp *m);
 
 /* The handler for the MCP listener; arg is the struct hr_mcp. */
@@ -36,7 +38,9 @@ void hr_mcp_board_changed(struct hr_mcp *m);
  * sentence for people) in `reason`. */
 int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size);
 
-/* New reference: [{"id","version","state","tools":[{"name","calls","errors",...}]}, ...]. */
+/* New reference: [{"id","version","state","ok","starts","calls_in_flight",("reason"),"tools":
+ * [{"name","timeout_ms","calls","errors", and one member for each way in which a call has ended:
+ * "ok","error","timeout","cancelled","crashed","rejected"}]}, ...].  "errors" are all but "ok". */
 json_t *hr_mcp_status(const struct hr_mcp *m);
 
 hr_collector hr_mcp_collect; /* arg is the struct hr_mcp */

@@ -351,7 +351,6 @@ static void on_lost(void *arg, const char *fault)
     }
     if (hr_link_empty(&w->running))
         return;
-    bury(w); /* whoever still waits from a life before */
     w->dead_life = w->life;
     while ((l = hr_link_take(&w->running))) {
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
@@ -382,7 +381,7 @@ static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,
     }
     if (err)
         return "sent a list of tools that there is no memory for";
-    bury(w);
+    bury(w); /* those of the life before have waited long enough */
     hr_mcp_tools_free(w->tools);
     w->tools = tools;
     w->fault[0] = '\0';

@@ -97,11 +97,12 @@ void hr_metrics_collect_board(struct hr_expo *e, void *arg)
     for (uint32_t i = 0; i < head.nservices && i < HR_MAX_SERVICES; i++)
         if (!hr_board_get_service(b->board, i, &s.services[s.count]))
             s.count++;
+    int64_t started_s = head.started_wall_ms / 1000;
     hr_expo_family(e, "handrail_uptime_seconds", "gauge", "Age of the supervisor.");
     hr_expo_sample(e, "handrail_uptime_seconds", (double)(s.now - head.started_ms) / 1000, NULL);
     hr_expo_family(e, "handrail_start_time_seconds", "gauge",
                    "Start of the supervisor, seconds since 1970.");
-    hr_expo_sample(e, "handrail_start_time_seconds", (double)(head.started_wall_ms / 1000), NULL);
+    hr_expo_sample(e, "handrail_start_time_seconds", (double)started_s, NULL);
     hr_expo_family(e, "handrail_draining", "gauge", "1 once a stop has begun.");
     hr_expo_sample(e, "handrail_draining", head.draining != 0, NULL);
     of_services(e, &s);

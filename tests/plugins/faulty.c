@@ -215,23 +215,36 @@ static void cancel(void *self, handrail_call *call)
         host->complete(host, call, HANDRAIL_E_CANCELLED);
 }
 
-#define TOOL(tool_name, fn, limit)                                                                 \
+/* Short, so that nobody has to wait long to see a deadline pass. */
+enum { HANG_TIMEOUT_MS = 1500 };
+
+#define TOOL(tool_name, fn, limit) TIMED_TOOL(tool_name, fn, limit, 0)
+#define TIMED_TOOL(tool_name, fn, limit, timeout)                                                  \
     &(const handrail_tool)                                                                         \
     {                                                                                              \
         .struct_size = sizeof(handrail_tool), .flags = HANDRAIL_TOOL_READ_ONLY,                    \
         .name = (tool_name), .description = "Misbehaves.",                                         \
-        .input_schema = "{\"type\":\"object\"}", .max_concurrency = (limit), .invoke = (fn),       \
+        .input_schema = "{\"type\":\"object\"}", .max_concurrency = (limit),                       \
+        .timeout_ms = (timeout), .invoke = (fn),                                                   \
     }
 
 static const handrail_tool *const tools[] = {
-    TOOL("crash", crash, 0),      TOOL("segv", segv, 0),
-    TOOL("hang", hang, 0),        TOOL("slow", slow, 0),
-    TOOL("alone", alone, 1),      TOOL("print", print, 0),
-    TOOL("big", big, 0),          TOOL("pending", pending, 0),
-    TOOL("parked", parked, 0),    TOOL("lost", lost, 0),
-    TOOL("badutf8", badutf8, 0),  TOOL("json", json, 0),
-    TOOL("exit", end_process, 0), TOOL("twice", twice, 0),
-    TOOL("unknown", unknown, 0),  NULL,
+    TOOL("crash", crash, 0),
+    TOOL("segv", segv, 0),
+    TIMED_TOOL("hang", hang, 0, HANG_TIMEOUT_MS),
+    TOOL("slow", slow, 0),
+    TOOL("alone", alone, 1),
+    TOOL("print", print, 0),
+    TOOL("big", big, 0),
+    TOOL("pending", pending, 0),
+    TOOL("parked", parked, 0),
+    TOOL("lost", lost, 0),
+    TOOL("badutf8", badutf8, 0),
+    TOOL("json", json, 0),
+    TOOL("exit", end_process, 0),
+    TOOL("twice", twice, 0),
+    TOOL("unknown", unknown, 0),
+    NULL,
 };
 
 __attribute__((constructor)) static void constructed(void)
