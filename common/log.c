@@ -109,7 +109,7 @@ void hr_log_raw(const char *data, size_t n)
 
 void hr_log(enum hr_log_level level, const char *fmt, ...)
 {
-    if (level > threshold)
+    if ((int)level > (int)threshold)
         return;
     int saved = errno;
     char line[PIPE_BUF];

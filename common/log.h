@@ -15,7 +15,8 @@
 
 enum hr_log_level { HR_LOG_ERROR, HR_LOG_WARNING, HR_LOG_INFO, HR_LOG_DEBUG };
 
-/* Set the program's name (borrowed for ever) and the level above which lines are dropped. */
+/* Set the program's name (borrowed for ever) and the level above which lines are dropped;
+ * HR_LOG_NONE drops all. */
 void hr_log_init(const char *program, enum hr_log_level level);
 
 /* "error", "warning", "info", "debug" -> level.  0 or -EINVAL, *ret untouched. */
@@ -28,6 +29,8 @@ enum hr_log_level hr_log_level_get(void);
 const char *hr_log_level_name(enum hr_log_level level);
 
 void hr_log(enum hr_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define HR_LOG_NONE ((enum hr_log_level) - 1)
 
 #define hr_error(...) hr_log(HR_LOG_ERROR, __VA_ARGS__)
 #define hr_warn(...)  hr_log(HR_LOG_WARNING, __VA_ARGS__)
