@@ -19,6 +19,9 @@ if(HANDRAIL_SANITIZE)
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HANDRAIL_SANITIZE})
 endif()
+if(HANDRAIL_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link) # coverage, which is what guides libFuzzer
+endif()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

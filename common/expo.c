@@ -54,7 +54,7 @@ static void put_number(struct hr_expo *e, double v)
     else if (v == floor(v) && fabs(v) < 1e15)
         (void)snprintf(text, sizeof(text), "%.0f", v);
     else
-        (void)snprintf(text, sizeof(text), "%.9g", v);
+        (void)snprintf(text, sizeof(text), "%.15g", v);
     put(e, text);
 }
 

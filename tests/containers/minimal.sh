@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Build docker/Dockerfile and docker/examples/minimal, and run the result with the real agent-server
+# as a platform would: not as root, no capabilities, nothing writable but three tmpfs.
+#
+# Needs root, buildah, debootstrap, iproute2, python3, runc, and a network for the packages.  No
+# image is pulled: a fresh Debian 13 plays the base of both Dockerfiles, the second time with the
+# pinned agent-server installed in it.  These two lie in the user's cache folder (about 1.3 GB,
+# three minutes the first time); everything else is removed at the end.
+#
+#   tests/containers/minimal.sh [--keep]      --keep leaves the two built images there as well
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+here=$top/tests/containers
+user_cache=${XDG_CACHE_HOME:-$HOME/.cache}
+store=$user_cache/handrail/containers
+python=${PYTHON:-/usr/bin/python3}
+release=trixie
+built="handrail:dev handrail-test/minimal"
+
+say() { echo "containers: $*"; }
+fail() {
+    echo "containers: $*" >&2
+    exit 1
+}
+
+keep=
+case "$*" in
+'') ;;
+--keep) keep=1 ;;
+*) fail "usage: $0 [--keep]" ;;
+esac
+
+[ "$(id -u)" = 0 ] || fail "needs root: it makes root file systems and containers"
+missing=
+for tool in buildah debootstrap ip runc unshare "$python"; do
+    command -v "$tool" >/dev/null || missing="$missing $tool"
+done
+[ -z "$missing" ] || fail "not found:$missing; on Debian, run:" \
+    "apt-get install buildah debootstrap iproute2 python3 runc util-linux"
+
+mkdir -p "$store"
+exec 9>"$store/lock"
+flock -n 9 || {
+    say "waiting for another run of this test"
+    flock 9
+}
+
+scratch=$(mktemp -d /var/tmp/handrail-containers.XXXXXX)
+
+image_store() {
+    buildah --root "$store/images" --runroot "$scratch/run" "$@" 9>&-
+}
+
+clean_up() {
+    image_store rm --all >/dev/null 2>&1 || true # working containers, with their mounts
+    if [ -z "$keep" ]; then
+        for image in $built; do
+            image_store rmi "$image" >/dev/null 2>&1 || true
+        done
+    fi
+    image_store rmi --prune >/dev/null 2>&1 || true # what an interrupted build left
+    umount "$scratch/run/overlay" 2>/dev/null || true
+    rm -rf --one-file-system "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+exists() { image_store inspect --type image "$1" >/dev/null 2>&1; }
+
+# The host's certificates, because a network may need its own; apt and pip keep their usual servers.
+build() {
+    image_store bud --isolation chroot --pull-never \
+        --volume /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro "$@" \
+        >"$scratch/build.log" 2>&1 || {
+        cat "$scratch/build.log" >&2
+        fail "building failed, see above"
+    }
+}
+
+# --- the bases, once ------------------------------------------------------------------------------
+
+debian=handrail-test/debian:$release
+if ! exists "$debian"; then
+    say "making a Debian ($release) base"
+    debootstrap --variant=minbase --include=ca-certificates "$release" "$scratch/root" \
+        >"$scratch/build.log" 2>&1 || {
+        tail -n 20 "$scratch/build.log" >&2
+        fail "debootstrap failed, see above"
+    }
+    rm -rf "$scratch/root/var/lib/apt/lists" "$scratch/root/var/cache/apt"
+    container=$(image_store from scratch)
+    image_store add -q "$container" "$scratch/root" / >/dev/null
+    image_store config --cmd /bin/sh "$container"
+    image_store commit -q --rm "$container" "$debian" >/dev/null
+    rm -rf "$scratch/root"
+fi
+
+mkdir "$scratch/context"
+cp "$top/tests/real/requirements.txt" "$here/openhands-agent-server" "$scratch/context/"
+hash=$(cat "$scratch/context"/* "$here/agent-server.Dockerfile" | sha256sum | cut -c 1-16)
+agent_server=handrail-test/agent-server:$hash
+if ! exists "$agent_server"; then
+    say "installing the pinned agent-server on it, about two minutes"
+    mkdir -p "$user_cache/pip"
+    build --volume "$user_cache/pip:/root/.cache/pip" --build-arg "BASE=$debian" \
+        --tag "$agent_server" -f "$here/agent-server.Dockerfile" "$scratch/context"
+fi
+
+# --- what is tested -------------------------------------------------------------------------------
+
+say "building docker/Dockerfile"
+build --build-arg "BASE=$debian" --tag handrail:dev -f "$top/docker/Dockerfile" "$top"
+say "building docker/examples/minimal"
+build --build-arg "BASE=$agent_server" --tag handrail-test/minimal "$top/docker/examples/minimal"
+
+image_store inspect --type image handrail-test/minimal >"$scratch/image.json"
+container=$(image_store from --pull-never handrail-test/minimal)
+rootfs=$(image_store mount "$container")
+
+# A network of their own, with a loopback and nothing else: the usual ports are free there.
+unshare --net sh -c 'ip link set lo up && exec "$@"' sh \
+    "$python" "$here/minimal.py" "$rootfs" "$scratch/image.json" "$scratch/runc"
