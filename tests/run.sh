@@ -70,7 +70,7 @@ sh tests/setup.sh test || exit 1
 mkdir -p "$logs"
 
 step build build dev build && tests build
-step build-asan build asan build-asan && tests build-asan -L 'unit|integration'
+step build-asan build asan build-asan && tests build-asan -L 'unit|integration|fuzz'
 step build-tsan build tsan build-tsan && tests build-tsan -L unit
 
 # Last, because clang-tidy needs the compile commands of a build.

@@ -1,5 +1,3 @@
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
-
 hr_unit_test(toolhost_load DEPS hr_toolhost)
 target_compile_definitions(unit-toolhost_load PRIVATE
   TEST_PLUGINS="${CMAKE_BINARY_DIR}/tests/plugins")
