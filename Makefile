@@ -6,11 +6,11 @@ JOBS ?= 2
 PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench clean
+.PHONY: help build run test test-containers bench clean
 
 help: ## this list
 	@echo "Handrail: entrypoint and health sidecar for agent-server images"
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 build: ## everything, into build/opt/handrail as in an image
 	@sh tests/setup.sh build
@@ -24,6 +24,9 @@ run: ## the real agent-server under handrail, explained; ONCE=1 ends by itself
 
 test: ## every check and test, with a closing line that counts them
 	@JOBS=$(JOBS) sh tests/run.sh
+
+test-containers: ## the images of docker/, built and run for real; needs root, buildah, runc
+	@PYTHON=$(PYTHON) sh tests/containers/minimal.sh
 
 bench: ## speed and size, beside a peer in the same run
 	@sh tests/setup.sh bench

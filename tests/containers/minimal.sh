@@ -6,16 +6,16 @@
 # Needs root, buildah, debootstrap, iproute2, python3, runc, and a network for the packages.  No
 # image is pulled: a fresh Debian 13 plays the base of both Dockerfiles, the second time with the
 # pinned agent-server installed in it.  These two lie in the user's cache folder (about 1.3 GB,
-# three minutes the first time); everything else is removed at the end.
+# up to ten minutes the first time); everything else is removed at the end.
 #
 #   tests/containers/minimal.sh [--keep]      --keep leaves the two built images there as well
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 here=$top/tests/containers
-user_cache=${XDG_CACHE_HOME:-$HOME/.cache}
-store=$user_cache/handrail/containers
+store=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/containers
 python=${PYTHON:-/usr/bin/python3}
+certificates=/etc/ssl/certs/ca-certificates.crt
 release=trixie
 built="handrail:dev handrail-test/minimal"
 
@@ -69,12 +69,13 @@ trap 'exit 130' INT TERM HUP
 
 exists() { image_store inspect --type image "$1" >/dev/null 2>&1; }
 
-# The host's certificates, because a network may need its own; apt and pip keep their usual servers.
+# With the host's certificates, because a network may need its own.
 build() {
-    image_store bud --isolation chroot --pull-never \
-        --volume /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro "$@" \
-        >"$scratch/build.log" 2>&1 || {
-        cat "$scratch/build.log" >&2
+    if [ -f "$certificates" ]; then
+        set -- --volume "$certificates:/etc/ssl/certs/ca-certificates.crt:ro" "$@"
+    fi
+    image_store bud --isolation chroot --pull-never "$@" >"$scratch/build.log" 2>&1 || {
+        tail -n 60 "$scratch/build.log" >&2
         fail "building failed, see above"
     }
 }
@@ -89,7 +90,13 @@ if ! exists "$debian"; then
         tail -n 20 "$scratch/build.log" >&2
         fail "debootstrap failed, see above"
     }
-    rm -rf "$scratch/root/var/lib/apt/lists" "$scratch/root/var/cache/apt"
+    rm -rf "$scratch/root/var/lib/apt/lists"/* "$scratch/root/var/cache/apt"/*
+    # As in Debian's container images: apt keeps nothing it can make again.
+    cat >"$scratch/root/etc/apt/apt.conf.d/no-caches" <<'END'
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };
+END
     container=$(image_store from scratch)
     image_store add -q "$container" "$scratch/root" / >/dev/null
     image_store config --cmd /bin/sh "$container"
@@ -102,10 +109,9 @@ cp "$top/tests/real/requirements.txt" "$here/openhands-agent-server" "$scratch/c
 hash=$(cat "$scratch/context"/* "$here/agent-server.Dockerfile" | sha256sum | cut -c 1-16)
 agent_server=handrail-test/agent-server:$hash
 if ! exists "$agent_server"; then
-    say "installing the pinned agent-server on it, about two minutes"
-    mkdir -p "$user_cache/pip"
-    build --volume "$user_cache/pip:/root/.cache/pip" --build-arg "BASE=$debian" \
-        --tag "$agent_server" -f "$here/agent-server.Dockerfile" "$scratch/context"
+    say "installing the pinned agent-server on it, some minutes"
+    build --build-arg "BASE=$debian" --tag "$agent_server" -f "$here/agent-server.Dockerfile" \
+        "$scratch/context"
 fi
 
 # --- what is tested -------------------------------------------------------------------------------
