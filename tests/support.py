@@ -12,6 +12,7 @@ import ctypes
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -36,6 +37,7 @@ SKIPPED = 77  # exit code of a test program that could not test anything, as cte
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PORT_RANGE = range(20000, 32000)
 POLL = 0.02  # seconds between two looks at a condition
 
 T = TypeVar("T")
@@ -72,15 +74,13 @@ def port_is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on.  All are held until all are chosen, so they differ."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Different ports nobody listens on, from below the kernel's range for outgoing connections:
+    the agent-server binds its port seconds later, and must find it still free."""
+    candidates = random.SystemRandom().sample(PORT_RANGE, 200)
+    chosen = [port for port in candidates if port_is_free(port)][:count]
+    if len(chosen) < count:
+        raise Failure(f"no {count} free ports in {PORT_RANGE}")
+    return chosen
 
 
 class Answer:

@@ -43,16 +43,17 @@ def step(text: str) -> None:
 
 
 def choose_ports() -> list[int]:
-    """The documented ports where they are free, others where not."""
-    spare = iter(free_ports(len(PORTS)))
-    chosen = []
-    for what, port in PORTS.items():
-        if port_is_free(port):
-            chosen.append(port)
-        else:
-            chosen.append(next(spare))
-            say(f"port {port} is taken here: {what} is on {chosen[-1]} this time")
-    return chosen
+    """The documented ports, or three others if any of them is taken.
+
+    All or none: what holds one may be another `make run`, whose server binds its own port last.
+    """
+    taken = [f"{what}'s {port}" for what, port in PORTS.items() if not port_is_free(port)]
+    if not taken:
+        return list(PORTS.values())
+    others = free_ports(len(PORTS))
+    names = ", ".join(f"{what} on {port}" for what, port in zip(PORTS, others))
+    say(f"in use here: {', '.join(taken)}; this time: {names}")
+    return others
 
 
 class Demo:

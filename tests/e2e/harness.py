@@ -9,6 +9,7 @@ see `calling()`.
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import sys
 import time
@@ -24,8 +25,9 @@ from support import (  # noqa: E402
 
 import subprocess  # noqa: E402
 
-SESSION_KEY = "a-session-key-for-local-use"
-SECRET_KEY = "a-secret-key-for-local-use-only"
+# New for each run, so that another run's server, met by accident, refuses us.
+SESSION_KEY = secrets.token_hex(16)
+SECRET_KEY = secrets.token_hex(16)
 START_SECONDS = 90.0  # the real server's start: 9 s on two idle cores
 TURN_SECONDS = 60.0  # one message, answered
 PAGE = 100  # events the server gives at most at a time

@@ -262,6 +262,9 @@ class AgentServer:
         await self.ending.wait()
         server.close()
         await asyncio.sleep(options.stop_delay)
+        # From here: to end the loop first would wait for kept connections, as wait_for() of
+        # Python 3.11 can lose a cancellation.
+        die_by(signal.SIGTERM)
 
     def end(self) -> None:
         self.record("TERM")
