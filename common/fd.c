@@ -23,6 +23,17 @@ void hr_close(int *fd)
     errno = saved;
 }
 
+void hr_fill_standard_fds(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) >= 0)
+            continue;
+        int fd = open("/dev/null", O_RDWR); /* lands on i, the lowest that is free */
+        if (fd < 0)
+            (void)open("/", O_PATH); /* any file will do to keep the number taken */
+    }
+}
+
 int hr_write_all(int fd, const void *data, size_t n)
 {
     const char *p = data;

@@ -12,6 +12,10 @@ struct hr_buf;
 /* Close *fd if it is not -1 and make it -1.  errno is kept. */
 void hr_close(int *fd);
 
+/* Open those of descriptors 0 to 2 that are closed on /dev/null, or what is opened next would land
+ * there and be taken for standard input, output or error. */
+void hr_fill_standard_fds(void);
+
 /* Write all of it, through EINTR and short writes.  0 or -errno.  The descriptor must be blocking.
  */
 int hr_write_all(int fd, const void *data, size_t n);

@@ -5,6 +5,7 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -12,19 +13,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *program = "handrail";
 static enum hr_log_level threshold = HR_LOG_INFO;
+static int out = STDERR_FILENO;
 static atomic_uint dropped; /* lines since the last one that was written */
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+/* A pipe, opened once more without blocking: the flag belongs to the open file, so those who share
+ * the old one do not get it.  Where it cannot be opened (no /proc, another user's) the old one
+ * serves, and a second writer that takes the last room between poll() and write() can delay us. */
+static void open_own(void)
+{
+    struct stat st;
+    if (out != STDERR_FILENO || fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return;
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        out = fd;
+}
 
 void hr_log_init(const char *name, enum hr_log_level level)
 {
     program = name;
     threshold = level;
+    open_own();
 }
 
 int hr_log_level_parse(const char *name, enum hr_log_level *ret)
@@ -62,10 +79,10 @@ const char *hr_log_level_name(enum hr_log_level level)
 /* Write if it will not block.  poll() promises room for PIPE_BUF bytes in a pipe. */
 static int try_write(const char *data, size_t n)
 {
-    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    struct pollfd p = {.fd = out, .events = POLLOUT};
     if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
         return -EAGAIN;
-    ssize_t w = write(STDERR_FILENO, data, n);
+    ssize_t w = write(out, data, n);
     return w < 0 ? -errno : 0;
 }
 

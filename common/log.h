@@ -16,7 +16,8 @@
 enum hr_log_level { HR_LOG_ERROR, HR_LOG_WARNING, HR_LOG_INFO, HR_LOG_DEBUG };
 
 /* Set the program's name (borrowed for ever) and the level above which lines are dropped;
- * HR_LOG_NONE drops all. */
+ * HR_LOG_NONE drops all.  To be called when standard error is what it is going to be, and before
+ * there are threads. */
 void hr_log_init(const char *program, enum hr_log_level level);
 
 /* "error", "warning", "info", "debug" -> level.  0 or -EINVAL, *ret untouched. */

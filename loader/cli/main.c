@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * handrail: the command line. */
+#include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "help.h"
@@ -33,6 +34,7 @@ static int run(char **argv, bool as_server)
 
 int main(int argc, char **argv)
 {
+    hr_fill_standard_fds();
     hr_log_init("handrail", hr_log_level_from_env());
     if (argc < 1)
         return HR_EXIT_USAGE;

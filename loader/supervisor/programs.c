@@ -2,14 +2,11 @@
  * Our other programs.  See programs.h. */
 #include "programs.h"
 
-#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
-
-#ifndef HR_PREFIX
-#define HR_PREFIX "/opt/handrail"
-#endif
 
 /* Names, or with a trailing '*' the beginnings of names, of what is passed on. */
 static const char *const passed[] = {
@@ -29,21 +26,24 @@ static int is_passed(const char *variable)
     return 0;
 }
 
-/* The folder of our own file; without /proc, where we are installed. */
+/* The folder of our own file: from /proc, else from the name by which the kernel ran us. */
 static void own_folder(char *out, size_t size)
 {
+    char *name = NULL;
     ssize_t n = readlink("/proc/self/exe", out, size - 1);
-    if (n <= 0) {
-        (void)snprintf(out, size, "%s/bin", HR_PREFIX);
-        return;
-    }
-    out[n] = '\0';
+    if (n > 0)
+        out[n] = '\0';
+    else if ((name = realpath((const char *)getauxval(AT_EXECFN), NULL)))
+        (void)snprintf(out, size, "%s", name);
+    else
+        out[0] = '\0';
+    free(name);
     char *slash = strrchr(out, '/');
     if (slash)
         *slash = '\0';
 }
 
-int hr_programs_find(struct hr_programs *p)
+void hr_programs_find(struct hr_programs *p)
 {
     char dir[HR_PROGRAM_PATH - 32];
     size_t n = 0;
@@ -56,5 +56,4 @@ int hr_programs_find(struct hr_programs *p)
         if (is_passed(*e))
             p->env[n++] = *e;
     p->env[n] = NULL;
-    return 0;
 }

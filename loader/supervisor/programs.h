@@ -14,7 +14,7 @@ struct hr_programs {
 };
 
 /* They lie beside this program's own file, wherever that is.  The environment is a short list of
- * harmless variables: no LD_*, and none of the server's secrets.  0 or -errno. */
-int hr_programs_find(struct hr_programs *p);
+ * harmless variables: no LD_*, and none of the server's secrets. */
+void hr_programs_find(struct hr_programs *p);
 
 #endif

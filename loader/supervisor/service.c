@@ -126,6 +126,13 @@ static void describe_end(struct hr_service *s, int status)
         set_reason(s, "ended with code %d", WEXITSTATUS(status));
 }
 
+/* Errors of exec that pass: the program itself is fine. */
+static bool is_passing(int err)
+{
+    return err == EAGAIN || err == ENOMEM || err == ENFILE || err == EMFILE || err == EIO ||
+           err == ETXTBSY;
+}
+
 /* Can another start help at all? */
 static bool is_final(const struct hr_service *s, int status)
 {
@@ -134,7 +141,9 @@ static bool is_final(const struct hr_service *s, int status)
         return true;
     if (s->policy.restart == HR_RESTART_ALWAYS)
         return false;
-    return s->exec_errno || (WIFEXITED(status) && code == s->policy.final_code) ||
+    if (s->exec_errno)
+        return !is_passing(s->exec_errno);
+    return (WIFEXITED(status) && code == s->policy.final_code) ||
            (WIFEXITED(status) && code == s->policy.final_code_unready && !s->pub.ready_once);
 }
 

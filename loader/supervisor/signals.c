@@ -26,6 +26,17 @@ enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
     }
 }
 
+/* Take out of the set what a terminal or shell sends to those it wants to end and was told not to:
+ * nohup, and "&" in a script, start programs with these signals ignored. */
+static void leave_ignored(sigset_t *set)
+{
+    static const int kept[] = {SIGHUP, SIGINT, SIGQUIT};
+    struct sigaction now;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (sigaction(kept[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            (void)sigdelset(set, kept[i]);
+}
+
 int hr_signals_init(struct hr_signals *s)
 {
     sigset_t all;
@@ -35,6 +46,7 @@ int hr_signals_init(struct hr_signals *s)
     (void)sigfillset(&all);
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         (void)sigdelset(&all, faults[i]);
+    leave_ignored(&all);
     if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0 ||
         sigaction(SIGPIPE, &ignore, &s->inherited_pipe) < 0)
         return -errno;

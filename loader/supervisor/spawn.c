@@ -17,9 +17,10 @@
 static int place_fds(const struct hr_spawn *spawn, int *keep)
 {
     int high[HR_SPAWN_FDS];
-    *keep = fcntl(*keep, F_DUPFD_CLOEXEC, HR_SPAWN_FDS);
-    if (*keep < 0)
-        return errno;
+    int moved = fcntl(*keep, F_DUPFD_CLOEXEC, HR_SPAWN_FDS);
+    if (moved < 0)
+        return errno; /* and *keep still tells it */
+    *keep = moved;
     for (int i = 0; i < HR_SPAWN_FDS; i++) {
         high[i] = spawn->fds[i];
         if (high[i] >= 0 && (high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, HR_SPAWN_FDS)) < 0)
@@ -28,23 +29,20 @@ static int place_fds(const struct hr_spawn *spawn, int *keep)
     for (int i = 0; i < HR_SPAWN_FDS; i++) {
         if (high[i] >= 0 && dup2(high[i], i) < 0)
             return errno;
-        if (high[i] < 0 && i > 2 && spawn->only_these)
+        if (high[i] < 0 && i > 2)
             (void)close(i);
     }
-    if (!spawn->only_these)
-        return 0;
     /* Mark, not close: the report pipe is among them and must live until exec.  Kernels before
      * 5.11 cannot; there, our own descriptors close by their own flags. */
     (void)syscall(SYS_close_range, HR_SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC);
     return 0;
 }
 
-/* A new process group, in the foreground if we were.  As tini does it: the child does it itself, so
- * the program never runs in the background; SIGTTOU is blocked, or this would stop us. */
+/* A new process group.  As tini does it: the child takes the terminal itself, so the program never
+ * runs in the background; SIGTTOU is blocked, or this would stop us. */
 static void own_group(const struct hr_spawn *spawn)
 {
-    int was_foreground = spawn->foreground && tcgetpgrp(STDIN_FILENO) == getpgrp();
-    if (setpgid(0, 0) == 0 && was_foreground)
+    if (setpgid(0, 0) == 0 && spawn->foreground)
         (void)tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
@@ -57,7 +55,8 @@ _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t pare
         if (getppid() != parent)
             _exit(EXIT_FAILURE); /* it was gone before we asked */
     }
-    err = place_fds(spawn, &report);
+    if (spawn->only_these)
+        err = place_fds(spawn, &report);
     if (!err && spawn->cwd && chdir(spawn->cwd) < 0)
         err = errno;
     if (!err) {
@@ -65,8 +64,7 @@ _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t pare
         (void)execvpe(spawn->argv[0], spawn->argv, spawn->env);
         err = errno;
     }
-    if (report >= 0)
-        (void)hr_write_all(report, &err, sizeof(err));
+    (void)hr_write_all(report, &err, sizeof(err));
     _exit(err == ENOENT || err == ENOTDIR ? 127 : 126); /* as a shell does */
 }
 

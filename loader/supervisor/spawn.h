@@ -15,11 +15,10 @@ struct hr_spawn {
     char *const *argv;
     char *const *env;
     const char *cwd;       /* NULL: ours */
-    int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: leave it as it is (0 to 2), or closed
-                            */
-    bool only_these;       /* close every other descriptor; else inherited ones stay */
+    bool only_these;       /* the descriptors are `fds`; else what we have inherited stays */
+    int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: ours (0 to 2), or closed */
     bool die_with_us;      /* SIGKILL when this process is gone */
-    bool foreground;       /* hand over the terminal, if we have one */
+    bool foreground;       /* its group becomes the terminal's foreground group */
     const struct hr_signals *signals;
 };
 

@@ -22,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -33,6 +34,8 @@ enum {
     SIDECAR_STOP_MS = 2000,
     TOOLHOST_START_MS = 30 * 1000,
     TOOLHOST_STOP_MS = 5000,
+    SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
+    SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself */
 };
 
 enum phase { RUNNING, DRAINING, ENDING, CLOSING, KILLING };
@@ -63,6 +66,7 @@ struct supervisor {
     struct hr_programs programs;
     struct unit units[HR_MAX_SERVICES];
     uint32_t nunits;
+    bool foreground; /* a plain init in the foreground of a terminal: the command gets it */
 
     enum phase phase;
     int stop_signal; /* that began the stop; 0: the server ended by itself */
@@ -142,7 +146,7 @@ static struct hr_spawn spawn_plan(const struct unit *u)
         plan.argv = sup->config->command;
         plan.env = environ;
         plan.die_with_us = sup->config->sidecar;
-        plan.foreground = !sup->config->sidecar;
+        plan.foreground = sup->foreground;
         return plan;
     }
     plan.env = sup->programs.env;
@@ -225,22 +229,30 @@ static void say_waiting(struct supervisor *sup, pid_t pid)
             (long long)((now - sup->stop_began_ms) / 1000), (int)pid, name);
 }
 
+/* A unit's process group: what a plugin has forked, say.  Only while its leader is not reaped, or
+ * the number may be somebody else's. */
+static void kill_group(const struct unit *u)
+{
+    (void)kill(-u->service.pub.pid, SIGKILL);
+}
+
 static void kill_all(struct supervisor *sup)
 {
     char name[32];
     for (uint32_t i = 0; i < sup->nunits; i++) {
-        const struct hr_board_service *pub = &sup->units[i].service.pub;
-        if (pub->pid <= 0)
+        struct unit *u = &sup->units[i];
+        const struct hr_board_service *pub = &u->service.pub;
+        hr_service_event(&u->service, HR_EV_STOP, 0); /* or it would be started again */
+        if (!has_process(u))
             continue;
         hr_process_name(pub->pid, name);
         hr_warn("killing %s, pid %d (%s)", pub->name, pub->pid, name);
-        (void)kill(-pub->pid, SIGKILL); /* its process group, then itself */
-        (void)kill(pub->pid, SIGKILL);
+        kill_group(u);
+        (void)kill(pub->pid, SIGKILL); /* if it has not made its group yet */
     }
-    sup->sweep.keep = 0;
-    hr_sweep_kill(&sup->sweep);
     sup->phase = KILLING;
     arm(sup, &sup->budget, KILL_WAIT_MS, 0);
+    arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
 }
 
 /* Has the kernel a child of ours, dead or alive?  Every descendant hangs below one: orphans come to
@@ -257,9 +269,8 @@ static void look_for_leftovers(struct supervisor *sup)
     const struct unit *sidecar = &sup->units[HR_INDEX_SIDECAR]; /* all zero in a plain init */
     pid_t waiting = 0;
     int left = 0;
-    sup->sweep.keep = sidecar->service.pub.pid;
     if (has_children())
-        left = hr_sweep_terminate(&sup->sweep, &waiting);
+        left = hr_sweep_terminate(&sup->sweep, sidecar->service.pub.pid, &waiting);
     if (left < 0) /* no /proc; a sidecar has to be counted as somebody then */
         left = !has_process(sidecar);
     for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
@@ -276,25 +287,36 @@ static void look_for_leftovers(struct supervisor *sup)
 static void begin_ending(struct supervisor *sup)
 {
     sup->phase = ENDING;
+    if (!ev_is_active(&sup->budget)) /* no grace period: the server had all the time it wanted */
+        arm(sup, &sup->budget, LEFTOVER_MS, 0);
     for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
         hr_service_event(&sup->units[i].service, HR_EV_STOP, 0);
     arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     look_for_leftovers(sup);
 }
 
+static void begin_draining(struct supervisor *sup)
+{
+    sup->phase = DRAINING;
+    sup->stop_began_ms = sup->named_ms = hr_now_ms();
+    if (sup->config->grace_ms)
+        arm(sup, &sup->budget, sup->config->grace_ms, 0);
+}
+
 /* Go on with a stop as far as it goes now.  Called after everything that may have changed. */
 static void advance(struct supervisor *sup)
 {
     struct unit *server = &sup->units[HR_INDEX_SERVER];
-    if (sup->phase == RUNNING && server->service.pub.state == HR_FAILED) {
-        sup->phase = DRAINING;
-        sup->stop_began_ms = hr_now_ms();
-        arm(sup, &sup->budget, sup->config->grace_ms ? sup->config->grace_ms : LEFTOVER_MS, 0);
-    }
+    if (sup->phase == RUNNING && server->service.pub.state == HR_FAILED)
+        begin_draining(sup);
     if (sup->phase == DRAINING && !has_process(server))
         begin_ending(sup);
     else if (sup->phase == ENDING)
         look_for_leftovers(sup);
+    if (sup->phase == KILLING && has_children()) {
+        hr_sweep_kill(); /* again: they may have forked meanwhile */
+        return;
+    }
     if (sup->phase != CLOSING && sup->phase != KILLING)
         return;
     for (uint32_t i = 0; i < sup->nunits; i++)
@@ -307,23 +329,22 @@ static void advance(struct supervisor *sup)
 static void begin_stop(struct supervisor *sup, int sig)
 {
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
-    sup->phase = DRAINING;
-    sup->stop_began_ms = sup->named_ms = hr_now_ms();
+    begin_draining(sup);
     sup->stop_signal = sig;
     sup->head.draining = 1;
     if (sup->board)
         hr_board_put_head(sup->board, &sup->head);
     publish(sup);
-    if (!sup->config->sidecar)
-        server->policy.stop_signal = sig; /* a plain init passes on what it gets */
-    else
-        hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
-                (long long)sup->config->grace_ms);
-    if (sup->config->grace_ms)
-        arm(sup, &sup->budget, sup->config->grace_ms, 0);
+    if (!sup->config->sidecar) { /* a plain init passes on what it gets, and no more */
+        server->policy.stop_signal = sig;
+        hr_service_event(server, HR_EV_STOP, 0);
+        return;
+    }
+    hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
+            (long long)sup->config->grace_ms);
     hr_service_event(server, HR_EV_STOP, 0);
-    if (sup->config->sidecar)
-        arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
+    op_kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
+    arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
 }
 
 static void shutdown_signal(struct supervisor *sup, int sig)
@@ -458,7 +479,10 @@ static void reap(struct supervisor *sup)
     for (;;) {
         siginfo_t info = {0};
         int status = 0;
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0 || info.si_pid == 0)
             break;
         struct unit *u = unit_of(sup, info.si_pid);
         if (u) { /* what it has said comes before its end */
@@ -466,15 +490,19 @@ static void reap(struct supervisor *sup)
             take_notifications(u);
             if (u->output.read_fd >= 0)
                 hr_output_read(&u->output);
+            if (u->service.index != HR_INDEX_SERVER)
+                kill_group(u);
         }
-        if (waitpid(info.si_pid, &status, WNOHANG) != info.si_pid)
+        pid_t pid = waitpid(info.si_pid, &status, WNOHANG);
+        if (pid < 0 && errno == EINTR)
+            continue;
+        if (pid != info.si_pid)
             break;
         if (u) {
             drop_report(u);
             hr_service_event(&u->service, HR_EV_EXITED, status);
         }
     }
-    advance(sup);
 }
 
 static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
@@ -485,7 +513,7 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
     bool children = false;
     (void)loop;
     (void)revents;
-    while ((sig = hr_signals_next(sup->signals)) > 0) {
+    for (int i = 0; i < SIGNALS_PER_EVENT && (sig = hr_signals_next(sup->signals)) > 0; i++) {
         switch (hr_signal_meaning(sig, !sup->config->sidecar)) {
         case HR_SIGNAL_CHILD: children = true; break;
         case HR_SIGNAL_SHUTDOWN: shutdown_signal(sup, sig); break;
@@ -554,6 +582,7 @@ static int add_own_unit(struct supervisor *sup, const char *name, enum hr_servic
                         const struct hr_policy *policy)
 {
     struct unit *u = add_unit(sup, name, kind, policy);
+    u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
     if (pipe2(u->notify, O_CLOEXEC) < 0 || fcntl(u->notify[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
     int err = hr_output_init(&u->output, u->service.pub.name);
@@ -616,17 +645,20 @@ static void offer_tools(struct supervisor *sup)
             sup->config->nplugins == 1 ? "" : "s");
 }
 
-/* libev would abort; here it waits for the next iteration instead. */
+/* libev would abort; here it tries again, but not as fast as it can. */
 static void on_syserr(const char *what) EV_NOEXCEPT
 {
+    static const struct timespec pause = {.tv_nsec = SYSERR_PAUSE_MS * 1000000L};
     hr_error("event loop: %s: %s", what, strerror(errno));
+    (void)nanosleep(&pause, NULL);
 }
 
 /* 0 or the exit code. */
 static int prepare(struct supervisor *sup)
 {
     ev_set_syserr_cb(on_syserr);
-    sup->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    /* Not epoll: its state is in the kernel, where a failure can lose a descriptor for good. */
+    sup->loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!sup->loop) {
         hr_error("cannot make an event loop: %s", strerror(errno));
         return HR_EXIT_OSERR;
@@ -639,12 +671,11 @@ static int prepare(struct supervisor *sup)
     ev_init(&sup->tick, on_tick);
     ev_io_init(&sup->signal_io, on_signal, sup->signals->fd, EV_READ);
     sup->budget.data = sup->tick.data = sup->signal_io.data = sup;
+    sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) == getpgrp();
+    hr_programs_find(&sup->programs);
     int err = add_units(sup);
-    if (!err && sup->config->sidecar) {
-        err = hr_programs_find(&sup->programs);
-        if (!err)
-            err = make_board(sup);
-    }
+    if (!err && sup->config->sidecar)
+        err = make_board(sup);
     if (err) {
         hr_error("cannot start: %s", strerror(-err));
         return HR_EXIT_OSERR;
@@ -675,6 +706,8 @@ int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *s
     for (uint32_t i = sup->nunits; i-- > 0;)
         hr_service_event(&sup->units[i].service, HR_EV_START, 0);
     ev_run(sup->loop, 0);
+    if (sup->foreground) /* back to whoever started us */
+        (void)tcsetpgrp(STDIN_FILENO, getpgrp());
     hr_ambient_remove(&sup->ambient);
     code = final_code(sup);
     if (config->sidecar)

@@ -14,14 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-struct process {
-    pid_t pid;
-    pid_t parent;
-    bool ours;
-};
-
-/* One pass's view.  Static: some 50 kB that PID 1 touches only when it stops. */
-static struct process table[HR_SWEEP_MAX];
+/* Who is to end.  Static: PID 1 touches it only when it stops. */
+static pid_t ours[HR_SWEEP_MAX];
 
 /* Read a small file of /proc into out, NUL-terminated.  0 or -errno. */
 static int read_proc(pid_t pid, const char *name, char *out, size_t size)
@@ -45,7 +39,7 @@ void hr_process_name(pid_t pid, char out[32])
     out[strcspn(out, "\n")] = '\0';
 }
 
-/* Parent of a live process; -1 if it is gone or a zombie. */
+/* Parent of a process; -1 if it is gone. */
 static pid_t parent_of(pid_t pid)
 {
     char stat[512];
@@ -54,66 +48,67 @@ static pid_t parent_of(pid_t pid)
         return -1;
     /* "pid (comm) state ppid ...": comm may hold anything, so search from its end. */
     const char *after = strrchr(stat, ')');
-    if (!after || strlen(after) < 4 || after[2] == 'Z' || after[2] == 'X')
+    if (!after || strlen(after) < 4)
         return -1;
     long parent = strtol(after + 4, &end, 10);
     return end == after + 4 ? -1 : (pid_t)parent;
 }
 
-/* All processes that can be seen, into table; how many, or -errno without /proc. */
-static int scan(void)
+static bool among(const pid_t *pids, size_t n, pid_t pid)
 {
-    DIR *dir = opendir("/proc");
-    const struct dirent *entry = NULL;
-    int n = 0;
-    if (!dir)
-        return -errno;
-    while (n < HR_SWEEP_MAX && (entry = readdir(dir))) {
-        int64_t pid = 0;
-        if (hr_parse_int(entry->d_name, 1, INT32_MAX, &pid))
-            continue;
-        pid_t parent = parent_of((pid_t)pid);
-        if (parent >= 0)
-            table[n++] = (struct process){.pid = (pid_t)pid, .parent = parent};
-    }
-    (void)closedir(dir);
-    return n ? n : -ENOENT; /* an empty /proc is no /proc */
-}
-
-/* Mark what is to end: everybody, as PID 1; else our descendants, by repeated passes. */
-static void mark(int n, pid_t keep)
-{
-    pid_t self = getpid();
-    bool all = self == 1;
-    bool again = true;
-    while (again) {
-        again = false;
-        for (int i = 0; i < n; i++) {
-            struct process *p = &table[i];
-            if (p->ours || p->pid == self || p->pid == keep)
-                continue;
-            bool ours = all || p->parent == self;
-            for (int j = 0; j < n && !ours; j++)
-                ours = table[j].ours && table[j].pid == p->parent;
-            p->ours = ours;
-            again = again || ours;
-        }
-    }
-}
-
-static bool was_asked(const struct hr_sweep *s, pid_t pid)
-{
-    for (size_t i = 0; i < s->nasked; i++)
-        if (s->asked[i] == pid)
+    for (size_t i = 0; i < n; i++)
+        if (pids[i] == pid)
             return true;
     return false;
 }
 
-int hr_sweep_terminate(struct hr_sweep *s, pid_t *ret_pid)
+/* One look at /proc: add to `ours`, which holds n, whom it lacks.  The new number; *ret_seen: how
+ * many processes there were at all.  Zombies count: one is reaped at once, or its parent is ours
+ * too, or it is a process whose first thread alone has ended. */
+static size_t look(DIR *proc, size_t n, pid_t keep, size_t *ret_seen)
 {
-    int left = 0;
-    int n = scan();
-    *ret_pid = 0;
+    pid_t self = getpid();
+    const struct dirent *entry = NULL;
+    *ret_seen = 0;
+    while (n < HR_SWEEP_MAX && (entry = readdir(proc))) {
+        int64_t number = 0;
+        if (hr_parse_int(entry->d_name, 1, INT32_MAX, &number))
+            continue;
+        (*ret_seen)++;
+        pid_t pid = (pid_t)number;
+        if (pid == self || pid == keep || among(ours, n, pid))
+            continue;
+        pid_t parent = parent_of(pid);
+        if (parent >= 0 && (self == 1 || parent == self || among(ours, n, parent)))
+            ours[n++] = pid;
+    }
+    return n;
+}
+
+/* Fill `ours`: everybody, as PID 1; else our descendants, in as many looks as it takes for their
+ * number to grow no more (children have higher pids than their parents, nearly always, so two).
+ * How many, or -errno without /proc. */
+static int find_ours(pid_t keep)
+{
+    DIR *proc = opendir("/proc");
+    size_t n = 0;
+    size_t before = 0;
+    size_t seen = 0;
+    if (!proc)
+        return -errno;
+    do {
+        before = n;
+        rewinddir(proc);
+        n = look(proc, n, keep, &seen);
+    } while (n != before && getpid() != 1);
+    (void)closedir(proc);
+    return n || seen ? (int)n : -ENOENT; /* an empty /proc is no /proc */
+}
+
+int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid)
+{
+    int n = find_ours(keep);
+    *ret_pid = n > 0 ? ours[0] : 0;
     if (n < 0) {
         if (getpid() != 1)
             return 0; /* nothing can be known, and others live here too */
@@ -123,31 +118,24 @@ int hr_sweep_terminate(struct hr_sweep *s, pid_t *ret_pid)
         }
         return -1;
     }
-    mark(n, s->keep);
     for (int i = 0; i < n; i++) {
-        if (!table[i].ours)
+        if (among(s->asked, s->nasked, ours[i]))
             continue;
-        left++;
-        *ret_pid = table[i].pid;
-        if (was_asked(s, table[i].pid))
-            continue;
-        (void)kill(table[i].pid, SIGTERM); /* EPERM: root inside a sudo; it gets the KILL too */
-        (void)kill(table[i].pid, SIGCONT);
-        if (s->nasked < HR_SWEEP_MAX)
-            s->asked[s->nasked++] = table[i].pid;
+        (void)kill(ours[i], SIGTERM); /* EPERM: root inside a sudo; it gets the KILL too */
+        (void)kill(ours[i], SIGCONT);
     }
-    return left;
+    s->nasked = (size_t)n; /* those who are gone drop out: their numbers may be used again */
+    memcpy(s->asked, ours, s->nasked * sizeof(ours[0]));
+    return n;
 }
 
-void hr_sweep_kill(const struct hr_sweep *s)
+void hr_sweep_kill(void)
 {
     if (getpid() == 1) {
         (void)kill(-1, SIGKILL);
         return;
     }
-    int n = scan();
-    mark(n > 0 ? n : 0, s->keep);
+    int n = find_ours(0);
     for (int i = 0; i < n; i++)
-        if (table[i].ours)
-            (void)kill(table[i].pid, SIGKILL);
+        (void)kill(ours[i], SIGKILL);
 }

@@ -11,18 +11,18 @@
 enum { HR_SWEEP_MAX = 4096 }; /* processes looked at in one pass; the next pass sees the rest */
 
 struct hr_sweep {
-    pid_t keep;                /* never touched besides ourselves; 0: none */
-    pid_t asked[HR_SWEEP_MAX]; /* have had their SIGTERM */
+    pid_t asked[HR_SWEEP_MAX]; /* were left at the last pass, and have had their SIGTERM */
     size_t nasked;
 };
 
 /* Ask every process that is left and has not been asked yet to end (SIGTERM, and SIGCONT in case it
- * is stopped).  Returns how many are left, asked or not; ret_pid is one of them, 0 if there is
- * none. Without /proc, and as PID 1, everybody is asked and -1 is returned: not known. */
-int hr_sweep_terminate(struct hr_sweep *s, pid_t *ret_pid);
+ * is stopped), but for `keep` (0: none) and ourselves.  Returns how many are left, asked or not;
+ * ret_pid is one of them, 0 if there is none.  Without /proc, and as PID 1, everybody is asked,
+ * `keep` too, and -1 is returned: not known. */
+int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid);
 
 /* SIGKILL to all that is left. */
-void hr_sweep_kill(const struct hr_sweep *s);
+void hr_sweep_kill(void);
 
 /* Command name of a process as /proc has it, "?" if it cannot be read. */
 void hr_process_name(pid_t pid, char out[32]);

@@ -275,7 +275,10 @@ class ByTheServersName(unittest.TestCase):
             f.write("#!/bin/sh\necho \"$0 $*\"\n")
         os.chmod(d + "/agent-server.real", 0o755)
         for argv, path in (([d + "/agent-server", "--port", "60000"], os.environ["PATH"]),
-                           (["agent-server", "--port", "60000"], d + ":" + os.environ["PATH"])):
+                           (["agent-server", "--port", "60000"], d + ":" + os.environ["PATH"]),
+                           # the whole command as arguments to an entrypoint that is the server
+                           ([d + "/agent-server", d + "/agent-server", "--port", "60000"],
+                            os.environ["PATH"])):
             done = subprocess.run(argv, env=environment(HANDRAIL_SIDECAR="off", PATH=path),
                                   capture_output=True, text=True, check=False)
             self.assertEqual(done.stdout, f"{d}/agent-server.real --port 60000\n")
