@@ -182,6 +182,14 @@ int hr_config_load(char **argv, struct hr_config *ret)
     return load(&o, ret);
 }
 
+/* Do two command names mean the same program? */
+static bool same_name(const char *a, const char *b)
+{
+    const char *x = strrchr(a, '/');
+    const char *y = strrchr(b, '/');
+    return strcmp(x ? x + 1 : a, y ? y + 1 : b) == 0;
+}
+
 int hr_config_load_as_server(char **argv, struct hr_config *ret)
 {
     char *server = NULL;
@@ -191,6 +199,10 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
                  argv[0], argv[0]);
         return 127;
     }
+    /* A launcher that gives the whole command as arguments to an image's entrypoint: the server's
+     * own name comes first once more. */
+    if (argv[1] && same_name(argv[0], argv[1]))
+        argv++;
     argv[0] = server; /* lives as long as the process */
     struct hr_options o = {.sidecar = -1, .restart = -1, .grace_ms = -1, .command = argv};
     return load(&o, ret);
