@@ -16,7 +16,6 @@
 
 enum {
     BODY_MAX = 256 * 1024, /* bytes of an answer */
-    KEPT_MAX = 4,          /* idle connections that are kept */
 };
 
 struct hr_client {
@@ -196,7 +195,6 @@ int hr_client_new(struct ev_loop *loop, struct hr_client **ret)
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, c);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout_change);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, c);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_MAX);
     *ret = c;
     return 0;
 }
@@ -237,6 +235,7 @@ static int set_up(struct hr_client_req *req, const char *url, unsigned timeout_m
     bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)timeout_ms) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, req) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "handrail/" HR_VERSION) != CURLE_OK;
     /* A libcurl built without proxies does not know the option, and needs no telling: "" is to
      * keep http_proxy in the image's environment from taking the probes elsewhere. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * HTTP requests to the agent-server, on libcurl's multi-socket interface and a libev loop.
  * Plain HTTP to numeric addresses only: no DNS, no proxy, no redirects, no signals, no threads.
- * Connections are kept between requests.  Loop's thread only.
+ * Every request makes a connection of its own: a kept one would go on working when the server can
+ * accept no more, and, held open by a child of a server that died, even when there is a new one.
+ * Loop's thread only.
  */
 #ifndef HR_SIDECAR_HTTP_CLIENT_H
 #define HR_SIDECAR_HTTP_CLIENT_H

@@ -5,7 +5,8 @@
  * MHD_run() does what is due.  A request that is not answered at once is suspended, and resumed to
  * be answered.  Of a suspended connection libmicrohttpd hears nothing, not even its end; so its
  * socket waits for EPOLLRDHUP in a second nested epoll, which, unlike a plain wait for readability,
- * is not woken by a next request that is already there. */
+ * is not woken by a next request that is already there.  Most answers come before that is worth two
+ * system calls, so it begins a moment late. */
 #include "server.h"
 
 #include "common/buf.h"
@@ -13,32 +14,37 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "connections.h"
+#include "framing.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 enum {
-    POOL_BYTES = 16 * 1024,       /* of one connection: request line, headers, read buffer */
-    DISCARD_MAX = 1024 * 1024,    /* bytes read over body_max so that the client sees its 413 */
-    REPLY_HEADERS_MAX = 8 * 1024, /* bytes */
-    REQUEST_MS = 10000,           /* to bring a request, on top of the idle time before it */
-    GONE_BATCH = 64,              /* events taken at once */
-    LOG_LINE_MAX = 256,           /* bytes of a message of libmicrohttpd */
-    HTTP_CONTENT_TOO_LARGE = 413, /* its name in microhttpd.h changed between versions */
+    POOL_BYTES = 16 * 1024,        /* of one connection: request line, headers, read buffer */
+    DISCARD_MAX = 4 * 1024 * 1024, /* bytes read in vain so that the client sees its refusal */
+    REPLY_HEADERS_MAX = 8 * 1024,  /* bytes */
+    REQUEST_MS = 10000,            /* to bring a request, on top of the idle time before it */
+    RUN_US = 200,                  /* libmicrohttpd is run again at once for no longer than that */
+    WATCH_AFTER_MS = 5,            /* a request waits so long before its peer is watched */
+    GONE_BATCH = 64,               /* events taken at once */
+    FLUSH_MS = 200,                /* for the last answers of a listener that is freed */
+    FLUSH_STEP_MS = 10,
+    LOG_LINE_MAX = 256, /* bytes of a message of libmicrohttpd */
 };
 
 enum req_state {
     REQ_RECEIVING, /* its body */
+    REQ_REFUSED,   /* response and status are set; the rest of the body is thrown away */
     REQ_HANDLING,  /* the handler is running */
     REQ_WAITING,   /* suspended until it is answered */
     REQ_ANSWERED,  /* response and status are set */
@@ -55,18 +61,19 @@ struct hr_http_req {
     struct hr_buf body;
     struct hr_buf headers; /* of the answer: name NUL value NUL ... */
     enum req_state state;
-    unsigned refusal; /* status to answer instead of calling the handler; 0 for none */
-    size_t discarded;
+    size_t discarded; /* bytes of the body */
     unsigned status;
     struct MHD_Response *response;
     void (*gone)(void *arg);
     void *gone_arg;
     bool watched;
+    bool late; /* it has waited, and its answer is not sent yet */
 };
 
 struct hr_http {
     struct ev_loop *loop;
     struct MHD_Daemon *daemon;
+    hr_http_handler *head; /* NULL: there is none */
     hr_http_handler *handler;
     void *arg;
     size_t body_max;
@@ -74,8 +81,10 @@ struct hr_http {
     ev_timer timer; /* libmicrohttpd's next timeout */
     ev_io gone_io;  /* gone_fd */
     int gone_fd;    /* epoll of the sockets of suspended connections */
+    ev_timer watch; /* begins to watch what waits by then */
     struct hr_http_conns conns;
     struct hr_http_req *waiting;
+    unsigned late; /* requests that are */
     bool stopping;
 };
 
@@ -93,8 +102,12 @@ static int64_t next_timeout_ms(struct MHD_Daemon *d)
 
 static void run(struct hr_http *h)
 {
-    (void)MHD_run(h->daemon);
-    int64_t ms = next_timeout_ms(h->daemon);
+    int64_t start = hr_now_us();
+    int64_t ms = 0;
+    do {
+        (void)MHD_run(h->daemon);
+        ms = next_timeout_ms(h->daemon);
+    } while (ms == 0 && hr_now_us() - start < RUN_US);
     ev_timer_stop(h->loop, &h->timer);
     if (ms >= 0) {
         ev_timer_set(&h->timer, (double)ms / 1000, 0.);
@@ -145,12 +158,29 @@ static int socket_of(struct MHD_Connection *connection)
 static void watch_peer(struct hr_http_req *req)
 {
     struct epoll_event e = {.events = EPOLLRDHUP, .data.ptr = req};
-    if (epoll_ctl(req->h->gone_fd, EPOLL_CTL_ADD, socket_of(req->connection), &e) == 0)
-        req->watched = true;
-    else
+    req->watched = true; /* or tried: once is enough */
+    if (epoll_ctl(req->h->gone_fd, EPOLL_CTL_ADD, socket_of(req->connection), &e) < 0)
         hr_warn("http: cannot watch a client's connection: %s; its end will go unnoticed until it "
                 "is answered",
                 strerror(errno));
+}
+
+static void on_watch(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    struct hr_http *h = w->data;
+    for (struct hr_http_req *req = h->waiting; req; req = req->next)
+        if (req->gone && !req->watched)
+            watch_peer(req);
+}
+
+static void watch_soon(struct hr_http *h)
+{
+    if (ev_is_active(&h->watch))
+        return;
+    ev_timer_set(&h->watch, WATCH_AFTER_MS / 1000., 0.);
+    ev_timer_start(h->loop, &h->watch);
 }
 
 static void wait_for_answer(struct hr_http_req *req)
@@ -163,8 +193,8 @@ static void wait_for_answer(struct hr_http_req *req)
         h->waiting->prev = req;
     h->waiting = req;
     if (req->gone)
-        watch_peer(req);
-    hr_http_conn_busy(conn_of(req->connection));
+        watch_soon(h);
+    hr_http_conn_busy(&h->conns, conn_of(req->connection));
     MHD_suspend_connection(req->connection);
 }
 
@@ -212,56 +242,6 @@ static void on_gone(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- one request ---- */
 
-struct framing {
-    unsigned hosts;
-    unsigned lengths;
-    unsigned codings;
-    bool unknown_coding;
-    const char *length;
-};
-
-static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                 const char *value)
-{
-    (void)kind;
-    struct framing *f = arg;
-    if (strcasecmp(name, "Host") == 0) {
-        f->hosts++;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        f->lengths++;
-        f->length = value;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        f->codings++;
-        f->unknown_coding |= !value || strcasecmp(value, "chunked") != 0;
-    }
-    return MHD_YES;
-}
-
-/* The status to refuse a request with once its headers are known, or 0.  Where one body ends must
- * not be open to two readings (RFC 9112, 6.3): libmicrohttpd takes the first of several lengths. */
-static unsigned refusal(struct MHD_Connection *connection, size_t body_max)
-{
-    struct framing f = {.hosts = 0};
-    int64_t length = 0;
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &f);
-    if (f.hosts > 1 || f.lengths + f.codings > 1 || f.unknown_coding)
-        return MHD_HTTP_BAD_REQUEST;
-    if (f.length && hr_parse_int(f.length, 0, (int64_t)body_max, &length))
-        return HTTP_CONTENT_TOO_LARGE; /* that it is a number was checked before us */
-    return 0;
-}
-
-static const char *refusal_text(unsigned status)
-{
-    switch (status) {
-    case MHD_HTTP_BAD_REQUEST:
-        return "bad request: more than one Host, Content-Length or Transfer-Encoding, or a coding "
-               "other than chunked\n";
-    case HTTP_CONTENT_TOO_LARGE: return "the request's body is too large\n";
-    default: return "out of memory\n";
-    }
-}
-
 static void add_headers(struct MHD_Response *response, const struct hr_buf *headers)
 {
     for (size_t at = 0; at < headers->len;) {
@@ -292,19 +272,21 @@ static enum MHD_Result send_answer(struct hr_http_req *req)
 {
     if (!req->response)
         return MHD_NO; /* there was no memory for it: close */
+    if (req->h->stopping) /* so that the client does not send its next request here */
+        (void)MHD_add_response_header(req->response, "Connection", "close");
     enum MHD_Result r = MHD_queue_response(req->connection, req->status, req->response);
     MHD_destroy_response(req->response); /* libmicrohttpd keeps its own reference */
     req->response = NULL;
     return r;
 }
 
-static enum MHD_Result refuse(struct hr_http_req *req, unsigned status)
+/* Make the answer of a request that the handler is not to see. */
+static void refuse(struct hr_http_req *req, unsigned status)
 {
-    const char *text = refusal_text(status);
+    const char *text = hr_http_refusal_text(status);
     req->state = REQ_HANDLING;
     hr_http_add_header(req, "Connection", "close");
     hr_http_reply(req, status, "text/plain; charset=utf-8", text, strlen(text));
-    return send_answer(req);
 }
 
 static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connection, const char *url,
@@ -321,18 +303,28 @@ static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connectio
     hr_buf_init(&req->body, h->body_max);
     hr_buf_init(&req->headers, REPLY_HEADERS_MAX);
     *ret_req = req;
-    unsigned status = refusal(connection, h->body_max);
-    return status ? refuse(req, status) : MHD_YES;
+    unsigned status = hr_http_refusal(connection, h->body_max);
+    if (status) {
+        refuse(req, status);
+        return send_answer(req); /* where its body ends nobody knows, or it is far away */
+    }
+    if (!h->head)
+        return MHD_YES;
+    req->state = REQ_HANDLING;
+    h->head(req, h->arg);
+    req->state = req->state == REQ_ANSWERED ? REQ_REFUSED : REQ_RECEIVING;
+    return MHD_YES;
 }
 
 static enum MHD_Result take_body(struct hr_http_req *req, const char *data, size_t n)
 {
-    if (!req->refusal) {
+    if (req->state == REQ_RECEIVING) {
         int err = hr_buf_add(&req->body, data, n);
         if (!err)
             return MHD_YES;
-        req->refusal = err == -E2BIG ? HTTP_CONTENT_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE;
         hr_buf_free(&req->body);
+        refuse(req, err == -E2BIG ? HR_HTTP_TOO_LARGE : MHD_HTTP_SERVICE_UNAVAILABLE);
+        req->state = REQ_REFUSED;
     }
     req->discarded += n;
     return req->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
@@ -347,21 +339,21 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     (void)version;
     struct hr_http *h = arg;
     struct hr_http_req *req = *context;
+    if (req && req->state == REQ_ANSWERED)
+        return send_answer(req);
     if (h->stopping)
         return MHD_NO;
     if (!req)
         return begin(h, connection, url, method, context);
-    if (req->state == REQ_ANSWERED)
-        return send_answer(req);
-    if (req->state != REQ_RECEIVING)
+    if (req->state != REQ_RECEIVING && req->state != REQ_REFUSED)
         return MHD_NO;
     if (*data_size) {
         size_t n = *data_size;
         *data_size = 0;
         return take_body(req, data, n);
     }
-    if (req->refusal)
-        return refuse(req, req->refusal);
+    if (req->state == REQ_REFUSED)
+        return send_answer(req);
     req->state = REQ_HANDLING;
     h->handler(req, h->arg);
     if (req->state == REQ_ANSWERED)
@@ -384,6 +376,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     assert(req->state != REQ_WAITING && req->state != REQ_HANDLING);
     if (req->response)
         MHD_destroy_response(req->response);
+    h->late -= req->late;
     hr_buf_free(&req->body);
     hr_buf_free(&req->headers);
     free(req);
@@ -394,7 +387,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 {
     struct hr_http *h = arg;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = hr_http_conn_opened(&h->conns, socket_of(connection));
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        *socket_context =
+            hr_http_conn_opened(&h->conns, socket_of(connection), info ? info->client_addr : NULL);
     } else {
         hr_http_conn_closed(&h->conns, *socket_context);
         *socket_context = NULL;
@@ -410,9 +406,8 @@ static int start_daemon(struct hr_http *h, int listen_fd, const struct hr_http_l
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_ip,
-        MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END);
+        limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     return h->daemon ? 0 : -EIO;
 }
 
@@ -427,11 +422,13 @@ static void start_watchers(struct hr_http *h)
     ev_io_start(h->loop, &h->gone_io);
     ev_timer_init(&h->timer, on_timer, 0., 0.);
     h->timer.data = h;
+    ev_timer_init(&h->watch, on_watch, 0., 0.);
+    h->watch.data = h;
     run(h); /* the listening socket enters libmicrohttpd's epoll only now */
 }
 
 int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits *limits,
-                hr_http_handler *handler, void *arg, struct hr_http **ret)
+                hr_http_handler *head, hr_http_handler *handler, void *arg, struct hr_http **ret)
 {
     int flags = fcntl(listen_fd, F_GETFL);
     if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -440,10 +437,11 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     if (!h)
         return -ENOMEM;
     h->loop = loop;
+    h->head = head;
     h->handler = handler;
     h->arg = arg;
     h->body_max = limits->body_max;
-    hr_http_conns_init(&h->conns, loop, limits->connections,
+    hr_http_conns_init(&h->conns, loop, limits->connections, limits->connections_per_ip,
                        (int64_t)limits->idle_timeout_s * 1000 + REQUEST_MS);
     int err = 0;
     h->gone_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -461,6 +459,18 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     return 0;
 }
 
+/* Send the answers that are ready; nothing may be suspended when libmicrohttpd stops either. */
+static void flush(struct hr_http *h)
+{
+    struct pollfd p = {.fd = h->io.fd, .events = POLLIN};
+    int64_t end = hr_now_ms() + FLUSH_MS;
+    (void)MHD_run(h->daemon);
+    while (h->late && hr_now_ms() < end) {
+        (void)poll(&p, 1, FLUSH_STEP_MS);
+        (void)MHD_run(h->daemon);
+    }
+}
+
 void hr_http_free(struct hr_http *h)
 {
     if (!h)
@@ -471,12 +481,13 @@ void hr_http_free(struct hr_http *h)
     (void)MHD_quiesce_daemon(h->daemon);
     while (h->waiting)
         peer_gone(h->waiting);
-    (void)MHD_run(h->daemon); /* nothing may be suspended when it stops */
+    flush(h);
     MHD_stop_daemon(h->daemon);
     hr_http_conns_stop(&h->conns);
     ev_io_stop(h->loop, &h->io);
     ev_io_stop(h->loop, &h->gone_io);
     ev_timer_stop(h->loop, &h->timer);
+    ev_timer_stop(h->loop, &h->watch);
     hr_close(&h->gone_fd);
     free(h);
 }
@@ -536,8 +547,8 @@ void hr_http_on_gone(struct hr_http_req *req, void (*fn)(void *arg), void *arg)
 {
     req->gone = fn;
     req->gone_arg = arg;
-    if (req->state == REQ_WAITING && !req->watched)
-        watch_peer(req);
+    if (req->state == REQ_WAITING)
+        watch_soon(req->h);
 }
 
 void hr_http_add_header(struct hr_http_req *req, const char *name, const char *value)
@@ -560,8 +571,11 @@ void hr_http_reply(struct hr_http_req *req, unsigned status, const char *content
     req->response = make_response(req, content_type, body, len);
     if (!req->response)
         hr_warn("http: no memory for an answer of %zu bytes: closing the connection", len);
-    if (req->state == REQ_WAITING)
-        end_wait(req, REQ_ANSWERED);
-    else
+    if (req->state == REQ_HANDLING) {
         req->state = REQ_ANSWERED;
+        return;
+    }
+    req->late = true;
+    req->h->late++;
+    end_wait(req, REQ_ANSWERED);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * An HTTP/1.1 listener on libmicrohttpd, driven by a libev loop: no threads, no polling.
  *
- * The caller brings a listening socket and one handler.  The handler is called once per request,
- * when the whole body is there; it answers with hr_http_reply(), at once or at any later time, from
- * the loop's thread, exactly once.  Limits (body, connections, idle time) and requests that could
- * be read in two ways are answered here and never reach the handler.
+ * The caller brings a listening socket and a handler.  The handler is called once per request, when
+ * the whole body is there; it answers with hr_http_reply(), at once or at any later time, from the
+ * loop's thread, exactly once.  Limits (body, connections, idle time) and requests that could be
+ * read in two ways are answered here and never reach the handler.
+ *
+ * A second handler may look at each request before its body is read, so that a stranger cannot make
+ * us keep one.  It answers at once, and the body is then thrown away, or leaves the request alone.
  *
  * All functions: loop's thread only.
  */
@@ -18,19 +21,21 @@ struct hr_http;     /* a listener */
 struct hr_http_req; /* one request; valid until it is answered, or until its "gone" call */
 
 struct hr_http_limits {
-    size_t body_max;      /* bytes; more is 413 */
-    unsigned connections; /* at once, in all; near it the one idle for longest is closed */
-    unsigned connections_per_ip;
+    size_t body_max;             /* bytes; more is 413 */
+    unsigned connections;        /* at once, in all; near it the one idle for longest is closed */
+    unsigned connections_per_ip; /* the same among those of one address */
     unsigned idle_timeout_s; /* a connection without progress is closed, one with little progress
                               * 10 s later; never while its request is with the handler */
 };
 
 typedef void hr_http_handler(struct hr_http_req *req, void *arg);
 
-/* Serve listen_fd, which stays the caller's and must outlive the listener.  0 or -errno. */
+/* Serve listen_fd, which stays the caller's and must outlive the listener.  head: NULL for none;
+ * arg is given to both handlers.  0 or -errno. */
 int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits *limits,
-                hr_http_handler *handler, void *arg, struct hr_http **ret);
-/* Unanswered requests get their "gone" call.  Not from inside a handler.  NULL is fine. */
+                hr_http_handler *head, hr_http_handler *handler, void *arg, struct hr_http **ret);
+/* Answers that were given are sent, if that takes no longer than a moment; unanswered requests get
+ * their "gone" call.  Not from inside a handler.  NULL is fine. */
 void hr_http_free(struct hr_http *h);
 
 /* Of the request.  Strings are borrowed until it is answered. */
@@ -45,8 +50,8 @@ const char *hr_http_body(const struct hr_http_req *req, size_t *ret_len);
 
 /* If the peer goes away before the answer, fn is called once and the request is dead: it must not
  * be answered any more.  For handlers that answer later.  A peer that ends only its own direction
- * counts as gone: with TCP nobody can tell the two apart before writing.  Without fn nothing is
- * watched, and the request lives until it is answered. */
+ * counts as gone: with TCP nobody can tell the two apart before writing.  It is noticed some
+ * milliseconds late.  Without fn nothing is watched, and the request lives until it is answered. */
 void hr_http_on_gone(struct hr_http_req *req, void (*fn)(void *arg), void *arg);
 
 /* Add a header to the coming answer.  Names and values are copied. */

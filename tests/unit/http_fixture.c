@@ -58,6 +58,16 @@ static void handle(struct hr_http_req *req, void *arg)
     }
 }
 
+/* Before the body is there.  /stranger is refused. */
+static void on_head(struct hr_http_req *req, void *arg)
+{
+    size_t len = 0;
+    (void)arg;
+    assert_string_equal(hr_http_body(req, &len), "");
+    if (strcmp(hr_http_path(req), "/stranger") == 0)
+        hr_http_reply(req, 401, "text/plain", "who are you?\n", 13);
+}
+
 static int listener(int *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -81,7 +91,7 @@ int fixture_open(struct fixture *f, const struct hr_http_limits *limits)
 
 int fixture_serve(struct fixture *f, const struct hr_http_limits *limits)
 {
-    return hr_http_new(f->loop, f->listen_fd, limits, handle, f, &f->http);
+    return hr_http_new(f->loop, f->listen_fd, limits, on_head, handle, f, &f->http);
 }
 
 int fixture_reopen(struct fixture *f, const struct hr_http_limits *limits)

@@ -79,6 +79,30 @@ static void answers_arrive(void **state)
     assert_int_equal(b.status, 404);
 }
 
+/* The server must be able to accept, each time anew. */
+static void every_request_has_its_own_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    hr_http_free(f->http);
+    f->http = NULL;
+    for (int i = 0; i < 2; i++) {
+        static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        char request[2000];
+        get(f->port, "/", 2000, &a, NULL);
+        assert_true(pump_readable(f->loop, f->listen_fd, 1000));
+        int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        assert_true(fd >= 0);
+        assert_true(pump_readable(f->loop, fd, 1000));
+        assert_true(read(fd, request, sizeof(request)) > 0);
+        assert_int_equal(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL), sizeof(text) - 1);
+        wait_for(f, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(client_closed(f, fd, 500));
+        hr_close(&fd);
+    }
+}
+
 static void the_environment_has_no_say(void **state)
 {
     struct fixture *f = *state;
@@ -230,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_arrive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_request_has_its_own_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_has_no_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_closed_port_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_is_a_timeout, set_up, tear_down),

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * See framing.h. */
+#include "framing.h"
+
+#include "common/fd.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <strings.h>
+
+struct framing {
+    unsigned hosts;
+    unsigned lengths;
+    unsigned codings;
+    bool unknown_coding;
+    const char *length;
+};
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    (void)kind;
+    struct framing *f = arg;
+    if (strcasecmp(name, "Host") == 0) {
+        f->hosts++;
+    } else if (strcasecmp(name, "Content-Length") == 0) {
+        f->lengths++;
+        f->length = value;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        f->codings++;
+        f->unknown_coding |= !value || strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
+/* Where one body ends must not be open to two readings (RFC 9112, 6.3): libmicrohttpd takes the
+ * first of several lengths. */
+unsigned hr_http_refusal(struct MHD_Connection *connection, size_t body_max)
+{
+    struct framing f = {.hosts = 0};
+    int64_t length = 0;
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &f);
+    if (f.hosts > 1 || f.lengths + f.codings > 1 || f.unknown_coding)
+        return MHD_HTTP_BAD_REQUEST;
+    if (f.length && hr_parse_int(f.length, 0, (int64_t)body_max, &length))
+        return HR_HTTP_TOO_LARGE; /* that it is a number was checked before us */
+    return 0;
+}
+
+const char *hr_http_refusal_text(unsigned status)
+{
+    switch (status) {
+    case MHD_HTTP_BAD_REQUEST:
+        return "bad request: more than one Host, Content-Length or Transfer-Encoding, or a coding "
+               "other than chunked\n";
+    case HR_HTTP_TOO_LARGE: return "the request's body is too large\n";
+    default: return "out of memory\n";
+    }
+}
