@@ -233,10 +233,11 @@ static int make_parts(struct sidecar *s)
 
 static int listen_all(struct sidecar *s)
 {
-    int err = hr_http_new(s->loop, HR_FD_HEALTH, &health_limits, hr_health_handle, &s->health,
+    int err = hr_http_new(s->loop, HR_FD_HEALTH, &health_limits, NULL, hr_health_handle, &s->health,
                           &s->health_http);
     if (!err)
-        err = hr_http_new(s->loop, HR_FD_MCP, &mcp_limits, hr_mcp_handle, s->mcp, &s->mcp_http);
+        err = hr_http_new(s->loop, HR_FD_MCP, &mcp_limits, hr_mcp_head, hr_mcp_handle, s->mcp,
+                          &s->mcp_http);
     return err;
 }
 
@@ -268,10 +269,10 @@ static void start_watchers(struct sidecar *s)
 
 static void tear_down(struct sidecar *s)
 {
-    hr_http_free(s->mcp_http);
     hr_http_free(s->health_http);
     hr_checks_free(s->health.checks);
-    hr_mcp_free(s->mcp);
+    hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */
+    hr_http_free(s->mcp_http); /* ... which this sends */
     hr_client_free(s->client);
     json_decref(s->settings);
     if (s->board)

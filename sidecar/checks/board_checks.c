@@ -96,7 +96,7 @@ static int ask_alive(struct hr_checks *c, const struct hr_check *check, unsigned
     int64_t failing_ms = c->cfg.now_ms() - p->failing_since;
     if (failing_ms <= c->cfg.hang_limit_ms)
         return 0;
-    (void)snprintf(reason, size, "server hangs: failing for %lld s, limit %lld s: %s",
+    (void)snprintf(reason, size, "failing for %lld s, limit %lld s: %s",
                    (long long)failing_ms / 1000, (long long)c->cfg.hang_limit_ms / 1000,
                    p->message);
     return -ETIMEDOUT;

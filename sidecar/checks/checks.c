@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "port.h"
 #include "registry.h"
 
 #include <errno.h>
@@ -98,6 +99,14 @@ static void on_result(struct hr_probe *p, void *arg)
     hr_checks_refresh(c);
 }
 
+static bool port_is_foreign(void *arg)
+{
+    const struct hr_checks *c = arg;
+    struct hr_board_service s;
+    return !hr_board_get_service(c->cfg.board, 0, &s) && s.pid > 0 &&
+           hr_port_is_foreign(c->cfg.port, s.pid);
+}
+
 static int init_probe(struct hr_checks *c, struct hr_probe *p)
 {
     p->loop = c->cfg.loop;
@@ -123,6 +132,7 @@ int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret)
         c->cfg.now_ms = hr_now_ms;
     c->was_live = true;
     c->ready.path = "/ready";
+    c->ready.is_foreign = port_is_foreign;
     c->ready.refused_ms = READY_REFUSED_MS;
     c->ready.failing_ms = READY_FAILING_MS;
     c->ready.period_ms = READY_PERIOD_MS;

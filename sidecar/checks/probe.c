@@ -44,6 +44,19 @@ bool hr_probe_new_life(struct hr_probe *p, const struct hr_life *life)
     return true;
 }
 
+/* What went wrong, from the server's side where errno's own words are those of a program's. */
+static const char *words(int status)
+{
+    switch (status) {
+    case -ECONNRESET: return "the connection was closed before the answer was complete";
+    case -EPROTO: return "what answers on the port does not speak HTTP";
+    case -EADDRINUSE:
+        return "the port is held by another program, which was there before the server";
+    case -E2BIG: return "the answer is too large";
+    default: return strerror(-status);
+    }
+}
+
 static void describe(struct hr_probe *p, int status)
 {
     if (status > 0)
@@ -52,12 +65,13 @@ static void describe(struct hr_probe *p, int status)
         (void)snprintf(p->message, sizeof(p->message), "GET %s: no answer within %d ms", p->path,
                        HR_PROBE_TIMEOUT_MS);
     else
-        (void)snprintf(p->message, sizeof(p->message), "GET %s: %s", p->path, strerror(-status));
+        (void)snprintf(p->message, sizeof(p->message), "GET %s: %s", p->path, words(status));
 }
 
 void hr_probe_note(struct hr_probe *p, int status, int64_t asked_ms)
 {
     describe(p, status);
+    p->asked_ms = asked_ms;
     p->refused = status == -ECONNREFUSED;
     if (status == 200) {
         p->good++;
@@ -79,8 +93,12 @@ int hr_probe_delay_ms(const struct hr_probe *p, const struct hr_life *life, int6
 {
     if (!life->known || !life->running)
         return -1;
-    if (p->result == HR_OK)
+    if (p->result == HR_OK && !p->failures)
         return p->period_ms;
+    if (p->result == HR_OK) {
+        int64_t left = p->asked_ms + p->period_ms - now;
+        return left > p->failing_ms ? (int)left : p->failing_ms;
+    }
     bool young = now - life->started_ms < HR_PROBE_FAST_FOR_MS;
     return p->refused && !p->succeeded && young ? p->refused_ms : p->failing_ms;
 }
@@ -116,6 +134,8 @@ static void on_answer(int status, const char *body, size_t len, void *arg)
     }
     if (status != -ECONNREFUSED) /* a closed port is no latency */
         hr_histogram_observe(&p->latency, (double)(hr_now_us() - p->asked_us) / 1e6);
+    if (status == 200 && !p->succeeded && p->is_foreign && p->is_foreign(p->arg))
+        status = -EADDRINUSE;
     hr_probe_note(p, status, p->asked_ms);
     p->on_result(p, p->arg);
     next(p, &life);

@@ -45,12 +45,16 @@ static void schedule(struct hr_mcp_conn *c, int steady)
         c->retry_ms = HR_MCP_RETRY_MAX_MS;
 }
 
-static void lose(struct hr_mcp_conn *c, const char *fault)
+/* err: of the last recv().  The kernel says ECONNRESET, and not just the end, if the peer left
+ * something unread, and what is unread is always the last. */
+static void lose(struct hr_mcp_conn *c, const char *fault, int err)
 {
     int steady = !fault && c->is_up && hr_now_ms() - c->up_since_ms >= HR_MCP_RETRY_MIN_MS;
+    c->unread = !fault && (c->silent || err == ECONNRESET || c->out.len > c->sent);
     close_now(c);
     schedule(c, steady);
     c->on_lost(c->arg, fault);
+    c->unread = 0;
 }
 
 static void connect_now(struct hr_mcp_conn *c)
@@ -87,7 +91,13 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
     (void)loop;
     (void)revents;
-    hr_mcp_conn_flush(w->data);
+    struct hr_mcp_conn *c = w->data;
+    hr_mcp_conn_flush(c);
+    if (c->out.len > c->sent)
+        return;
+    ev_io_stop(c->loop, &c->writable);
+    if (hr_mcp_conn_usable(c))
+        c->on_sent(c->arg);
 }
 
 /* Hand on every whole frame that is there. */
@@ -132,21 +142,21 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
     struct hr_mcp_conn *c = w->data;
     size_t want = appetite(c);
     if (hr_buf_reserve(&c->in, want) < 0) {
-        lose(c, "sent more than there is memory for");
+        lose(c, "sent more than there is memory for", 0);
         return;
     }
     ssize_t n = recv(c->fd, c->in.data + c->in.len, want, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        lose(c, NULL);
+        lose(c, NULL, n < 0 ? errno : 0);
         return;
     }
     c->in.len += (size_t)n;
     c->in.data[c->in.len] = '\0';
     const char *fault = take_frames(c);
     if (fault)
-        lose(c, fault);
+        lose(c, fault, 0);
 }
 
 void hr_mcp_conn_start(struct hr_mcp_conn *c, const void *socket, size_t n)
@@ -212,8 +222,7 @@ void hr_mcp_conn_flush(struct hr_mcp_conn *c)
         c->sent = 0;
         give_back(&c->out);
     }
+    /* It is stopped from the loop only, which tells the owner that all is sent. */
     if (c->out.len > c->sent)
         ev_io_start(c->loop, &c->writable);
-    else
-        ev_io_stop(c->loop, &c->writable);
 }

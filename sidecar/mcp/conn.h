@@ -4,7 +4,7 @@
  * The toolhost's listening socket belongs to the supervisor, so connecting works even while the
  * toolhost is down: the HELLO then waits in the queue for its next life.
  *
- * The owner is told through two callbacks.  Both come from the loop only, never from inside a call
+ * The owner is told through callbacks.  They come from the loop only, never from inside a call
  * of this module, so whoever sends something need not expect to be called back.
  *
  * Loop's thread only. */
@@ -39,6 +39,7 @@ struct hr_mcp_conn {
     int fd;     /* -1: not connected */
     int is_up;  /* TOOLS has come on this connection */
     int silent; /* sending failed; what the peer said before is still read */
+    int unread; /* while on_lost runs: the peer has not read, or not all of, the last frame */
     ev_io readable, writable;
     ev_timer retry;
     int64_t retry_ms; /* how long the next retry waits */
@@ -47,6 +48,8 @@ struct hr_mcp_conn {
     size_t sent; /* bytes of out that are gone already */
     /* A frame has come.  NULL, or what is wrong with it (borrowed): the connection is then lost. */
     const char *(*on_frame)(void *arg, const struct hr_frame *h, const char *payload);
+    /* Everything in `out` has been sent, after it had to wait. */
+    void (*on_sent)(void *arg);
     /* The connection is gone; fault is what the peer did wrong, NULL if it closed. */
     void (*on_lost)(void *arg, const char *fault);
     void *arg;

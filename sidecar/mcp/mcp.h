@@ -24,11 +24,14 @@ struct hr_mcp;
  * -errno. */
 int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
                struct hr_mcp **ret);
-/* Whatever is still open is answered first, so the requests must be alive: free the listener after
- * this, or before it (which ends them), but do not run the loop in between.  NULL is fine. */
+/* Whatever is still open is answered first: to a client a connection that just ends is the end of
+ * its session.  So free the listener after this, which sends the answers, and do not run the loop
+ * in between.  NULL is fine. */
 void hr_mcp_free(struct hr_mcp *m);
 
-/* The handler for the MCP listener; arg is the struct hr_mcp. */
+/* The handlers for the MCP listener; arg is the struct hr_mcp.  The first refuses strangers from
+ * the head of their request; the second takes it from there. */
+hr_http_handler hr_mcp_head;
 hr_http_handler hr_mcp_handle;
 
 /* The board has changed: a toolhost may have died or come up. */

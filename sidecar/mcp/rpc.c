@@ -5,8 +5,10 @@
 #include "json.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const versions[] = {"2025-11-25", "2025-06-18"};
@@ -15,9 +17,6 @@ static const char *const versions[] = {"2025-11-25", "2025-06-18"};
  * session. */
 static const size_t load_flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
 
-/* Largest integer that a double holds exactly, and its neighbours too. */
-static const double exact_max = 9007199254740991.0;
-
 static void invalid(struct hr_mcp_message *msg, int code, const char *why)
 {
     msg->kind = HR_MCP_INVALID;
@@ -25,15 +24,55 @@ static void invalid(struct hr_mcp_message *msg, int code, const char *why)
     (void)snprintf(msg->why, sizeof(msg->why), "%s", why);
 }
 
-/* Parse; an integer of more than 64 bits, which a client may rightly send as an argument, must not
- * become an HTTP error: read such a message with real numbers instead and remember it. */
+/* Does the number that starts here fit what jansson makes of it? */
+static int number_fits(const char *text, size_t n)
+{
+    char *end = NULL;
+    if (memchr(text, '.', n) || memchr(text, 'e', n) || memchr(text, 'E', n))
+        return fabs(strtod(text, &end)) <= DBL_MAX;
+    errno = 0;
+    (void)strtoll(text, &end, 10);
+    return errno != ERANGE;
+}
+
+/* The same text with 0.0 for every number that does not fit; NULL without memory. */
+static char *with_small_numbers(const char *body, size_t len)
+{
+    static const char zero[] = "0.0"; /* shorter than any of those; not an integer, so no id */
+    int in_string = 0;
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, body, len);
+    copy[len] = '\0';
+    for (size_t i = 0; i < len; i++) {
+        if (in_string && copy[i] == '\\') {
+            i++;
+        } else if (copy[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && strchr("-0123456789", copy[i]) && copy[i]) {
+            size_t n = strspn(copy + i, "+-.eE0123456789");
+            if (!number_fits(copy + i, n)) {
+                memset(copy + i, ' ', n);
+                memcpy(copy + i, zero, sizeof(zero) - 1);
+            }
+            i += n - 1;
+        }
+    }
+    return copy;
+}
+
+/* Parse.  A number that is too large for us, which a client may rightly send as an argument, must
+ * not become an HTTP error: read such a message without it, and remember that. */
 static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
 {
     json_error_t at;
     json_t *root = json_loadb(body, len, load_flags, &at);
     if (!root && json_error_code(&at) == json_error_numeric_overflow) {
-        root = json_loadb(body, len, load_flags | JSON_DECODE_INT_AS_REAL, &at);
+        char *copy = with_small_numbers(body, len);
+        root = copy ? json_loadb(copy, len, load_flags, &at) : NULL;
         msg->lossy = root != NULL;
+        free(copy);
     }
     if (!root) {
         invalid(msg, HR_RPC_PARSE_ERROR, "");
@@ -41,14 +80,6 @@ static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
                        at.line, at.column, at.text);
     }
     return root;
-}
-
-/* In a lossy message the id was read as a real number as well: make it an integer again. */
-static void restore_id(json_t *root)
-{
-    double id = json_real_value(json_object_get(root, "id"));
-    if (json_is_real(json_object_get(root, "id")) && fabs(id) <= exact_max && id == floor(id))
-        (void)json_object_set_new(root, "id", json_integer((json_int_t)id));
 }
 
 static void classify(struct hr_mcp_message *msg)
@@ -88,8 +119,6 @@ void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *r
     ret->root = load(body, len, ret);
     if (!ret->root)
         return;
-    if (ret->lossy)
-        restore_id(ret->root);
     classify(ret);
 }
 

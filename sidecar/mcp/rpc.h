@@ -29,7 +29,7 @@ struct hr_mcp_message {
     json_t *id;         /* string or integer; NULL unless it is usable */
     const char *method; /* of a request or notification */
     json_t *params;     /* NULL if there are none */
-    /* An integer in it did not fit 64 bits, so every integer was read as a real number. */
+    /* A number in it did not fit (an integer: 64 bits), and was read as 0.0. */
     int lossy;
     /* HR_MCP_INVALID only: */
     int code;

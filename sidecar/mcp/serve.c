@@ -321,8 +321,8 @@ static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
     if (arguments && !json_is_object(arguments))
         wrong = "The arguments of a tool must be a JSON object.";
     else if (msg->lossy)
-        wrong = "The arguments hold an integer of more than 64 bits, which tools cannot take. Pass "
-                "it as a string, or a smaller one.";
+        wrong = "The arguments hold a number that is too large, such as an integer of more than 64 "
+                "bits, which tools cannot take. Pass it as a string, or a smaller one.";
     if (wrong) {
         count(m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
         reply_result(http, msg->id, hr_mcp_result_error(wrong), 256);
@@ -369,18 +369,21 @@ static void accepted(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_met
     hr_http_reply(http, 202, NULL, NULL, 0);
 }
 
-void hr_mcp_handle(struct hr_http_req *req, void *arg)
+void hr_mcp_head(struct hr_http_req *req, void *arg)
 {
     struct hr_mcp *m = arg;
     enum hr_mcp_gate gate = hr_mcp_gate(req, m->token);
-    if (gate != HR_MCP_PASS) {
+    if (gate != HR_MCP_PASS)
         count(m, HR_MCP_NONE, gate == HR_MCP_CLOSED ? HR_MCP_ANSWER_OK : HR_MCP_ANSWER_REFUSED);
-        return;
-    }
+}
+
+void hr_mcp_handle(struct hr_http_req *req, void *arg)
+{
+    struct hr_mcp *m = arg;
     struct hr_mcp_message msg;
     size_t len = 0;
     const char *body = hr_http_body(req, &len);
-    hr_mcp_message_parse(body ? body : "", len, &msg);
+    hr_mcp_message_parse(body, len, &msg);
     switch (msg.kind) {
     case HR_MCP_REQUEST: do_request(m, req, &msg); break;
     case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;

@@ -27,6 +27,8 @@ static void release(struct hr_mcp_call *c)
     hr_link_remove(&c->link);
     if (c->id && w->slots[c->id & SLOT_MASK] == c)
         w->slots[c->id & SLOT_MASK] = NULL;
+    if (w->last == c)
+        w->last = NULL;
     json_decref(c->name);
     json_decref(c->arguments);
     c->name = c->arguments = NULL;
@@ -51,10 +53,21 @@ static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const cha
         end_with(hr_link_owner(l, struct hr_mcp_call, link), outcome, reason);
 }
 
+/* Another frame is sent: this call's arguments will not be needed again. */
+static void set_last(struct hr_mcp_worker *w, struct hr_mcp_call *c)
+{
+    if (w->last) {
+        json_decref(w->last->arguments);
+        w->last->arguments = NULL;
+    }
+    w->last = c;
+}
+
 static void send_cancel(struct hr_mcp_worker *w, uint64_t id)
 {
     if (!hr_mcp_conn_usable(&w->conn))
         return;
+    set_last(w, NULL);
     /* A toolhost that reads so little that this does not fit has the call's deadline as well. */
     if (hr_frame_add(&w->conn.out, HR_FRAME_CANCEL, id, NULL, 0) == 0)
         hr_mcp_conn_flush(&w->conn);
@@ -81,7 +94,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     struct hr_mcp_call *c = timer->data;
     struct hr_mcp_worker *w = c->worker;
-    int waited_for_start = !c->id && c->timeout_ms > w->start_wait_ms;
+    int waited_for_start =
+        !c->id && c->timeout_ms > w->start_wait_ms && !hr_mcp_conn_usable(&w->conn);
     if (!waited_for_start) {
         end_late(c);
         return;
@@ -137,15 +151,15 @@ static int add_call(struct hr_buf *out, uint64_t id, const struct hr_frame_call 
 static void end_unsent(struct hr_mcp_call *c, int err)
 {
     char why[HR_MCP_SENTENCE_MAX];
-    const char *reason = err == -E2BIG      ? "it is not reading its calls; try again later"
-                         : err == -EMSGSIZE ? "the arguments are too large; send less"
-                                            : "there is no memory for it; try again later";
+    const char *reason = err == -ENOMEM ? "there is no memory for it; try again later"
+                                        : "the arguments are too large; send less";
     (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
                    c->worker->id, reason);
     end_with(c, HR_MCP_REJECTED, why);
 }
 
-/* Send a call that is on no list; the connection is usable.  tool: a number in w->tools. */
+/* Send a call that is on no list; the connection is usable.  If there is no room for it, it is
+ * queued until what was there before has been sent.  tool: a number in w->tools. */
 static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t tool)
 {
     int64_t left = c->deadline_ms - hr_now_ms();
@@ -154,6 +168,11 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     struct hr_frame_call head = {.tool = tool, .timeout_ms = (uint32_t)left};
     uint64_t id = ++w->serial << SLOT_BITS | take_slot(w);
     int err = add_call(&w->conn.out, id, &head, c);
+    if (err == -E2BIG && w->conn.out.len) {
+        hr_link_append(&w->queued, &c->link);
+        set_timer(c, left);
+        return;
+    }
     if (err) {
         end_unsent(c, err);
         return;
@@ -161,15 +180,34 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     c->id = id;
     w->slots[id & SLOT_MASK] = c;
     hr_link_append(&w->running, &c->link);
-    json_decref(c->arguments);
-    c->arguments = NULL;
+    set_last(w, c);
     set_timer(c, left);
     hr_mcp_conn_flush(&w->conn);
 }
 
-/* The connection is up: send what has waited for it. */
-static void send_queued(struct hr_mcp_worker *w)
+/* The toolhost died and had not read the last call: nothing of it has happened, so it can be sent
+ * to the next one. */
+static void requeue_last(struct hr_mcp_worker *w)
 {
+    struct hr_mcp_call *c = w->last;
+    if (!c)
+        return;
+    int64_t left = c->deadline_ms - hr_now_ms();
+    w->last = NULL;
+    w->slots[c->id & SLOT_MASK] = NULL;
+    c->id = 0;
+    hr_link_remove(&c->link);
+    hr_link_append(&w->queued, &c->link);
+    if (left > w->start_wait_ms)
+        left = w->start_wait_ms;
+    set_timer(c, left > 0 ? left : 0);
+    hr_mcp_worker_board_changed(w); /* it may be known already that there will be no next one */
+}
+
+/* The connection is up, or has room again: send what has waited for that. */
+static void send_queued(void *arg)
+{
+    struct hr_mcp_worker *w = arg;
     struct hr_link mine, *l;
     hr_link_init(&mine);
     hr_link_move_all(&w->queued, &mine);
@@ -177,8 +215,8 @@ static void send_queued(struct hr_mcp_worker *w)
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
         const struct hr_mcp_tool *tool =
             hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
-        if (!hr_mcp_conn_usable(&w->conn)) {
-            hr_link_append(&w->queued, &c->link);
+        if (!hr_mcp_conn_usable(&w->conn) || !hr_link_empty(&w->queued)) {
+            hr_link_append(&w->queued, &c->link); /* behind one that did not go */
         } else if (tool) {
             send_call(w, c, (uint32_t)(tool - w->tools->tool));
         } else {
@@ -210,8 +248,13 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
         end_with(c, HR_MCP_REJECTED, why);
         return;
     }
-    if (hr_mcp_conn_usable(&w->conn)) {
+    if (hr_mcp_conn_usable(&w->conn) && hr_link_empty(&w->queued)) {
         send_call(w, c, (uint32_t)(tool - w->tools->tool));
+        return;
+    }
+    if (hr_mcp_conn_usable(&w->conn)) {
+        hr_link_append(&w->queued, &c->link);
+        set_timer(c, c->timeout_ms);
         return;
     }
     if (hr_mcp_worker_down(w, w->start_wait_ms, why, sizeof(why))) {
@@ -349,6 +392,9 @@ static void on_lost(void *arg, const char *fault)
         end_all(&w->running, HR_MCP_CRASHED, why);
         return;
     }
+    if (w->conn.unread)
+        requeue_last(w);
+    set_last(w, NULL);
     if (hr_link_empty(&w->running))
         return;
     w->dead_life = w->life;
@@ -432,6 +478,7 @@ void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const ch
     w->conn.name = w->id;
     w->conn.key = key;
     w->conn.on_frame = on_frame;
+    w->conn.on_sent = send_queued;
     w->conn.on_lost = on_lost;
     w->conn.arg = w;
     hr_mcp_conn_start(&w->conn, socket, n);

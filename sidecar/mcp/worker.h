@@ -39,7 +39,7 @@ struct hr_mcp_end {
 struct hr_mcp_call {
     /* The caller's to fill in. */
     json_t *name;      /* of the tool, a string; taken over */
-    json_t *arguments; /* object; taken over, and given back to memory once it is sent */
+    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent */
     size_t size_hint;  /* bytes that the arguments will probably take as text */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
     /* The worker's. */
@@ -61,11 +61,12 @@ struct hr_mcp_worker {
     char fault[160];            /* why we gave the last connection up; "" since it serves again */
     char complaint[160];        /* the text of a fault that is being reported */
     uint32_t life;              /* the board's number of the process we are connected to */
-    struct hr_link queued;      /* calls that wait for the connection */
+    struct hr_link queued;      /* calls that wait for the connection, or for room in it */
     struct hr_link running;     /* calls that were sent */
     struct hr_link dying;       /* calls whose toolhost died, until it is known how */
     uint32_t dead_life;         /* the life of the dying */
     ev_timer death;             /* how long the dying wait */
+    struct hr_mcp_call *last;   /* whose CALL is the last frame that was sent; NULL: another is */
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;

@@ -292,12 +292,14 @@ static void test_too_many(void **state)
     free(r);
 }
 
+/* More than may wait to be sent: the rest waits for its turn, and nothing overtakes it. */
 static void test_toolhost_does_not_read(void **state)
 {
+    enum { LARGE = 6 * 1024 * 1024, N = 6 };
     struct fixture *f = *state;
-    struct hr_http_req r[4];
-    enum { LARGE = 6 * 1024 * 1024, N = 4 };
-    f->hosts[0].deaf = 1;
+    struct host *h = &f->hosts[0];
+    struct hr_http_req r[N], small;
+    h->deaf = 1;
     char *arguments = malloc(LARGE + 16);
     assert_non_null(arguments);
     memcpy(arguments, "{\"a\":\"", 6);
@@ -306,17 +308,43 @@ static void test_toolhost_does_not_read(void **state)
     for (int i = 0; i < N; i++)
         call(f, &r[i], "1", "echo", arguments);
     free(arguments);
-    assert_false(r[0].dead);
-    assert_true(r[N - 1].dead);
-    expect(f, &r[N - 1], 1, "it is not reading its calls");
-    f->hosts[0].deaf = 0; /* what was accepted is still delivered, whole */
-    f->hosts[0].echo = 1;
-    for (int i = 0; i < N - 1; i++)
-        if (!r[i].dead)
-            UNTIL(f, r[i].dead);
-    for (int i = 0; i < N - 1; i++)
+    call(f, &small, "1", "echo", "{}");
+    run_for(f, 50);
+    assert_int_equal(h->ncalls, 0);
+    req_close(&r[1]);     /* being sent */
+    req_close(&r[N - 2]); /* waiting */
+    h->deaf = 0;
+    h->echo = 1;
+    for (int i = 0; i < N; i++) {
+        UNTIL(f, r[i].dead);
+        assert_true(!r[i].reply || strstr(r[i].reply, "\"isError\":false"));
         req_free(&r[i]);
-    assert_true(f->hosts[0].ncalls >= 2);
+    }
+    expect(f, &small, 0, "{}");
+    assert_int_equal(h->ncalls, N); /* N - 1 large ones and the small one, which came last */
+    assert_string_equal(h->calls[N - 1].arguments, "{}");
+}
+
+static void test_no_room_until_the_deadline(void **state)
+{
+    enum { LARGE = 6 * 1024 * 1024, N = 4 };
+    struct fixture *f = *state;
+    struct hr_http_req r[N], quick;
+    char *arguments = malloc(LARGE + 16);
+    assert_non_null(arguments);
+    memcpy(arguments, "{\"a\":\"", 6);
+    memset(arguments + 6, 'x', LARGE);
+    memcpy(arguments + 6 + LARGE, "\"}", 3);
+    f->hosts[0].deaf = 1;
+    for (int i = 0; i < N; i++)
+        call(f, &r[i], "1", "echo", arguments);
+    free(arguments);
+    call(f, &quick, "1", "quick", "{}");
+    expect(f, &quick, 1, "did not finish within");
+    for (int i = 0; i < N; i++) {
+        req_close(&r[i]);
+        req_free(&r[i]);
+    }
 }
 
 /* --- the catalogue --- */
@@ -484,6 +512,7 @@ int main(void)
         UP(test_large),
         UP(test_too_many),
         UP(test_toolhost_does_not_read),
+        UP(test_no_room_until_the_deadline),
         SILENT(test_list_waits),
         SILENT(test_list_gives_up_waiting),
         SILENT(test_list_without_a_failed_plugin),

@@ -163,6 +163,58 @@ static void test_shutdown(void **state)
     expect(f, &r, 1, "the container is shutting down");
 }
 
+/* Of the calls that a toolhost had when it died, the one whose frame it had not read did not run.
+ */
+static void test_death_before_a_call_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req running, unread;
+    call_running(f, &running);
+    f->hosts[0].deaf = 1;
+    call(f, &unread, "2", "echo", "{\"a\":1}");
+    run_for(f, 10);
+    board(f, HR_STARTING, 2, ABORTED, "");
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    f->hosts[0].echo = 1;
+    expect(f, &running, 1, "killed by signal 6");
+    expect(f, &unread, 0, "{\"a\":1}");
+    assert_int_equal(f->mcp->plugins[0].worker.ncalls, 0);
+}
+
+static void test_death_after_a_cancel_that_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req running, gone;
+    call_running(f, &gone);
+    call_running(f, &running);
+    f->hosts[0].deaf = 1;
+    req_close(&gone);
+    req_free(&gone);
+    run_for(f, 10);
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    f->hosts[0].echo = 1;
+    expect(f, &running, 1, "crashed");
+    assert_int_equal(f->hosts[0].ncalls, 2);
+}
+
+static void test_death_for_good_before_a_call_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    f->hosts[0].deaf = 1;
+    call(f, &r, "1", "echo", "{}");
+    run_for(f, 10);
+    board(f, HR_FAILED, 1, ABORTED, "");
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    int64_t start = hr_now_ms();
+    expect(f, &r, 1, "has failed and is not started again");
+    assert_true(hr_now_ms() - start < 1000);
+}
+
 static void test_two_deaths_in_a_row(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +492,9 @@ int main(void)
         UP(test_crash_never_known),
         UP(test_crash_for_good),
         UP(test_shutdown),
+        UP(test_death_before_a_call_is_read),
+        UP(test_death_after_a_cancel_that_is_not_read),
+        UP(test_death_for_good_before_a_call_is_read),
         UP(test_two_deaths_in_a_row),
         UP(test_queue),
         UP(test_queue_short_backoff),

@@ -360,7 +360,9 @@ void fixture_stop(struct fixture *f)
 
 void post(struct fixture *f, struct hr_http_req *r)
 {
-    hr_mcp_handle(r, f->mcp);
+    hr_mcp_head(r, f->mcp);
+    if (!r->dead)
+        hr_mcp_handle(r, f->mcp);
 }
 
 json_t *ask(struct fixture *f, const char *body)

@@ -92,6 +92,30 @@ static void test_message_big_integers(void **state)
     assert_int_equal(json_integer_value(m.id), 7);
     hr_mcp_message_free(&m);
 
+    /* More digits than any number has; and an id that needs all of its 64 bits. */
+    char digits[402];
+    char text[1000];
+    memset(digits, '9', sizeof(digits) - 1);
+    digits[sizeof(digits) - 1] = '\0';
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"id\":9223372036854775807,\"method\":\"m\",\"params\":{\"s\":\"\\\"%.30s\\\\\","
+        "\"n\":[-%s,1e999,-9223372036854775808,1.5e-999,9223372036854775808,7]},"
+        "\"jsonrpc\":\"2.0\"}",
+        digits, digits);
+    hr_mcp_message_parse(text, strlen(text), &m);
+    assert_int_equal(m.kind, HR_MCP_REQUEST);
+    assert_true(m.lossy);
+    assert_true(json_integer_value(m.id) == INT64_MAX);
+    (void)snprintf(text, sizeof(text), "\"%.30s\\", digits);
+    assert_string_equal(json_string_value(json_object_get(m.params, "s")), text);
+    const json_t *n = json_object_get(m.params, "n");
+    assert_true(json_real_value(json_array_get(n, 0)) == 0 && json_is_real(json_array_get(n, 0)));
+    assert_true(json_integer_value(json_array_get(n, 2)) == INT64_MIN);
+    assert_true(json_is_real(json_array_get(n, 4)));
+    assert_int_equal(json_integer_value(json_array_get(n, 5)), 7);
+    hr_mcp_message_free(&m);
+
     /* An id that cannot be kept exactly cannot be used. */
     body = "{\"jsonrpc\":\"2.0\",\"id\":123456789012345678901234567890,\"method\":\"ping\"}";
     hr_mcp_message_parse(body, strlen(body), &m);

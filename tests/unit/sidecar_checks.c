@@ -341,6 +341,15 @@ static void the_pace_follows_what_is_known(void **state)
     assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 250);
     note(&checks->ready, 200);
     assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 2000);
+    note(&checks->ready, 500); /* an answer that came at once: the next in its time */
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 2000);
+    note(&checks->ready, -ETIMEDOUT); /* asked at fake_now, and it took this long to fail */
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now + 1500), 500);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now + HR_PROBE_TIMEOUT_MS), 250);
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now + 3600000), 250);
+    note(&checks->ready, 503); /* the third in a row */
+    assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 250);
+    note(&checks->ready, 200);
     note(&checks->ready, -ECONNREFUSED);
     assert_int_equal(hr_probe_delay_ms(p, &life, fake_now), 250);
     put(HR_BACKOFF, 1, 0);
@@ -426,6 +435,24 @@ static void the_probes_find_a_port_that_opens(void **state)
     assert_int_equal(ready_life, 2);
 }
 
+/* Until a hang turns readiness off: three time-outs, a pause of 250 ms between them. */
+static void a_hang_is_known_in_less_than_nine_seconds(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    hr_checks_start(checks);
+    assert_in_range(until(200), 0, 1000);
+    hr_http_free(fix.http); /* the port is open, but nobody answers */
+    fix.http = NULL;
+    int64_t start = hr_now_ms();
+    while (ask("/readyz") == 200 && hr_now_ms() - start < 20000) {
+        fake_now = T0 + hr_now_ms() - start;
+        pump(fix.loop, 10);
+    }
+    assert_in_range(hr_now_ms() - start, 6400, 9000);
+    assert_int_equal(checks->ready.failures, HR_PROBE_FAILURES);
+}
+
 static void a_closed_port_is_asked_often(void **state)
 {
     (void)state;
@@ -461,6 +488,7 @@ int main(void)
         T(the_pace_follows_what_is_known),
         T(status_and_metrics_tell_the_same),
         T(the_probes_find_a_port_that_opens),
+        T(a_hang_is_known_in_less_than_nine_seconds),
         T(a_closed_port_is_asked_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

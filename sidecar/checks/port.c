@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * See port.h.  The kernel's list of sockets gives the inodes of those that listen on the port; the
+ * descriptors of each process show whether it has one of them. */
+#include "port.h"
+
+#include "common/buf.h"
+#include "common/fd.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LISTENERS_MAX = 16,  /* sockets on one port that are looked at */
+    NAME_MAX_BYTES = 32, /* "socket:[<inode>]" */
+    STAT_MAX = 2048,     /* bytes of /proc/<pid>/stat */
+    STAT_START = 20,     /* its field for the start, counted from the one after the name */
+};
+
+struct listeners {
+    int n;
+    char name[LISTENERS_MAX][NAME_MAX_BYTES]; /* as the links below /proc/<pid>/fd say it */
+};
+
+/* Field number `n` of a line, from 0; NULL if there are not so many.  *ret_len is its length. */
+static const char *field(const char *line, int n, size_t *ret_len)
+{
+    for (;; n--) {
+        line += strspn(line, " ");
+        *ret_len = strcspn(line, " \n");
+        if (!*ret_len || n == 0)
+            return *ret_len ? line : NULL;
+        line += *ret_len;
+    }
+}
+
+/* One line of /proc/net/tcp: 1 is "<address>:<port>", 3 the state, 9 the inode. */
+static void take_line(struct listeners *l, const char *line, int port)
+{
+    size_t n = 0;
+    const char *local = field(line, 1, &n);
+    const char *colon = local ? memchr(local, ':', n) : NULL;
+    if (!colon || strtol(colon + 1, NULL, 16) != port)
+        return;
+    const char *state = field(line, 3, &n);
+    if (!state || n != 2 || strncmp(state, "0A", n) != 0)
+        return;
+    const char *inode = field(line, 9, &n);
+    if (inode && n < NAME_MAX_BYTES - sizeof("socket:[]") && l->n < LISTENERS_MAX)
+        (void)snprintf(l->name[l->n++], NAME_MAX_BYTES, "socket:[%.*s]", (int)n, inode);
+}
+
+static void find_listeners(struct listeners *l, const char *table, int port)
+{
+    char *line = NULL;
+    size_t size = 0;
+    FILE *file = fopen(table, "re");
+    while (file && getline(&line, &size, file) > 0)
+        take_line(l, line, port);
+    free(line);
+    if (file)
+        (void)fclose(file);
+}
+
+static bool holds(const struct listeners *l, const char *pid)
+{
+    char path[PATH_MAX];
+    bool found = false;
+    (void)snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+    DIR *dir = opendir(path);
+    const struct dirent *entry = NULL;
+    while (dir && !found && (entry = readdir(dir))) {
+        char name[NAME_MAX_BYTES];
+        ssize_t n = readlinkat(dirfd(dir), entry->d_name, name, sizeof(name) - 1);
+        name[n > 0 ? n : 0] = '\0';
+        for (int i = 0; i < l->n && !found; i++)
+            found = strcmp(name, l->name[i]) == 0;
+    }
+    if (dir)
+        (void)closedir(dir);
+    return found;
+}
+
+/* When a process started, in ticks since boot; -1 if that cannot be read. */
+static long long started(const char *pid)
+{
+    char path[PATH_MAX];
+    struct hr_buf text;
+    long long ticks = -1;
+    (void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    hr_buf_init(&text, STAT_MAX);
+    if (hr_read_fd(fd, &text) == 0) {
+        size_t n = 0;
+        const char *name_end = strrchr(hr_buf_str(&text), ')');
+        const char *start = name_end ? field(name_end + 1, STAT_START - 1, &n) : NULL;
+        ticks = start ? strtoll(start, NULL, 10) : -1;
+    }
+    hr_buf_free(&text);
+    hr_close(&fd);
+    return ticks;
+}
+
+bool hr_port_is_foreign(int port, pid_t server)
+{
+    char pid[16];
+    struct listeners l = {.n = 0};
+    bool foreign = false;
+    find_listeners(&l, "/proc/net/tcp", port);
+    find_listeners(&l, "/proc/net/tcp6", port);
+    (void)snprintf(pid, sizeof(pid), "%d", (int)server);
+    long long since = started(pid);
+    DIR *dir = l.n && since >= 0 ? opendir("/proc") : NULL;
+    const struct dirent *entry = NULL;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !holds(&l, entry->d_name))
+            continue;
+        foreign = started(entry->d_name) < since;
+        if (!foreign)
+            break;
+    }
+    if (dir)
+        (void)closedir(dir);
+    return foreign;
+}
