@@ -2,6 +2,7 @@
  * One connection of the sidecar.  See conn.h. */
 #include "conn.h"
 
+#include "common/clock.h"
 #include "common/fd.h"
 
 #include <errno.h>
@@ -89,6 +90,8 @@ void hr_conn_send(struct hr_conn *c, enum hr_frame_type type, uint64_t id, const
 {
     if (c->broken)
         return;
+    if (!hr_conn_has_output(c))
+        c->progress_ms = hr_now_ms();
     if (hr_frame_add(&c->out, type, id, payload, len))
         c->broken = "it does not read its answers, or there is no memory for them";
     else
@@ -107,6 +110,7 @@ void hr_conn_flush(struct hr_conn *c)
         if (n < 0)
             break;
         c->out_at += (size_t)n;
+        c->progress_ms = hr_now_ms();
     }
     /* moving what is left is worth it only when most has gone */
     if (c->out_at > c->out.len / 2)
@@ -116,4 +120,9 @@ void hr_conn_flush(struct hr_conn *c)
 bool hr_conn_has_output(const struct hr_conn *c)
 {
     return c->out_at < c->out.len;
+}
+
+bool hr_conn_full(const struct hr_conn *c)
+{
+    return c->out.len - c->out_at > HR_CONN_OUT_FULL;
 }

@@ -16,9 +16,12 @@
 #include <stdint.h>
 
 enum {
-    HR_CONN_OUT_MAX = 32 * 1024 * 1024, /* bytes that may wait for a peer that does not read */
-    HR_HELLO_MAX = 1024,                /* bytes of the first frame's payload */
-    HR_HELLO_MS = 5000,                 /* time for it to come */
+    HR_CONN_OUT_FULL = 1024 * 1024, /* bytes that wait to be sent: results have to wait, too */
+    /* What may be added all the same: one large result, and the failures of all calls. */
+    HR_CONN_OUT_MAX = 64 * 1024 * 1024,
+    HR_HELLO_MAX = 1024, /* bytes of the first frame's payload */
+    HR_HELLO_MS = 5000,  /* time for it to come */
+    HR_STALL_MS = 10000, /* a peer that takes nothing for so long is given up */
 };
 
 struct hr_conn {
@@ -30,7 +33,8 @@ struct hr_conn {
     struct hr_buf in;
     size_t in_at; /* bytes of `in` that have been dealt with */
     struct hr_buf out;
-    size_t out_at; /* bytes of `out` that have been sent */
+    size_t out_at;       /* bytes of `out` that have been sent */
+    int64_t progress_ms; /* when some were, or `out` began to fill */
 };
 
 /* Take over fd, non-blocking. */
@@ -48,7 +52,8 @@ void hr_conn_send(struct hr_conn *c, enum hr_frame_type type, uint64_t id, const
                   size_t len);
 void hr_conn_flush(struct hr_conn *c);
 
-/* Does anything wait to be sent? */
+/* Does anything wait to be sent?  So much that no more results should be added? */
 bool hr_conn_has_output(const struct hr_conn *c);
+bool hr_conn_full(const struct hr_conn *c);
 
 #endif

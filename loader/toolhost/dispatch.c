@@ -15,9 +15,9 @@ static const char too_many[] =
     "too many calls are running or waiting for this plugin: try again later";
 
 int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_answer_fn *answer,
-                     void *arg)
+                     hr_full_fn *full, void *arg)
 {
-    *d = (struct hr_dispatch){.plugin = plugin, .answer = answer, .arg = arg};
+    *d = (struct hr_dispatch){.plugin = plugin, .answer = answer, .full = full, .arg = arg};
     int err = hr_workers_new("hr-tool", HR_WORKERS_MAX, &d->workers);
     if (!err)
         err = hr_workers_new("hr-cancel", 1, &d->cancellers);
@@ -52,7 +52,7 @@ static void free_call(struct hr_dispatch *d, struct hr_call *c)
 
 static bool may_start(const struct hr_dispatch *d, const handrail_tool *tool)
 {
-    return d->busy < HR_WORKERS_MAX &&
+    return d->held_bytes < HR_HELD_MAX && d->busy < HR_WORKERS_MAX &&
            (!tool->max_concurrency || d->running[tool_index(d, tool)] < tool->max_concurrency);
 }
 
@@ -217,6 +217,10 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
         d->busy--;
     }
     if (state.ended && !c->answered) {
+        if (d->full(d->arg, c->conn)) {
+            d->held_bytes += c->result.len;
+            return;
+        }
         c->answered = true;
         d->answer(d->arg, c->conn, c->frame_id, c->result.data, c->result.len);
     }
@@ -224,8 +228,20 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
         free_call(d, c);
 }
 
+/* Those whose answers were held back. */
+static void collect_held(struct hr_dispatch *d)
+{
+    size_t at = 0;
+    d->held_bytes = 0;
+    for (struct hr_call *c = hr_call_next(&at); c; c = hr_call_next(&at))
+        if (hr_call_state(c).ended)
+            collect(d, c);
+}
+
 void hr_dispatch_collect(struct hr_dispatch *d)
 {
+    if (d->held_bytes)
+        collect_held(d);
     for (struct hr_call *c = hr_calls_take(); c; c = hr_calls_take())
         if (c->handle)
             collect(d, c);

@@ -6,7 +6,10 @@
  * plugin then does not let go of it within HR_GRACE_MS there is no way to take its thread back, and
  * the process has to end (hr_dispatch_expire).
  *
- * Main thread only.  Answers go out through a callback.
+ * Answers go out through a callback.  Those that their peer is too slow to take stay in their
+ * calls, and when they hold too much memory, no other call is started.
+ *
+ * Main thread only.
  */
 #ifndef HR_TOOLHOST_DISPATCH_H
 #define HR_TOOLHOST_DISPATCH_H
@@ -23,15 +26,19 @@ enum {
     HR_WORKERS_MAX = 16, /* threads inside invoke() */
     HR_WAITING_MAX = 256,
     HR_ARGS_MAX = 64 * 1024 * 1024, /* bytes of arguments held by all calls together */
+    HR_HELD_MAX = 64 * 1024 * 1024, /* bytes of answers that wait for their peers */
     HR_GRACE_MS = 2000,
 };
 
 /* payload of a RESULT for the call `id` of the connection `conn`; borrowed. */
 typedef void hr_answer_fn(void *arg, uint64_t conn, uint64_t id, const void *payload, size_t len);
+/* Should results for this connection wait? */
+typedef bool hr_full_fn(void *arg, uint64_t conn);
 
 struct hr_dispatch {
     struct hr_plugin *plugin;
     hr_answer_fn *answer;
+    hr_full_fn *full;
     void *arg;
     struct hr_workers *workers;    /* for invoke() */
     struct hr_workers *cancellers; /* for cancel(), which must not wait for the former */
@@ -40,12 +47,13 @@ struct hr_dispatch {
     unsigned busy;                  /* calls inside invoke() */
     unsigned running[HR_TOOLS_MAX]; /* calls of each tool that have started and are not freed */
     size_t args_bytes;
+    size_t held_bytes; /* of answers that wait for their peers */
     bool stopping;
 };
 
 /* plugin: borrowed.  0 or -ENOMEM. */
 int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_answer_fn *answer,
-                     void *arg);
+                     hr_full_fn *full, void *arg);
 
 /* A frame CALL.  It is answered exactly once unless its connection is dropped; that may happen
  * before this returns.  0, or -EPROTO: it breaks the rules of common/frame.h. */
@@ -58,7 +66,8 @@ void hr_dispatch_cancel(struct hr_dispatch *d, uint64_t conn, uint64_t id);
 /* The connection is gone, and with it all who wait for its answers. */
 void hr_dispatch_drop(struct hr_dispatch *d, uint64_t conn);
 
-/* Take what plugin and workers have finished, answer it, start what can start now. */
+/* Take what plugin and workers have finished, answer it, start what can start now.  To be called
+ * again when a connection is no longer full. */
 void hr_dispatch_collect(struct hr_dispatch *d);
 
 /* Let the deadlines before `now` pass.  Returns the milliseconds until the next one, -1 for none.

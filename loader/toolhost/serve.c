@@ -65,6 +65,15 @@ static void answer(void *arg, uint64_t serial, uint64_t id, const void *payload,
             hr_conn_send(&s->conns[i], HR_FRAME_RESULT, id, payload, len);
 }
 
+static bool full(void *arg, uint64_t serial)
+{
+    const struct server *s = arg;
+    for (size_t i = 0; serial && i < HR_CONNS_MAX; i++)
+        if (s->conns[i].serial == serial)
+            return !s->conns[i].broken && hr_conn_full(&s->conns[i]);
+    return false;
+}
+
 /* May this peer speak to us?  Every container of a pod can reach an abstract socket, so the kernel
  * is asked who it is; a process of another pid namespace has pid 0 here. */
 static bool peer_ok(int fd)
@@ -167,6 +176,8 @@ static void sweep(struct server *s, int64_t now)
             continue;
         if (!c->greeted && !c->broken && now - c->accepted_ms >= HR_HELLO_MS)
             c->broken = "it did not say HELLO in time";
+        if (!c->broken && hr_conn_has_output(c) && now - c->progress_ms >= HR_STALL_MS)
+            c->broken = "it does not read its answers";
         if (!c->broken)
             continue;
         if (*c->broken)
@@ -197,8 +208,10 @@ static int poll_once(struct server *s, int timeout)
     for (size_t i = 0; i < HR_CONNS_MAX; i++) {
         const struct hr_conn *c = &s->conns[i];
         short events = POLLIN;
-        if (hr_conn_has_output(c))
+        if (hr_conn_has_output(c)) {
             events |= POLLOUT;
+            timeout = earlier(timeout, c->progress_ms + HR_STALL_MS - now);
+        }
         fds[i + 2] = (struct pollfd){.fd = c->fd, .events = events};
         if (c->fd >= 0 && !c->greeted)
             timeout = earlier(timeout, c->accepted_ms + HR_HELLO_MS - now);
@@ -283,7 +296,7 @@ int hr_serve(struct hr_plugin *plugin, int listener, const char *key)
     for (size_t i = 0; i < HR_CONNS_MAX; i++)
         s->conns[i].fd = -1;
     int flags = fcntl(listener, F_GETFL);
-    int err = hr_dispatch_init(&s->dispatch, plugin, answer, s);
+    int err = hr_dispatch_init(&s->dispatch, plugin, answer, full, s);
     if (!err && (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0))
         err = -errno;
     if (!err && (sigaction(SIGTERM, &stop, NULL) < 0 || sigaction(SIGINT, &stop, NULL) < 0))

@@ -83,8 +83,9 @@ int hr_workers_submit(struct hr_workers *w, struct hr_job *job)
         *w->tail = job;
         w->tail = &job->next;
         w->waiting++;
-        (void)pthread_cond_signal(&w->work);
     }
     (void)pthread_mutex_unlock(&w->lock);
+    if (!err)
+        (void)pthread_cond_signal(&w->work); /* not before: it would wake up to a locked door */
     return err;
 }

@@ -307,6 +307,18 @@ class Greeting(ToolhostTest):
         self.assertTrue(host.said("constructed\n"), "stdout of a constructor is lost")
         self.assertTrue(host.said("created\n"))
 
+    def test_confined(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        proc = Path("/proc", str(host.process.pid))
+        self.assertRegex((proc / "status").read_text(), r"NoNewPrivs:\s+1\n")
+        self.assertRegex((proc / "limits").read_text(), r"Max core file size\s+0\s+0 ")
+        self.assertEqual(os.readlink(proc / "fd/0"), "/dev/null")
+        self.assertEqual(os.readlink(proc / "fd/1"), os.readlink(proc / "fd/2"))
+        for fd in (4, 5):  # not for the programs that a plugin may start
+            flags = (proc / "fdinfo" / str(fd)).read_text().split("flags:")[1].split()[0]
+            self.assertTrue(int(flags, 8) & os.O_CLOEXEC, fd)
+        self.assertNotIn("settings", os.readlink(proc / "fd/3"))
+
     def test_wrong_keys(self) -> None:
         host = self.host(PLUGINS / "faulty.so")
         for key in ("", "wrong", KEY[:-1], KEY + "0", KEY + "\0", KEY.upper()):
@@ -436,11 +448,29 @@ class Calls(ToolhostTest):
         for call_id in range(1, 6):
             self.assertEqual(peer.wait(call_id).status, OK)
 
+    def test_many_large_results(self) -> None:
+        _, peer = self.faulty()
+        ids = [peer.start("big", bytes=RESULT_MAX - 100) for _ in range(60)]
+        time.sleep(0.5)
+        for call_id in ids:
+            self.assertEqual(peer.wait(call_id).status, OK)
+            del peer.results[call_id]
+
     def test_reader_who_never_reads(self) -> None:
         host, peer = self.faulty()
-        for _ in range(12):
+        for _ in range(40):
             peer.start("big", bytes=RESULT_MAX - 100)
         self.assertTrue(host.said("does not read its answers"))
+        self.still_works(host)
+
+    def test_deadline_of_an_answer_that_is_not_taken(self) -> None:
+        host, peer = self.faulty()
+        ids = [peer.start("big", timeout_ms=500, bytes=RESULT_MAX - 100) for _ in range(8)]
+        time.sleep(1)
+        self.assertEqual({peer.wait(call_id).status for call_id in ids}, {OK, E_TIMEOUT})
+        self.assertEqual(peer.call("slow", ms=0).text, "slept")
+        time.sleep(GRACE + 0.5)  # none of them is taken for one that hangs
+        self.assertEqual(peer.call("slow", ms=0).text, "slept")
         self.still_works(host)
 
     def test_rubbish_after_hello(self) -> None:
@@ -512,6 +542,17 @@ class Ends(ToolhostTest):
         peer.sock.sendall(frame(CANCEL, call_id))
         self.assertEqual(peer.wait(call_id).status, E_CANCELLED)
         time.sleep(GRACE + 0.5)
+        self.still_works(host)
+
+    def test_an_id_is_free_once_it_is_answered(self) -> None:
+        host, peer = self.faulty()
+        call_id = peer.start("parked", ms=300)
+        peer.sock.sendall(frame(CANCEL, call_id))
+        self.assertEqual(peer.wait(call_id).status, E_CANCELLED)
+        del peer.results[call_id]
+        peer.last_id = call_id - 1  # while the plugin is still busy with the first of that id
+        self.assertEqual(peer.start("slow", ms=0), call_id)
+        self.assertEqual(peer.wait(call_id).text, "slept")
         self.still_works(host)
 
     def test_cancel_at_any_moment(self) -> None:
