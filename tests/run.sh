@@ -36,6 +36,14 @@ build() {
     cmake --preset "$1" && cmake --build "$2" --parallel "$JOBS"
 }
 
+# finished PID LOG: wait for a job that was started earlier; what it wrote, and how it ended.
+finished() {
+    wait "$1"
+    code=$?
+    cat "$2"
+    return "$code"
+}
+
 # tests DIR CTEST-ARGUMENTS...: each test counts; a run that gave no counts is itself a failure.
 # (Counted from the text: ctest's JUnit file calls a test whose program is missing "skipped".)
 tests() {
@@ -43,7 +51,7 @@ tests() {
     shift
     log=$logs/$dir-ctest.log
     echo "tests   $dir"
-    ctest --test-dir "$dir" --output-on-failure --no-tests=error "$@" >"$log" 2>&1
+    ctest --test-dir "$dir" --output-on-failure --no-tests=error --parallel 4 "$@" >"$log" 2>&1
     code=$?
     sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: /    /p' "$log"
     bad=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of [0-9]*$/\1/p' "$log")
@@ -70,13 +78,16 @@ sh tests/setup.sh test || exit 1
 mkdir -p "$logs"
 
 step build build dev build && tests build
+# Most tests wait more than they compute, so clang-tidy has room beside those of the next two builds.
+# It needs the compile commands of a build.
+sh tests/lint/lint.sh tidy build >"$logs/tidy.log" 2>&1 &
+tidy=$!
 step build-asan build asan build-asan && tests build-asan -L 'unit|integration|fuzz'
 step build-tsan build tsan build-tsan && tests build-tsan -L unit
-
-# Last, because clang-tidy needs the compile commands of a build.
-for check in format banned layout tidy; do
-    step "lint-$check" sh tests/lint/lint.sh "$check" build
+for check in format banned layout; do
+    step "lint-$check" sh tests/lint/lint.sh "$check"
 done
+step lint-tidy finished "$tidy" "$logs/tidy.log"
 
 if [ "$skipped" -gt 0 ]; then
     echo "$passed passed, $failed failed, $skipped skipped"
