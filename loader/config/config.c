@@ -193,7 +193,15 @@ static bool same_name(const char *a, const char *b)
 int hr_config_load_as_server(char **argv, struct hr_config *ret)
 {
     char *server = NULL;
-    if (hr_real_server(argv[0], &server)) {
+    int err = hr_real_server(argv[0], &server);
+    if (err == -EINVAL) {
+        hr_error(
+            "HANDRAIL_SERVER is \"%s\": expected the absolute path of the server, which is not "
+            "handrail itself",
+            env("HANDRAIL_SERVER"));
+        return HR_EXIT_CONFIG;
+    }
+    if (err) {
         hr_error("called as \"%s\", but there is no %s.real beside it and HANDRAIL_SERVER does not "
                  "name the server",
                  argv[0], argv[0]);

@@ -3,9 +3,11 @@
 #include "server_command.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *hr_command_option(char *const *argv, const char *name)
@@ -37,11 +39,22 @@ static char *real_in(const char *dir, size_t n, const char *name)
     return NULL;
 }
 
+/* Is the program at `path` this very one?  It would start itself for ever. */
+static bool is_handrail(const char *path)
+{
+    struct stat self;
+    struct stat other;
+    return stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 &&
+           self.st_dev == other.st_dev && self.st_ino == other.st_ino;
+}
+
 int hr_real_server(const char *argv0, char **ret_path)
 {
     const char *given = getenv("HANDRAIL_SERVER");
     char *path = NULL;
     if (given && *given) {
+        if (given[0] != '/' || is_handrail(given))
+            return -EINVAL;
         path = strdup(given);
         if (!path)
             return -ENOMEM;

@@ -171,6 +171,7 @@ static void do_died(struct hr_service *s, int status)
 {
     int64_t now = s->ops->now_ms(s->ctx);
     int64_t lived = now - s->pub.started_ms;
+    int64_t up = s->pub.state == HR_UP ? now - s->pub.state_since_ms : 0;
     forget_process(s, status);
     describe_end(s, status);
     s->pub.failures++;
@@ -187,9 +188,9 @@ static void do_died(struct hr_service *s, int status)
         enter(s, HR_FAILED);
         return;
     }
-    if (lived >= HR_BACKOFF_RESET_MS)
+    if (up >= HR_BACKOFF_RESET_MS)
         s->backoff_ms = 0;
-    back_off(s, lived >= HR_STABLE_MS ? 0 : next_delay(s));
+    back_off(s, up >= HR_STABLE_MS ? 0 : next_delay(s));
 }
 
 static void do_start_timeout(struct hr_service *s, int arg)

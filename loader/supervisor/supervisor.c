@@ -236,6 +236,15 @@ static void kill_group(const struct unit *u)
     (void)kill(-u->service.pub.pid, SIGKILL);
 }
 
+/* Our own programs always do.  The server does if it has died: what it has left in its group is the
+ * other half of a server that is two processes, which would hold the port and answer for the next
+ * one.  In a stop that half is asked to end like everybody else. */
+static bool ends_with_its_group(const struct unit *u)
+{
+    return u->service.index != HR_INDEX_SERVER ||
+           (u->sup->config->sidecar && u->sup->phase == RUNNING);
+}
+
 static void kill_all(struct supervisor *sup)
 {
     char name[32];
@@ -490,7 +499,7 @@ static void reap(struct supervisor *sup)
             take_notifications(u);
             if (u->output.read_fd >= 0)
                 hr_output_read(&u->output);
-            if (u->service.index != HR_INDEX_SERVER)
+            if (ends_with_its_group(u))
                 kill_group(u);
         }
         pid_t pid = waitpid(info.si_pid, &status, WNOHANG);

@@ -5,7 +5,11 @@ Each case runs below this process (handrail is a subreaper then) and, where the 
 a PID namespace, once more as PID 1.
 """
 
+import contextlib
 import os
+import pty
+import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -123,6 +127,70 @@ class Transparency(unittest.TestCase):
         os.close(r)
 
 
+    def test_closed_standard_descriptors_are_not_ours_to_take(self):
+        d = tempfile.mkdtemp(prefix="handrail-test-")
+        self.addCleanup(shutil.rmtree, d)
+        look = f"for i in 0 1 2; do readlink /proc/$$/fd/$i; done >{d}/seen"
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", BIN, "run",
+                               "--no-sidecar", "--", "sh", "-c", look],
+                              env=environment(), timeout=20, check=False)
+        self.assertEqual(done.returncode, 0)
+        with open(d + "/seen", encoding="utf-8") as f:
+            seen = f.read().splitlines()
+        self.assertEqual(seen[0], "/dev/null")
+        self.assertEqual(seen[2], "/dev/null")
+
+    def test_a_small_limit_of_files(self):
+        done = subprocess.run([BIN, "run", "--no-sidecar", "--", "sh", "-c", "exit 4"],
+                              env=environment(), capture_output=True, text=True, timeout=20,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9)),
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr), (4, ""))
+
+
+class Terminal(unittest.TestCase):
+    def start(self, *argv: str) -> int:
+        """Start it as the leader of a terminal of its own; the terminal's other end."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execvpe(argv[0], argv, environment())
+        self.addCleanup(os.close, fd)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        return fd
+
+    def read_until(self, fd: int, wanted: str) -> str:
+        text = ""
+        while wanted not in text:
+            self.assertTrue(select.select([fd], [], [], 10)[0], f"no {wanted!r} in {text!r}")
+            text += os.read(fd, 1000).decode()
+        return text
+
+    def test_every_life_of_the_command_has_the_terminal(self):
+        fd = self.start(BIN, "run", "--no-sidecar", "--restart=always", "--", "sh", "-c",
+                        "echo up; read x; echo got $x; exit 3")
+        for word in ("one", "two"):  # a process in the background would be stopped by its read
+            self.read_until(fd, "up\r\n")
+            os.write(fd, word.encode() + b"\n")
+            self.read_until(fd, f"got {word}\r\n")
+
+    def test_afterwards_the_caller_has_it_again(self):
+        fd = self.start("sh", "-c", f"{BIN} run --no-sidecar -- sh -c 'echo up; read x';"
+                                    " echo back; read y; echo then $y; sleep 60")
+        self.read_until(fd, "up\r\n")
+        os.write(fd, b"one\n")
+        self.read_until(fd, "back\r\n")
+        os.write(fd, b"two\n")
+        self.read_until(fd, "then two\r\n")
+
+    def test_ctrl_c_is_the_commands(self):
+        fd = self.start(BIN, "run", "--no-sidecar", "--", "sh", "-c",
+                        "trap 'echo caught; exit 5' INT; echo up; while :; do sleep 0.1; done")
+        self.read_until(fd, "up\r\n")
+        os.write(fd, b"\x03")
+        self.read_until(fd, "caught\r\n")
+
+
 class Signals(unittest.TestCase):
     def start(self, script: str):
         argv = [BIN, "run", "--no-sidecar", "--", sys.executable, "-u", "-c", script]
@@ -164,6 +232,47 @@ class Signals(unittest.TestCase):
                        "print('up')\ntime.sleep(1.5)")
         p.terminate()
         self.assertEqual(p.wait(10), 0)
+
+    def test_what_ignores_a_stop_without_a_grace_period_is_killed_once_the_command_is_gone(self):
+        p = self.start("import os,signal,time\n"
+                       "if os.fork() == 0:\n"
+                       " signal.signal(signal.SIGTERM,signal.SIG_IGN)\n os.setsid()\n"
+                       " print('up')\n time.sleep(60)\n"
+                       "time.sleep(60)")
+        began = time.monotonic()
+        p.terminate()
+        self.assertEqual(p.wait(20), 143)
+        self.assertLess(time.monotonic() - began, 8)
+
+    def test_a_flood_of_signals_does_not_starve_the_rest(self):
+        p = self.start("import signal,time\n"
+                       "for n in range(34, 65): signal.signal(n, signal.SIG_IGN)\n"
+                       "print('up')\ntime.sleep(60)")
+        flood = ("import os\nwhile True:\n"
+                 f" for n in range(34, 65): os.kill({p.pid}, n)")
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):
+                f = stack.enter_context(subprocess.Popen([sys.executable, "-c", flood],
+                                                         stderr=subprocess.DEVNULL))
+                stack.callback(f.kill)
+            time.sleep(1)
+            p.terminate()
+            self.assertEqual(p.wait(15), 143)
+
+    def test_what_was_ignored_at_our_start_stays_ignored(self):
+        argv = ["nohup", BIN, "run", "--no-sidecar", "--", sys.executable, "-u", "-c",
+                "import signal,time\nsignal.signal(signal.SIGHUP,signal.SIG_DFL)\n"
+                "print('up')\ntime.sleep(60)"]
+        p = subprocess.Popen(argv, env=environment(), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(lambda: p.poll() is None and p.kill())
+        self.assertEqual(p.stdout.readline(), "up\n")
+        p.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        self.assertIsNone(p.poll())
+        p.terminate()
+        self.assertEqual(p.wait(10), 143)
 
     def test_with_one_it_is_killed(self):
         argv = [BIN, "run", "--no-sidecar", "--grace=1", "--", "sh", "-c",
@@ -225,6 +334,38 @@ class Descendants(unittest.TestCase):
             pid = int(f.read())
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 5, "it is still there")
 
+    def test_whoever_forks_anew_all_the_time_is_killed_too(self):
+        d = self.folder()
+        # Each process lives for a moment only, long enough to make the next one.
+        script = ("import os,signal,sys,time\n"
+                  "if os.fork(): time.sleep(0.3); sys.exit(0)\n"
+                  "os.setsid(); signal.signal(signal.SIGTERM,signal.SIG_IGN)\n"
+                  "end = time.time() + 30\n"
+                  "while time.time() < end:\n"
+                  " if os.fork(): os._exit(0)\n"
+                  f" os.utime({d!r})\n")
+        done = run(sys.executable, "-c", script, options=["--grace=1"])
+        self.assertEqual(done.returncode, 0)
+        time.sleep(0.1)
+        before = os.stat(d).st_mtime
+        time.sleep(0.3)
+        self.assertEqual(os.stat(d).st_mtime, before, "it still runs")
+
+    def test_a_process_whose_first_thread_has_ended_is_a_process(self):
+        d = self.folder()
+        script = ("import ctypes,os,signal,sys,threading,time\n"
+                  "if os.fork(): os._exit(0)\n"
+                  "os.setsid(); signal.signal(signal.SIGTERM,signal.SIG_IGN)\n"
+                  "threading.Thread(target=time.sleep,args=(60,)).start()\n"
+                  "open(sys.argv[1]+'/pid','w').write(str(os.getpid()))\n"
+                  "ctypes.CDLL(None).pthread_exit(0)\n")
+        done = run("sh", "-c", f"{sys.executable} -c \"$1\" {d}; "
+                   f"while [ ! -s {d}/pid ]; do sleep 0.01; done; sleep 0.3", "sh", script,
+                   options=["--grace=1"])
+        self.assertEqual(done.returncode, 0)
+        with open(d + "/pid") as f:
+            self.assertFalse(os.path.exists(f"/proc/{f.read()}"), "it is still there")
+
     def test_only_our_own_descendants_are_touched(self):
         bystander = subprocess.Popen(["sleep", "60"])
         self.addCleanup(bystander.wait)
@@ -282,6 +423,15 @@ class ByTheServersName(unittest.TestCase):
             done = subprocess.run(argv, env=environment(HANDRAIL_SIDECAR="off", PATH=path),
                                   capture_output=True, text=True, check=False)
             self.assertEqual(done.stdout, f"{d}/agent-server.real --port 60000\n")
+
+    def test_handrail_is_not_the_server(self):
+        d = tempfile.mkdtemp(prefix="handrail-test-")
+        self.addCleanup(shutil.rmtree, d)
+        os.symlink(os.path.abspath(BIN), d + "/agent-server")
+        done = subprocess.run([d + "/agent-server"], timeout=20, capture_output=True, text=True,
+                              env=environment(HANDRAIL_SERVER=d + "/agent-server"), check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("HANDRAIL_SERVER", done.stderr)
 
     def test_without_a_real_server_it_says_so(self):
         d = tempfile.mkdtemp(prefix="handrail-test-")

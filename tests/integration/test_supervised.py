@@ -160,6 +160,22 @@ class Crashes(unittest.TestCase):
             h.wait_line("server: killed by signal 9")
             self.assertEqual(probe(h, "/readyz").status, 503)
 
+    def test_a_server_of_two_processes_whose_first_half_dies(self):
+        # As a one-file bundle runs: its loader forks, waits, and the child holds the port.
+        loader = ("import os,subprocess,sys;"
+                  "sys.exit(subprocess.run([sys.executable]+sys.argv[1:]).returncode)")
+        with running(["python3", "-c", loader, *standin_command()[1:]]) as h:
+            h.wait_status("/readyz", 200)
+            [first] = [p for p in descendants(h.pid) if p.ppid == h.pid and "-c" in p.argv]
+            [second] = [p for p in descendants(h.pid) if p.ppid == first.pid]
+            os.kill(first.pid, signal.SIGKILL)
+            wait_for("the end of its other half",
+                     lambda: not os.path.exists(f"/proc/{second.pid}"), 5)
+            h.wait_line("server: killed by signal 9")
+            h.wait_status("/readyz", 200)
+            self.assertNotIn("ended with code", h.log())  # no second one found the port taken
+            self.assertEqual(h.stop(), 143)
+
     def test_an_exit_with_code_0_that_nobody_asked_for(self):
         with standin() as h:
             h.wait_status("/readyz", 200)
@@ -202,7 +218,10 @@ class Crashes(unittest.TestCase):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
             self.assertFalse(h.call_tool("echo", {"text": "one"})["isError"])
-            os.kill(h.child("handrail-toolhost"), signal.SIGKILL)
+            old = h.child("handrail-toolhost")
+            os.kill(old, signal.SIGKILL)
+            # A call that is sent to a process about to die is lost with it; the next one is not.
+            wait_for("its end", lambda: not os.path.exists(f"/proc/{old}"), 5)
             result = h.call_tool("echo", {"text": "two"})
             self.assertEqual((result["isError"], result["content"][0]["text"]), (False, "two"))
             self.assertEqual(probe(h, "/readyz").status, 200)

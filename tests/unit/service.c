@@ -184,6 +184,11 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
         hr_service_event(&s, HR_EV_TIMER, 0);
         assert_int_equal(s.pub.state, HR_STARTING);
     }
+    w.now += HR_BACKOFF_RESET_MS; /* it takes long to fail, but it was never up */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 27000);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_READY, 0);
     w.now += HR_STABLE_MS; /* long enough for a restart at once, not for forgetting */
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 0);
@@ -191,6 +196,7 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 27000);
     hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_READY, 0);
     w.now += HR_BACKOFF_RESET_MS;
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 0);
@@ -273,6 +279,20 @@ static void what_cannot_get_better_is_not_tried_again(void **state)
     bring(&s, &w, &server, HR_STARTING); /* a program that itself ends with 127 is another thing */
     hr_service_event(&s, HR_EV_EXITED, EXIT_127);
     assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void a_lack_of_resources_at_exec_is_tried_again(void **state)
+{
+    static const int passing[] = {EAGAIN, ENOMEM, EMFILE, ENFILE, EIO, ETXTBSY};
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+        bring(&s, &w, &toolhost, HR_STARTING);
+        hr_service_event(&s, HR_EV_EXEC_FAILED, passing[i]);
+        hr_service_event(&s, HR_EV_EXITED, 126 << 8);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+    }
 }
 
 static void restart_policies(void **state)
@@ -359,6 +379,7 @@ int main(void)
         cmocka_unit_test(budget_ends_a_crash_loop),
         cmocka_unit_test(slow_failures_do_not_spend_the_budget),
         cmocka_unit_test(what_cannot_get_better_is_not_tried_again),
+        cmocka_unit_test(a_lack_of_resources_at_exec_is_tried_again),
         cmocka_unit_test(restart_policies),
         cmocka_unit_test(a_failed_fork_is_one_more_backoff),
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
