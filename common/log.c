@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *program = "handrail";
+static const char *our_name = "handrail";
 static enum hr_log_level threshold = HR_LOG_INFO;
 static int out = STDERR_FILENO;
 static atomic_uint dropped; /* lines since the last one that was written */
@@ -37,9 +37,9 @@ static void open_own(void)
         out = fd;
 }
 
-void hr_log_init(const char *name, enum hr_log_level level)
+void hr_log_init(const char *program, enum hr_log_level level)
 {
-    program = name;
+    our_name = program;
     threshold = level;
     open_own();
 }
@@ -95,7 +95,7 @@ static size_t prefix(char *line, size_t size, enum hr_log_level level)
     char stamp[32];
     (void)gmtime_r(&seconds, &tm);
     (void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    int n = snprintf(line, size, "%s.%03dZ %s[%d] %s: ", stamp, (int)(now % 1000), program,
+    int n = snprintf(line, size, "%s.%03dZ %s[%d] %s: ", stamp, (int)(now % 1000), our_name,
                      (int)getpid(), level_names[level]);
     return n < 0 ? 0 : (size_t)n;
 }

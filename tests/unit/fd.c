@@ -5,6 +5,7 @@
 #include "common/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,21 @@ static void secrets_compare(void **state)
     assert_false(hr_equal_secret("x", ""));
 }
 
+static void closed_standard_descriptors_are_filled(void **state)
+{
+    (void)state;
+    int kept = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    (void)close(STDIN_FILENO);
+    hr_fill_standard_fds();
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) == 0);
+    int next = open("/", O_PATH | O_CLOEXEC);
+    assert_true(next > STDERR_FILENO);
+    (void)close(next);
+    if (kept >= 0)
+        assert_int_equal(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+    hr_close(&kept);
+}
+
 static void random_keys_differ(void **state)
 {
     char a[65], b[65];
@@ -78,6 +94,7 @@ int main(void)
         cmocka_unit_test(numbers_are_whole_or_refused),
         cmocka_unit_test(a_sealed_file_is_read_again_and_again),
         cmocka_unit_test(secrets_compare),
+        cmocka_unit_test(closed_standard_descriptors_are_filled),
         cmocka_unit_test(random_keys_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,11 @@ static void the_real_server_lies_beside(void **state)
     assert_int_equal(hr_real_server(call, &found), 0);
     assert_string_equal(found, "/elsewhere");
     free(found);
+
+    (void)setenv("HANDRAIL_SERVER", "elsewhere", 1);
+    assert_int_equal(hr_real_server(call, &found), -EINVAL);
+    (void)setenv("HANDRAIL_SERVER", "/proc/self/exe", 1); /* it would start itself for ever */
+    assert_int_equal(hr_real_server(call, &found), -EINVAL);
     (void)unlink(file);
     (void)rmdir(dir);
 }

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ * Finding the subschemas of a document: a node for each, a resource for each "$id", the anchors. */
+#include "common/buf.h"
+#include "compile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { URI_MAX = 2048, MAP_FIRST = 64 };
+
+/* --- nodes by the address of their JSON ----------------------------------------------------------
+ */
+
+static size_t slot_of(struct hr_schema_node *const *map, size_t size, const json_t *json)
+{
+    size_t i = (size_t)(((uintptr_t)json >> 4) * 0x9e3779b97f4a7c15u >> 20) & (size - 1);
+    while (map[i] && map[i]->json != json)
+        i = (i + 1) & (size - 1);
+    return i;
+}
+
+struct hr_schema_node *hr_schema_node_of(const struct hr_schema *s, const json_t *json)
+{
+    if (json_is_boolean(json)) /* jansson has one true and one false */
+        return (struct hr_schema_node *)(json_is_true(json) ? &s->yes : &s->no);
+    return s->map_size ? s->map[slot_of(s->map, s->map_size, json)] : NULL;
+}
+
+static int map_add(struct hr_schema *s, struct hr_schema_node *n)
+{
+    if (2 * (s->map_used + 1) > s->map_size) {
+        size_t size = s->map_size ? 2 * s->map_size : MAP_FIRST;
+        struct hr_schema_node **map = calloc(size, sizeof(struct hr_schema_node *));
+        if (!map)
+            return -ENOMEM;
+        for (size_t i = 0; i < s->map_size; i++)
+            if (s->map[i])
+                map[slot_of(map, size, s->map[i]->json)] = s->map[i];
+        free(s->map);
+        s->map = map;
+        s->map_size = size;
+    }
+    s->map[slot_of(s->map, s->map_size, n->json)] = n;
+    s->map_used++;
+    return 0;
+}
+
+/* --- resources and anchors -----------------------------------------------------------------------
+ */
+
+struct hr_schema_resource *hr_schema_find_resource(const struct hr_schema *s, const char *uri,
+                                                   size_t len)
+{
+    for (struct hr_schema_resource *r = s->resources; r; r = r->next)
+        if (strlen(r->uri) == len && memcmp(r->uri, uri, len) == 0)
+            return r;
+    return NULL;
+}
+
+struct hr_schema_anchor *hr_schema_find_anchor(const struct hr_schema_resource *resource,
+                                               const char *name)
+{
+    for (struct hr_schema_anchor *a = resource->anchors; a; a = a->next)
+        if (strcmp(a->name, name) == 0)
+            return a;
+    return NULL;
+}
+
+static int draft_of(struct hr_schema_compiler *c, const struct hr_schema_node *n, unsigned *draft)
+{
+    const json_t *value = json_object_get(n->json, "$schema");
+    const char *uri = json_string_value(value);
+    if (!value)
+        return 0;
+    if (!uri)
+        return hr_schema_refuse(c, n, "$schema", "must be a string");
+    size_t len = strcspn(uri, "#");
+    unsigned said = 0;
+    if (strncmp(uri, hr_schema_metaschema_uri, len) == 0 && !hr_schema_metaschema_uri[len])
+        said = HR_DRAFT_2020;
+    else if (len > 7 && (strncmp(uri, "http://json-schema.org/draft-07/schema", len) == 0 ||
+                         strncmp(uri, "https://json-schema.org/draft-07/schema", len) == 0))
+        said = HR_DRAFT_7;
+    if (!said || (uri[len] && uri[len + 1]))
+        return hr_schema_refuse(c, n, "$schema",
+                                "\"%.200s\" is not a dialect known here: use \"%s\", "
+                                "or leave \"$schema\" out",
+                                uri, hr_schema_metaschema_uri);
+    if (*draft && *draft != said)
+        return hr_schema_refuse(c, n, "$schema",
+                                "differs from the dialect around it: use one for the whole schema");
+    *draft = said;
+    return 0;
+}
+
+/* A resource for a node that has "$id" or is a document. */
+static int add_resource(struct hr_schema_compiler *c, struct hr_schema_node *n, const char *id,
+                        unsigned draft)
+{
+    struct hr_schema *s = c->s;
+    struct hr_schema_resource *r = hr_schema_alloc(s, sizeof(*r));
+    struct hr_buf uri;
+    hr_buf_init(&uri, URI_MAX);
+    int err = r ? hr_uri_resolve(&uri, n->resource ? n->resource->uri : "", id) : -ENOMEM;
+    char *copy = err ? NULL : hr_schema_alloc(s, uri.len + 1);
+    if (!err && !copy)
+        err = -ENOMEM;
+    if (copy)
+        memcpy(copy, hr_buf_str(&uri), uri.len + 1);
+    hr_buf_free(&uri);
+    if (err == -E2BIG)
+        return hr_schema_refuse(c, n, "$id", "is longer than %d bytes: shorten it", URI_MAX);
+    if (err)
+        return hr_schema_no_memory(c);
+
+    r->draft = draft;
+    if ((err = draft_of(c, n, &r->draft)))
+        return err;
+    if (!r->draft)
+        r->draft = HR_DRAFT_2020;
+    if (hr_schema_find_resource(s, copy, strlen(copy)))
+        return hr_schema_refuse(c, n, "$id", "\"%.200s\" is given twice: make it unique", copy);
+    r->uri = copy;
+    r->root = n;
+    r->next = s->resources;
+    s->resources = r;
+    n->resource = r;
+    return 0;
+}
+
+static int add_anchor(struct hr_schema_compiler *c, const struct hr_schema_node *n,
+                      const char *keyword, const char *name, bool dynamic)
+{
+    struct hr_schema_resource *resource = (struct hr_schema_resource *)n->resource;
+    struct hr_schema_anchor *a = hr_schema_find_anchor(resource, name);
+    if (a && a->node != n)
+        return hr_schema_refuse(c, n, keyword, "\"%.100s\" is given twice: make it unique", name);
+    if (a) {
+        a->dynamic |= dynamic;
+        return 0;
+    }
+    a = hr_schema_alloc(c->s, sizeof(*a));
+    if (!a)
+        return hr_schema_no_memory(c);
+    *a = (struct hr_schema_anchor){name, n, dynamic, resource->anchors};
+    resource->anchors = a;
+    return 0;
+}
+
+static int read_anchor(struct hr_schema_compiler *c, const struct hr_schema_node *n,
+                       const char *keyword, bool dynamic)
+{
+    const json_t *value = json_object_get(n->json, keyword);
+    const char *name = json_string_value(value);
+    if (!value)
+        return 0;
+    if (!name || !*name || strspn(name, "0123456789-.") == strlen(name) ||
+        name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")] ||
+        strchr("0123456789-.", name[0]))
+        return hr_schema_refuse(c, n, keyword,
+                                "must be a name: a letter or \"_\", then letters, digits, "
+                                "\"-\", \".\" and \"_\"");
+    return add_anchor(c, n, keyword, name, dynamic);
+}
+
+/* "$id", "$anchor" and "$dynamicAnchor" of a node; in draft-07 "$id" is anchor and id in one, and
+ * counts for nothing beside "$ref". */
+static int identify(struct hr_schema_compiler *c, struct hr_schema_node *n, bool document)
+{
+    unsigned draft = n->resource ? n->resource->draft : 0;
+    if (document) {
+        int err = draft_of(c, n, &draft);
+        if (err)
+            return err;
+    }
+    const json_t *value = json_object_get(n->json, "$id");
+    if (draft == HR_DRAFT_7 && json_object_get(n->json, "$ref"))
+        value = NULL;
+    const char *id = json_string_value(value);
+    if (value && !id)
+        return hr_schema_refuse(c, n, "$id", "must be a string");
+
+    const char *hash = id ? strchr(id, '#') : NULL;
+    bool anchor = hash && hash[1];
+    if (anchor && (draft != HR_DRAFT_7 || hash != id))
+        return hr_schema_refuse(c, n, "$id", "must not have a fragment: use \"$anchor\" for it");
+    int err = 0;
+    if (document || (id && !anchor))
+        err = add_resource(c, n, id && !anchor ? id : "", draft);
+    if (!err && anchor)
+        err = add_anchor(c, n, "$id", hash + 1, false);
+    if (!err && n->resource->draft == HR_DRAFT_2020) {
+        err = read_anchor(c, n, "$anchor", false);
+        if (!err)
+            err = read_anchor(c, n, "$dynamicAnchor", true);
+    }
+    return err;
+}
+
+/* --- the walk ------------------------------------------------------------------------------------
+ */
+
+static int index_one(struct hr_schema_compiler *c, const struct hr_schema_node *n,
+                     const struct hr_schema_keyword *kw, const char *key, size_t i,
+                     const json_t *json)
+{
+    const struct hr_schema_place place = {n, kw->name, key, i};
+    return hr_schema_index(c, json, (struct hr_schema_resource *)n->resource, &place, NULL);
+}
+
+static int index_list(struct hr_schema_compiler *c, const struct hr_schema_node *n,
+                      const struct hr_schema_keyword *kw, const json_t *value)
+{
+    if (!json_array_size(value))
+        return hr_schema_refuse(c, n, kw->name, "must be a non-empty array of schemas");
+    int err = 0;
+    for (size_t i = 0; !err && i < json_array_size(value); i++)
+        err = index_one(c, n, kw, NULL, i, json_array_get(value, i));
+    return err;
+}
+
+static int index_map(struct hr_schema_compiler *c, const struct hr_schema_node *n,
+                     const struct hr_schema_keyword *kw, const json_t *value)
+{
+    if (!json_is_object(value))
+        return hr_schema_refuse(c, n, kw->name, "must be an object whose values are schemas");
+    int err = 0;
+    for (void *it = json_object_iter((json_t *)value); !err && it;
+         it = json_object_iter_next((json_t *)value, it)) {
+        const json_t *sub = json_object_iter_value(it);
+        if (kw->sub == HR_SUB_MAP_OR_NAMES && json_is_array(sub))
+            continue;
+        err = index_one(c, n, kw, json_object_iter_key(it), (size_t)HR_SCHEMA_NO_INDEX, sub);
+    }
+    return err;
+}
+
+static int index_below(struct hr_schema_compiler *c, const struct hr_schema_node *n)
+{
+    int err = 0;
+    for (const struct hr_schema_keyword *kw = hr_schema_keywords; !err && kw->name; kw++) {
+        const json_t *value = kw->sub == HR_SUB_NONE ? NULL : hr_schema_value(n, kw);
+        if (!value)
+            continue;
+        if (kw->sub == HR_SUB_LIST || (kw->sub == HR_SUB_ONE_OR_LIST && json_is_array(value)))
+            err = index_list(c, n, kw, value);
+        else if (kw->sub == HR_SUB_MAP || kw->sub == HR_SUB_MAP_OR_NAMES)
+            err = index_map(c, n, kw, value);
+        else
+            err = index_one(c, n, kw, NULL, (size_t)HR_SCHEMA_NO_INDEX, value);
+    }
+    return err;
+}
+
+int hr_schema_index(struct hr_schema_compiler *c, const json_t *json,
+                    struct hr_schema_resource *resource, const struct hr_schema_place *place,
+                    struct hr_schema_node **ret)
+{
+    struct hr_schema *s = c->s;
+    struct hr_schema_node *n = json_is_boolean(json) ? hr_schema_node_of(s, json) : NULL;
+    if (!n) {
+        n = hr_schema_alloc(s, sizeof(*n));
+        if (!n)
+            return hr_schema_no_memory(c);
+        *n = (struct hr_schema_node){.json = json,
+                                     .resource = resource,
+                                     .up = place->up,
+                                     .keyword = place->keyword,
+                                     .key = place->key,
+                                     .index = place->index};
+        if (!json_is_object(json))
+            return hr_schema_refuse(c, n, NULL, "must be a schema: an object, true or false");
+        if (map_add(s, n))
+            return hr_schema_no_memory(c);
+        *s->last = n;
+        s->last = &n->next;
+        int err = identify(c, n, !resource);
+        if (!err)
+            err = index_below(c, n);
+        if (err)
+            return err;
+    }
+    if (ret)
+        *ret = n;
+    return 0;
+}
