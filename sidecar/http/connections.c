@@ -104,11 +104,13 @@ struct hr_http_conn *hr_http_conn_opened(struct hr_http_conns *c, int fd,
         return NULL;
     conn->fd = fd;
     take_ip(conn, peer);
-    if (++c->count > c->full && c->idle.next != &c->idle)
-        end(c->idle.next);
+    c->count++;
     hr_http_conn_idle(c, conn);
-    if (count_ip(&c->busy, conn->ip, &ignored) + count_ip(&c->idle, conn->ip, &oldest) > c->per_ip)
+    unsigned n = count_ip(&c->busy, conn->ip, &ignored) + count_ip(&c->idle, conn->ip, &oldest);
+    if (oldest && n > c->per_ip)
         end(oldest); /* itself, if all the others are busy */
+    else if (c->count > c->full && c->idle.next != conn)
+        end(c->idle.next);
     return conn;
 }
 

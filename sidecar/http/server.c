@@ -271,7 +271,7 @@ static struct MHD_Response *make_response(const struct hr_http_req *req, const c
 static enum MHD_Result send_answer(struct hr_http_req *req)
 {
     if (!req->response)
-        return MHD_NO; /* there was no memory for it: close */
+        return MHD_NO;    /* there was no memory for it: close */
     if (req->h->stopping) /* so that the client does not send its next request here */
         (void)MHD_add_response_header(req->response, "Connection", "close");
     enum MHD_Result r = MHD_queue_response(req->connection, req->status, req->response);

@@ -12,9 +12,12 @@
 #include "rpc.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { HR_MCP_FAULTS_MAX = 8 * 1024 }; /* bytes of what a model is told of its arguments */
 
 /* A request that is not answered at once. */
 struct request {
@@ -152,6 +155,23 @@ static void on_called(struct hr_mcp_call *c, const struct hr_mcp_end *end)
     finish(r, result, end->len);
 }
 
+/* Hold the arguments against the tool's schema.  If they do not fit, the model is told why, in a
+ * result it can act on, and the plugin never sees them. */
+static bool arguments_fit(struct request *r, const struct hr_mcp_tool *tool)
+{
+    struct hr_buf text;
+    hr_buf_init(&text, HR_MCP_FAULTS_MAX);
+    (void)hr_buf_addf(&text, "The arguments of %s do not fit its input schema:\n", tool->name);
+    bool fit = hr_schema_validate(tool->input, r->arguments, &text) == 0;
+    if (!fit) {
+        hr_mcp_stats_count(tool->stats, HR_MCP_REJECTED,
+                           (double)(hr_now_us() - r->started_us) / 1e6);
+        finish(r, hr_mcp_result_error(hr_buf_str(&text)), text.len);
+    }
+    hr_buf_free(&text);
+    return fit;
+}
+
 static void start_call(struct request *r, struct hr_mcp_plugin *p, const struct hr_mcp_tool *tool)
 {
     ev_timer_stop(r->m->loop, &r->patience);
@@ -199,10 +219,10 @@ static void proceed(struct request *r, int last_chance)
     struct hr_mcp_plugin *p = NULL;
     const struct hr_mcp_tool *tool =
         hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
-    if (tool)
-        start_call(r, p, tool);
-    else if (!wait)
+    if (!tool && !wait)
         unknown_tool(r);
+    else if (tool && arguments_fit(r, tool))
+        start_call(r, p, tool);
 }
 
 static void on_patience(struct ev_loop *loop, ev_timer *timer, int revents)

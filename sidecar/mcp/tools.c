@@ -60,6 +60,19 @@ static int optional(const json_t *tool, const char *key, json_type type)
     return !value || json_typeof(value) == type;
 }
 
+/* A schema that cannot be obeyed is refused here, not half-obeyed at each call. */
+static int compile_input(const json_t *schema, const char *name, struct hr_schema **ret, char *why,
+                         size_t size)
+{
+    char reason[HR_MCP_REFUSAL_MAX];
+    if (!schema_ok(schema))
+        return bad(why, size, name, "its inputSchema is not of type \"object\"");
+    int err = hr_schema_compile(schema, NULL, ret, reason, sizeof(reason));
+    if (err == -EINVAL)
+        (void)snprintf(why, size, "tool \"%s\": its inputSchema is refused: %s", name, reason);
+    return err == -EINVAL ? -EPROTO : err;
+}
+
 static int parse_tool(const json_t *json, struct hr_mcp_tools *list, char *why, size_t size)
 {
     struct hr_mcp_tool *tool = &list->tool[list->n];
@@ -71,8 +84,6 @@ static int parse_tool(const json_t *json, struct hr_mcp_tools *list, char *why, 
     const char *text = json_string_value(name);
     if (hr_mcp_tools_find(list, text, json_string_length(name)))
         return bad(why, size, text, "is there twice");
-    if (!schema_ok(json_object_get(json, "inputSchema")))
-        return bad(why, size, text, "its inputSchema is not of type \"object\"");
     const json_t *output = json_object_get(json, "outputSchema");
     if (output && !schema_ok(output))
         return bad(why, size, text, "its outputSchema is not of type \"object\"");
@@ -81,9 +92,14 @@ static int parse_tool(const json_t *json, struct hr_mcp_tools *list, char *why, 
         return bad(why, size, text,
                    "title, description, annotations or timeoutMs has a wrong type");
 
+    int err = compile_input(json_object_get(json, "inputSchema"), text, &tool->input, why, size);
+    if (err)
+        return err;
     tool->entry = entry_of(json);
-    if (!tool->entry)
+    if (!tool->entry) {
+        hr_schema_free(tool->input);
         return -ENOMEM;
+    }
     (void)snprintf(tool->name, sizeof(tool->name), "%s", text);
     tool->name_len = json_string_length(name);
     tool->timeout_ms = timeout_of(json_object_get(json, "timeoutMs"));
@@ -133,8 +149,10 @@ int hr_mcp_tools_parse(const char *json, size_t len, struct hr_mcp_tools **ret, 
 
 void hr_mcp_tools_free(struct hr_mcp_tools *tools)
 {
-    for (size_t i = 0; tools && i < tools->n; i++)
+    for (size_t i = 0; tools && i < tools->n; i++) {
         json_decref(tools->tool[i].entry);
+        hr_schema_free(tools->tool[i].input);
+    }
     free(tools);
 }
 

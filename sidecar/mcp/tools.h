@@ -5,6 +5,7 @@
 #ifndef HR_SIDECAR_MCP_TOOLS_H
 #define HR_SIDECAR_MCP_TOOLS_H
 
+#include "common/schema/schema.h"
 #include "stats.h"
 
 #include <jansson.h>
@@ -16,14 +17,16 @@ enum {
     /* The client gives a call up after 300 s and then loses its session: stay well below. */
     HR_MCP_TIMEOUT_MAX_MS = 240 * 1000,
     HR_MCP_VERSION_MAX = 64,
+    HR_MCP_REFUSAL_MAX = 400, /* bytes of the reason for which a schema is refused */
 };
 
 struct hr_mcp_tool {
     char name[HR_MCP_TOOL_NAME_MAX + 1];
     size_t name_len;
-    uint32_t timeout_ms; /* never 0 */
-    int structured;      /* it has an output schema: a success must carry structured output */
-    json_t *entry;       /* as tools/list shows it; owned */
+    uint32_t timeout_ms;     /* never 0 */
+    int structured;          /* it has an output schema: a success must carry structured output */
+    json_t *entry;           /* as tools/list shows it; owned */
+    struct hr_schema *input; /* what arguments are held against; owned */
     struct hr_mcp_tool_stats *stats; /* the owner of the counters fills it in; may be NULL */
 };
 

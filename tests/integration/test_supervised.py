@@ -4,6 +4,7 @@ every part, tools, stops, and configurations that are wrong."""
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,9 +13,10 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from harness import plugin, running, sample, standin, test_plugin
-from support import (HANDRAIL, descendants, free_ports, request, spawn, standin_command,
+from support import (HANDRAIL, TREE, descendants, free_ports, request, spawn, standin_command,
                      wait_for)
 
 PROBE_LIMIT = 1.0  # seconds: the kubelet's default timeout
@@ -336,6 +338,18 @@ class Tools(unittest.TestCase):
             pong = request(h.mcp_port, "POST", "/mcp", ping, headers)
             self.assertEqual((pong.status, pong.json()["result"]), (200, {}))
 
+    def test_arguments_that_do_not_fit_never_reach_the_plugin(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            for arguments, words in (({"text": 3}, "/text: expected string, got integer 3"),
+                                     ({}, 'missing required property "text"'),
+                                     ({"text": "x", "more": 1}, "/more")):
+                result = h.call_tool("echo", arguments)
+                self.assertTrue(result["isError"])
+                self.assertIn(words, result["content"][0]["text"])
+            metrics = h.get("/metrics").text
+            self.assertRegex(metrics, r'(?m)^handrail_tool_calls_total\{.*outcome="rejected"\} 3$')
+
     def test_strangers_are_kept_out(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
@@ -406,6 +420,16 @@ class Tools(unittest.TestCase):
                 self.assertFalse(h.call_tool("echo", {"text": "x"})["isError"])
                 state = {s["name"]: s["state"] for s in h.get("/status").json()["services"]}
                 self.assertEqual(state[f"toolhost/{name}"], "failed")
+
+    def test_what_a_plugin_has_forked_ends_with_it(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("handrail-toolhost")
+            forked = int(h.call_tool("fork", {})["content"][0]["text"])
+            self.assertTrue(os.path.exists(f"/proc/{forked}"))
+            os.kill(old, signal.SIGKILL)
+            h.new_child("handrail-toolhost", old)
+            self.assertFalse(os.path.exists(f"/proc/{forked}"), "it is still there")
 
     def test_a_missing_file(self):
         with standin(plugins=[plugin("gone", "/does/not/exist.so"), sample("echo")]) as h:
@@ -526,6 +550,16 @@ class Stop(unittest.TestCase):
             began = time.monotonic()
             self.assertEqual(h.stop(), 137)
             self.assertLess(time.monotonic() - began, 5)
+            self.assertNotIn("starting it again", h.log())
+            self.assertEqual(h.leftovers(), [])
+
+    def test_a_server_that_is_stopped_is_woken_to_end(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGSTOP)
+            began = time.monotonic()
+            self.assertEqual(h.stop(), 143)
+            self.assertLess(time.monotonic() - began, 5)
 
     def test_everything_below_is_stopped(self):
         with standin(plugins=[sample("echo")]) as h:
@@ -589,6 +623,32 @@ class Configuration(unittest.TestCase):
         done, started = self.run_with("{}", "--registry=/does/not/exist")
         self.assertEqual(done.returncode, 78)
         self.assertFalse(started)
+
+
+class OwnPrograms(unittest.TestCase):
+    def test_a_sidecar_that_cannot_be_run_is_named(self):
+        with tempfile.TemporaryDirectory() as d:
+            tree = Path(shutil.copytree(TREE, d + "/tree"))
+            sidecar = tree / "bin" / "handrail-sidecar"
+            sidecar.chmod(0o644)
+            with mock.patch("support.HANDRAIL", tree / "bin" / "handrail"), standin() as h:
+                h.wait_line(f"sidecar: cannot run {sidecar}: Permission denied")
+                wait_for("the server", lambda: h.agent("GET", "/ready").status == 200, 10)
+                self.assertEqual(h.stop(), 143)
+
+    def test_they_are_found_without_proc(self):
+        unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c",
+                   "mount -t tmpfs none /proc && exec \"$@\"", "sh"]
+        if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("no namespaces here")
+        env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
+               "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent",
+               "ASAN_OPTIONS": "detect_leaks=0"}
+        done = subprocess.run([*unshare, HANDRAIL, "run", "--restart=never", "--", "sh", "-c",
+                               "setsid sleep 60 & sleep 1; exit 6"],
+                              env=env, capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn("sidecar: ready", done.stderr)
 
 
 class Secrets(unittest.TestCase):

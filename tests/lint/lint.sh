@@ -52,7 +52,7 @@ layout() {
 
 tidy() {
     sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' |
-        xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$1"
+        xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$1"
 }
 
 case "${1-}" in

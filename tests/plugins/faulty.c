@@ -85,6 +85,19 @@ TOOL_FN(print)
     return HANDRAIL_OK;
 }
 
+/* Leaves a process behind; the answer is its pid. */
+TOOL_FN(forks)
+{
+    char text[16];
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;)
+            (void)pause();
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    add(call, text);
+    return HANDRAIL_OK;
+}
+
 TOOL_FN(big)
 {
     size_t n = (size_t)number(args, "bytes", 1000);
@@ -235,6 +248,7 @@ static const handrail_tool *const tools[] = {
     TOOL("slow", slow, 0),
     TOOL("alone", alone, 1),
     TOOL("print", print, 0),
+    TOOL("fork", forks, 0),
     TOOL("big", big, 0),
     TOOL("pending", pending, 0),
     TOOL("parked", parked, 0),
