@@ -58,7 +58,8 @@ static void back_off(struct hr_service *s, int64_t delay_ms)
 static int64_t next_delay(struct hr_service *s)
 {
     int64_t base = s->backoff_ms ? s->backoff_ms : HR_BACKOFF_FIRST_MS;
-    s->backoff_ms = base * 2 < HR_BACKOFF_MAX_MS ? base * 2 : HR_BACKOFF_MAX_MS;
+    int64_t max = s->policy.backoff_max_ms;
+    s->backoff_ms = base * 2 < max ? base * 2 : max;
     int64_t span = base * HR_BACKOFF_JITTER_PERCENT / 100;
     return base - span + (int64_t)(s->ops->random(s->ctx) % (uint32_t)(2 * span + 1));
 }

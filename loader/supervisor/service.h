@@ -41,6 +41,7 @@ struct hr_policy {
     int stop_signal;
     int64_t start_timeout_ms; /* starting for longer than this: killed; 0: no limit */
     int64_t stop_timeout_ms;  /* stopping for longer than this: killed; 0: no limit */
+    int64_t backoff_max_ms;   /* the delay stops doubling here */
     uint32_t budget; /* failures within budget_window_ms before it is given up; 0: no limit */
 };
 

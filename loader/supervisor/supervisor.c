@@ -2,20 +2,15 @@
  * PID 1.  See supervisor.h for the phases, service.h for what happens to each process. */
 #include "supervisor.h"
 
-#include "ambient.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
-#include "handout.h"
-#include "output.h"
-#include "programs.h"
-#include "service.h"
+#include "core.h"
 #include "spawn.h"
-#include "sweep.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <ev.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,60 +21,17 @@
 #include <unistd.h>
 
 enum {
-    SWEEP_PERIOD_MS = 100,  /* while ending: look again at who is left */
-    NAME_WAITERS_MS = 5000, /* while stopping: say every so often whom we wait for */
-    LEFTOVER_MS = 5000,     /* budget for what is left, when no grace period is set */
-    KILL_WAIT_MS = 1000,    /* after SIGKILL to all: leave even if something survives */
     SIDECAR_START_MS = 10 * 1000,
     SIDECAR_STOP_MS = 2000,
+    SIDECAR_BACKOFF_MS = 1000, /* while it is down nobody answers the probes */
     TOOLHOST_START_MS = 30 * 1000,
     TOOLHOST_STOP_MS = 5000,
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself */
 };
 
-enum phase { RUNNING, DRAINING, ENDING, CLOSING, KILLING };
-
-/* A service and its descriptors. */
-struct unit {
-    struct hr_service service; /* first: the ops get this address */
-    struct supervisor *sup;
-    struct hr_output output; /* not used by the server, whose output is ours */
-    int notify[2];           /* a pipe kept for all lives; -1 for the server */
-    int report;              /* exec report of the current life, or -1 */
-    ev_timer timer;
-    ev_io output_io;
-    ev_io notify_io;
-    ev_io report_io;
-};
-
-struct supervisor {
-    const struct hr_config *config;
-    const struct hr_signals *signals;
-    struct ev_loop *loop;
-    struct hr_board *board; /* NULL in a plain init */
-    int board_fd;
-    int event_fd;
-    struct hr_board_head head;
-    struct hr_handout handout;
-    struct hr_ambient ambient;
-    struct hr_programs programs;
-    struct unit units[HR_MAX_SERVICES];
-    uint32_t nunits;
-    bool foreground; /* a plain init in the foreground of a terminal: the command gets it */
-
-    enum phase phase;
-    int stop_signal; /* that began the stop; 0: the server ended by itself */
-    struct hr_sweep sweep;
-    int64_t stop_began_ms;
-    int64_t named_ms; /* when we last said whom we wait for */
-    ev_io signal_io;
-    ev_timer budget; /* of the stop */
-    ev_timer tick;   /* while ending */
-};
-
 /* The one supervisor of this process.  Static: nothing is allocated for it. */
-static struct supervisor the_supervisor;
+static struct hr_supervisor the_supervisor;
 
 /* ---- what the state machine needs from the world ------------------------------------------- */
 
@@ -101,7 +53,7 @@ static uint32_t op_random(void *ctx)
     return x;
 }
 
-static void publish(struct supervisor *sup)
+void hr_publish(struct hr_supervisor *sup)
 {
     static const uint64_t one = 1;
     if (sup->board && write(sup->event_fd, &one, sizeof(one)) < 0)
@@ -110,10 +62,10 @@ static void publish(struct supervisor *sup)
 
 static void op_changed(void *ctx, struct hr_service *s)
 {
-    struct supervisor *sup = ((struct unit *)ctx)->sup;
+    struct hr_supervisor *sup = ((struct hr_unit *)ctx)->sup;
     if (sup->board)
         hr_board_put_service(sup->board, s->index, &s->pub);
-    publish(sup);
+    hr_publish(sup);
 }
 
 static void op_kill(void *ctx, struct hr_service *s, int sig)
@@ -126,7 +78,7 @@ static void op_kill(void *ctx, struct hr_service *s, int sig)
 
 static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
 {
-    struct unit *u = ctx;
+    struct hr_unit *u = ctx;
     (void)s;
     ev_timer_stop(u->sup->loop, &u->timer);
     if (delay_ms < 0)
@@ -137,9 +89,9 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
 }
 
 /* What a service's process gets. */
-static struct hr_spawn spawn_plan(const struct unit *u)
+static struct hr_spawn spawn_plan(const struct hr_unit *u)
 {
-    const struct supervisor *sup = u->sup;
+    const struct hr_supervisor *sup = u->sup;
     uint32_t index = u->service.index;
     struct hr_spawn plan = {.signals = sup->signals, .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
     if (index == HR_INDEX_SERVER) {
@@ -173,7 +125,7 @@ static struct hr_spawn spawn_plan(const struct unit *u)
     return plan;
 }
 
-static void drop_report(struct unit *u)
+static void drop_report(struct hr_unit *u)
 {
     ev_io_stop(u->sup->loop, &u->report_io);
     hr_close(&u->report);
@@ -181,7 +133,7 @@ static void drop_report(struct unit *u)
 
 static int op_spawn(void *ctx, struct hr_service *s)
 {
-    struct unit *u = ctx;
+    struct hr_unit *u = ctx;
     struct hr_spawn plan = spawn_plan(u);
     (void)s;
     drop_report(u);
@@ -202,217 +154,26 @@ static const struct hr_service_ops real_ops = {
     .changed = op_changed,
 };
 
-/* ---- stopping ------------------------------------------------------------------------------ */
-
-static bool has_process(const struct unit *u)
-{
-    return u->service.pub.pid > 0;
-}
-
-static void arm(struct supervisor *sup, ev_timer *timer, int64_t delay_ms, int64_t repeat_ms)
-{
-    ev_timer_stop(sup->loop, timer);
-    ev_now_update(sup->loop);
-    ev_timer_set(timer, (double)delay_ms / 1000.0, (double)repeat_ms / 1000.0);
-    ev_timer_start(sup->loop, timer);
-}
-
-static void say_waiting(struct supervisor *sup, pid_t pid)
-{
-    char name[32];
-    int64_t now = hr_now_ms();
-    if (pid <= 0 || now - sup->named_ms < NAME_WAITERS_MS)
-        return;
-    sup->named_ms = now;
-    hr_process_name(pid, name);
-    hr_info("stopping for %lld s: waiting for pid %d (%s)",
-            (long long)((now - sup->stop_began_ms) / 1000), (int)pid, name);
-}
-
-/* A unit's process group: what a plugin has forked, say.  Only while its leader is not reaped, or
- * the number may be somebody else's. */
-static void kill_group(const struct unit *u)
-{
-    (void)kill(-u->service.pub.pid, SIGKILL);
-}
-
-/* Our own programs always do.  The server does if it has died: what it has left in its group is the
- * other half of a server that is two processes, which would hold the port and answer for the next
- * one.  In a stop that half is asked to end like everybody else. */
-static bool ends_with_its_group(const struct unit *u)
-{
-    return u->service.index != HR_INDEX_SERVER ||
-           (u->sup->config->sidecar && u->sup->phase == RUNNING);
-}
-
-static void kill_all(struct supervisor *sup)
-{
-    char name[32];
-    for (uint32_t i = 0; i < sup->nunits; i++) {
-        struct unit *u = &sup->units[i];
-        const struct hr_board_service *pub = &u->service.pub;
-        hr_service_event(&u->service, HR_EV_STOP, 0); /* or it would be started again */
-        if (!has_process(u))
-            continue;
-        hr_process_name(pub->pid, name);
-        hr_warn("killing %s, pid %d (%s)", pub->name, pub->pid, name);
-        kill_group(u);
-        (void)kill(pub->pid, SIGKILL); /* if it has not made its group yet */
-    }
-    sup->phase = KILLING;
-    arm(sup, &sup->budget, KILL_WAIT_MS, 0);
-    arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
-}
-
-/* Has the kernel a child of ours, dead or alive?  Every descendant hangs below one: orphans come to
- * us.  So without children nobody is left, whatever /proc has to say. */
-static bool has_children(void)
-{
-    siginfo_t info = {0};
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
-
-/* While ending: ask those who are new, see whether anybody is left besides the sidecar. */
-static void look_for_leftovers(struct supervisor *sup)
-{
-    const struct unit *sidecar = &sup->units[HR_INDEX_SIDECAR]; /* all zero in a plain init */
-    pid_t waiting = 0;
-    int left = 0;
-    if (has_children())
-        left = hr_sweep_terminate(&sup->sweep, sidecar->service.pub.pid, &waiting);
-    if (left < 0) /* no /proc; a sidecar has to be counted as somebody then */
-        left = !has_process(sidecar);
-    for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
-        left += has_process(&sup->units[i]);
-    say_waiting(sup, waiting);
-    if (left > 0)
-        return;
-    ev_timer_stop(sup->loop, &sup->tick);
-    sup->phase = CLOSING;
-    if (sup->nunits > HR_INDEX_SIDECAR)
-        hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_STOP, 0);
-}
-
-static void begin_ending(struct supervisor *sup)
-{
-    sup->phase = ENDING;
-    if (!ev_is_active(&sup->budget)) /* no grace period: the server had all the time it wanted */
-        arm(sup, &sup->budget, LEFTOVER_MS, 0);
-    for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
-        hr_service_event(&sup->units[i].service, HR_EV_STOP, 0);
-    arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
-    look_for_leftovers(sup);
-}
-
-static void begin_draining(struct supervisor *sup)
-{
-    sup->phase = DRAINING;
-    sup->stop_began_ms = sup->named_ms = hr_now_ms();
-    if (sup->config->grace_ms)
-        arm(sup, &sup->budget, sup->config->grace_ms, 0);
-}
-
-/* Go on with a stop as far as it goes now.  Called after everything that may have changed. */
-static void advance(struct supervisor *sup)
-{
-    struct unit *server = &sup->units[HR_INDEX_SERVER];
-    if (sup->phase == RUNNING && server->service.pub.state == HR_FAILED)
-        begin_draining(sup);
-    if (sup->phase == DRAINING && !has_process(server))
-        begin_ending(sup);
-    else if (sup->phase == ENDING)
-        look_for_leftovers(sup);
-    if (sup->phase == KILLING && has_children()) {
-        hr_sweep_kill(); /* again: they may have forked meanwhile */
-        return;
-    }
-    if (sup->phase != CLOSING && sup->phase != KILLING)
-        return;
-    for (uint32_t i = 0; i < sup->nunits; i++)
-        if (has_process(&sup->units[i]))
-            return;
-    ev_break(sup->loop, EVBREAK_ALL);
-}
-
-/* Somebody wants us to end. */
-static void begin_stop(struct supervisor *sup, int sig)
-{
-    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
-    begin_draining(sup);
-    sup->stop_signal = sig;
-    sup->head.draining = 1;
-    if (sup->board)
-        hr_board_put_head(sup->board, &sup->head);
-    publish(sup);
-    if (!sup->config->sidecar) { /* a plain init passes on what it gets, and no more */
-        server->policy.stop_signal = sig;
-        hr_service_event(server, HR_EV_STOP, 0);
-        return;
-    }
-    hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
-            (long long)sup->config->grace_ms);
-    hr_service_event(server, HR_EV_STOP, 0);
-    op_kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
-    arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
-}
-
-static void shutdown_signal(struct supervisor *sup, int sig)
-{
-    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
-    if (sup->phase == RUNNING) {
-        begin_stop(sup, sig);
-    } else if (!sup->config->sidecar && sup->phase == DRAINING) {
-        op_kill(server->ctx, server, sig);
-    } else if (sup->phase != KILLING) {
-        hr_warn("signal %d (%s) again: killing what is left", sig, strsignal(sig));
-        kill_all(sup);
-    }
-}
-
 /* ---- events of the loop -------------------------------------------------------------------- */
-
-static void on_budget(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct supervisor *sup = w->data;
-    (void)revents;
-    if (sup->phase == KILLING) {
-        hr_error("something has survived SIGKILL: leaving it behind");
-        ev_break(loop, EVBREAK_ALL);
-        return;
-    }
-    hr_warn("the grace period is over: killing what is left");
-    kill_all(sup);
-    advance(sup);
-}
-
-static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct supervisor *sup = w->data;
-    (void)loop;
-    (void)revents;
-    if (sup->phase == DRAINING)
-        say_waiting(sup, sup->units[HR_INDEX_SERVER].service.pub.pid);
-    advance(sup);
-}
 
 static void on_service_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    struct unit *u = w->data;
+    struct hr_unit *u = w->data;
     (void)loop;
     (void)revents;
     hr_service_event(&u->service, HR_EV_TIMER, 0);
-    advance(u->sup);
+    hr_stop_advance(u->sup);
 }
 
 static void on_output(struct ev_loop *loop, ev_io *w, int revents)
 {
-    struct unit *u = w->data;
+    struct hr_unit *u = w->data;
     (void)loop;
     (void)revents;
     hr_output_read(&u->output);
 }
 
-static void take_report(struct unit *u)
+static void take_report(struct hr_unit *u)
 {
     if (u->report < 0)
         return;
@@ -431,7 +192,7 @@ static void on_report(struct ev_loop *loop, ev_io *w, int revents)
 }
 
 /* One notification line of a unit's process. */
-static void notified(struct unit *u, const char *line)
+static void notified(struct hr_unit *u, const char *line)
 {
     static const char server[] = "SERVER=";
     struct hr_service *s = &u->sup->units[HR_INDEX_SERVER].service;
@@ -448,7 +209,7 @@ static void notified(struct unit *u, const char *line)
     }
 }
 
-static void take_notifications(struct unit *u)
+static void take_notifications(struct hr_unit *u)
 {
     char text[512];
     if (u->notify[0] < 0)
@@ -473,7 +234,7 @@ static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
     take_notifications(w->data);
 }
 
-static struct unit *unit_of(struct supervisor *sup, pid_t pid)
+static struct hr_unit *unit_of(struct hr_supervisor *sup, pid_t pid)
 {
     for (uint32_t i = 0; i < sup->nunits; i++)
         if (sup->units[i].service.pub.pid == pid)
@@ -481,9 +242,19 @@ static struct unit *unit_of(struct supervisor *sup, pid_t pid)
     return NULL;
 }
 
+/* Our own programs always do.  The server does if it has died: what it has left in its group is the
+ * other half of a server that is two processes, which would hold the port and answer for the next
+ * one.  In a stop, or when there is no next one, that half is asked to end like everybody else. */
+static bool ends_with_its_group(const struct hr_unit *u)
+{
+    return u->service.index != HR_INDEX_SERVER ||
+           (u->sup->config->sidecar && u->sup->phase == HR_RUNNING &&
+            u->service.policy.restart != HR_RESTART_NEVER);
+}
+
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid
  * cannot belong to anybody else. */
-static void reap(struct supervisor *sup)
+static void reap(struct hr_supervisor *sup)
 {
     for (;;) {
         siginfo_t info = {0};
@@ -493,14 +264,14 @@ static void reap(struct supervisor *sup)
             continue;
         if (r < 0 || info.si_pid == 0)
             break;
-        struct unit *u = unit_of(sup, info.si_pid);
+        struct hr_unit *u = unit_of(sup, info.si_pid);
         if (u) { /* what it has said comes before its end */
             take_report(u);
             take_notifications(u);
             if (u->output.read_fd >= 0)
                 hr_output_read(&u->output);
-            if (ends_with_its_group(u))
-                kill_group(u);
+            if (ends_with_its_group(u)) /* now: afterwards the number may be somebody else's */
+                (void)kill(-info.si_pid, SIGKILL);
         }
         pid_t pid = waitpid(info.si_pid, &status, WNOHANG);
         if (pid < 0 && errno == EINTR)
@@ -516,7 +287,7 @@ static void reap(struct supervisor *sup)
 
 static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
 {
-    struct supervisor *sup = w->data;
+    struct hr_supervisor *sup = w->data;
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     int sig = 0;
     bool children = false;
@@ -525,14 +296,14 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
     for (int i = 0; i < SIGNALS_PER_EVENT && (sig = hr_signals_next(sup->signals)) > 0; i++) {
         switch (hr_signal_meaning(sig, !sup->config->sidecar)) {
         case HR_SIGNAL_CHILD: children = true; break;
-        case HR_SIGNAL_SHUTDOWN: shutdown_signal(sup, sig); break;
+        case HR_SIGNAL_SHUTDOWN: hr_stop_signal(sup, sig); break;
         case HR_SIGNAL_FORWARD: op_kill(server->ctx, server, sig); break;
         case HR_SIGNAL_IGNORE: break;
         }
     }
     if (children)
         reap(sup);
-    advance(sup);
+    hr_stop_advance(sup);
 }
 
 /* ---- starting ------------------------------------------------------------------------------ */
@@ -545,6 +316,7 @@ static const struct hr_policy sidecar_policy = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = SIDECAR_START_MS,
     .stop_timeout_ms = SIDECAR_STOP_MS,
+    .backoff_max_ms = SIDECAR_BACKOFF_MS,
 };
 
 static const struct hr_policy toolhost_policy = {
@@ -555,6 +327,7 @@ static const struct hr_policy toolhost_policy = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = TOOLHOST_START_MS,
     .stop_timeout_ms = TOOLHOST_STOP_MS,
+    .backoff_max_ms = HR_BACKOFF_MAX_MS,
 };
 
 static struct hr_policy server_policy(const struct hr_config *c)
@@ -565,14 +338,15 @@ static struct hr_policy server_policy(const struct hr_config *c)
         .final_code = -1,
         .final_code_unready = c->sidecar ? 2 : -1, /* its usage error, as argparse has it */
         .stop_signal = SIGTERM,
+        .backoff_max_ms = HR_BACKOFF_MAX_MS,
         .budget = HR_BUDGET,
     };
 }
 
-static struct unit *add_unit(struct supervisor *sup, const char *name, enum hr_service_kind kind,
-                             const struct hr_policy *policy)
+static struct hr_unit *add_unit(struct hr_supervisor *sup, const char *name,
+                                enum hr_service_kind kind, const struct hr_policy *policy)
 {
-    struct unit *u = &sup->units[sup->nunits];
+    struct hr_unit *u = &sup->units[sup->nunits];
     u->sup = sup;
     u->notify[0] = u->notify[1] = u->report = -1;
     u->output.read_fd = u->output.write_fd = -1;
@@ -587,10 +361,10 @@ static struct unit *add_unit(struct supervisor *sup, const char *name, enum hr_s
 }
 
 /* A unit of ours: with pipes for its output and its notifications.  0 or -errno. */
-static int add_own_unit(struct supervisor *sup, const char *name, enum hr_service_kind kind,
+static int add_own_unit(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
                         const struct hr_policy *policy)
 {
-    struct unit *u = add_unit(sup, name, kind, policy);
+    struct hr_unit *u = add_unit(sup, name, kind, policy);
     u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
     if (pipe2(u->notify, O_CLOEXEC) < 0 || fcntl(u->notify[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
@@ -604,7 +378,7 @@ static int add_own_unit(struct supervisor *sup, const char *name, enum hr_servic
     return 0;
 }
 
-static int add_units(struct supervisor *sup)
+static int add_units(struct hr_supervisor *sup)
 {
     struct hr_policy policy = server_policy(sup->config);
     int err = 0;
@@ -620,7 +394,7 @@ static int add_units(struct supervisor *sup)
     return err;
 }
 
-static int make_board(struct supervisor *sup)
+static int make_board(struct hr_supervisor *sup)
 {
     int err = hr_board_create(&sup->board, &sup->board_fd);
     if (err)
@@ -640,7 +414,7 @@ static int make_board(struct supervisor *sup)
     return 0;
 }
 
-static void offer_tools(struct supervisor *sup)
+static void offer_tools(struct hr_supervisor *sup)
 {
     char address[HR_ADDRESS_TEXT];
     char url[HR_ADDRESS_TEXT + 16];
@@ -663,7 +437,7 @@ static void on_syserr(const char *what) EV_NOEXCEPT
 }
 
 /* 0 or the exit code. */
-static int prepare(struct supervisor *sup)
+static int prepare(struct hr_supervisor *sup)
 {
     ev_set_syserr_cb(on_syserr);
     /* Not epoll: its state is in the kernel, where a failure can lose a descriptor for good. */
@@ -676,10 +450,9 @@ static int prepare(struct supervisor *sup)
         hr_warn("cannot become a subreaper: %s: processes that outlive their parent will not be "
                 "stopped",
                 strerror(errno));
-    ev_init(&sup->budget, on_budget);
-    ev_init(&sup->tick, on_tick);
+    hr_stop_init(sup);
     ev_io_init(&sup->signal_io, on_signal, sup->signals->fd, EV_READ);
-    sup->budget.data = sup->tick.data = sup->signal_io.data = sup;
+    sup->signal_io.data = sup;
     sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) == getpgrp();
     hr_programs_find(&sup->programs);
     int err = add_units(sup);
@@ -693,7 +466,7 @@ static int prepare(struct supervisor *sup)
 }
 
 /* Our exit code: the server's, from its last life. */
-static int final_code(const struct supervisor *sup)
+static int final_code(const struct hr_supervisor *sup)
 {
     int status = sup->units[HR_INDEX_SERVER].service.pub.last_status;
     return status >= 0 ? hr_exit_code(status) : 128 + sup->stop_signal;
@@ -701,7 +474,7 @@ static int final_code(const struct supervisor *sup)
 
 int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *signals)
 {
-    struct supervisor *sup = &the_supervisor;
+    struct hr_supervisor *sup = &the_supervisor;
     sup->config = config;
     sup->signals = signals;
     sup->board_fd = sup->event_fd = -1;

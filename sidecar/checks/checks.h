@@ -13,11 +13,12 @@
  *                ready         the server has a process that is not being stopped
  *   started      startup       the server has been ready once, in any life
  *   alive        live          GET /alive has not failed for longer than the hang limit
- *   ready        ready         GET /ready answers 200, and not from another program that had the
- *                              port before the server was started; a closed port turns it off at
- * once, other failures when they are three in a row: 7.5 s after a hang began draining     ready no
- * stop has begun plugin/<id>  ready         the plugin's tools are on offer; a gate only if it is
- * required
+ *   ready        ready         GET /ready answers 200, from a listener not older than the server
+ *   draining     ready         no stop has begun
+ *   plugin/<id>  ready         the plugin's tools are on offer; a gate only if it is required
+ *
+ * A closed port turns `ready` off at once; any other failure when it is the third in a row, which
+ * is about 7.5 s after a hang began.
  *
  * Loop's thread only.
  */

@@ -70,6 +70,7 @@ static const struct hr_policy server = {
     .final_code = -1,
     .final_code_unready = 2,
     .stop_signal = SIGTERM,
+    .backoff_max_ms = HR_BACKOFF_MAX_MS,
     .budget = HR_BUDGET,
 };
 static const struct hr_policy toolhost = {
@@ -80,6 +81,7 @@ static const struct hr_policy toolhost = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = 30000,
     .stop_timeout_ms = 5000,
+    .backoff_max_ms = HR_BACKOFF_MAX_MS,
 };
 
 enum { EXIT_0 = 0, EXIT_1 = 1 << 8, EXIT_2 = 2 << 8, EXIT_78 = 78 << 8, EXIT_127 = 127 << 8 };
