@@ -642,11 +642,12 @@ class OwnPrograms(unittest.TestCase):
         if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
             self.skipTest("no namespaces here")
         env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
-               "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent",
-               "ASAN_OPTIONS": "detect_leaks=0"}
+               "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent"}
         done = subprocess.run([*unshare, HANDRAIL, "run", "--restart=never", "--", "sh", "-c",
                                "setsid sleep 60 & sleep 1; exit 6"],
                               env=env, capture_output=True, text=True, timeout=30, check=False)
+        if "Sanitizer" in done.stderr:
+            self.skipTest("sanitizers need /proc")
         self.assertEqual(done.returncode, 6, done.stderr)
         self.assertIn("sidecar: ready", done.stderr)
 

@@ -296,7 +296,7 @@ static void test_plugins(void **state)
     }
     (void)snprintf(path, sizeof(path), "%s/faulty.so", TEST_PLUGINS);
     assert_int_equal(hr_plugin_load("faulty", path, &p, &why), 0);
-    assert_int_equal(p.ntools, 15);
+    assert_int_equal(p.ntools, 16);
     hr_plugin_release(&p);
 }
 
