@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -108,6 +109,9 @@ def request(port: int, method: str, path: str, body: Any = None,
         sent.setdefault("Content-Type", "application/json")
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
+        connection.connect()
+        # Closed by a reset: what would be left of it could hold a port that a server wants.
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.request(method, path, data, sent)
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}

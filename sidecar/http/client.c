@@ -8,11 +8,13 @@
 #include "common/buf.h"
 #include "common/log.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     BODY_MAX = 256 * 1024, /* bytes of an answer */
@@ -213,6 +215,38 @@ void hr_client_free(struct hr_client *c)
     curl_global_cleanup();
 }
 
+/* The agent's port is 60000, which lies among the ports that Linux takes for outgoing connections.
+ * So a probe of a closed port can be given that very port, and then it connects to itself; what is
+ * left of it (TIME_WAIT) keeps the server from its port for a minute.  Seen.  Hence source ports of
+ * our own choice, and connections that leave nothing behind: closing one sends a reset. */
+enum {
+    HR_CLIENT_PORT_FIRST = 61000,
+    HR_CLIENT_PORT_OTHER = 28000, /* for a server whose own port is among the former */
+    HR_CLIENT_PORTS = 4000,
+};
+
+/* First of the source ports for a request to this URL, "http://HOST:PORT/...". */
+static long first_source_port(const char *url)
+{
+    const char *path = strchr(url + strlen("http://"), '/');
+    const char *end = path ? path : url + strlen(url);
+    long port = 0;
+    for (long digit = 1; end > url && isdigit((unsigned char)end[-1]) && digit < 100000;
+         digit *= 10)
+        port += digit * (*--end - '0');
+    bool ours = port >= HR_CLIENT_PORT_FIRST && port < HR_CLIENT_PORT_FIRST + HR_CLIENT_PORTS;
+    return ours ? HR_CLIENT_PORT_OTHER : HR_CLIENT_PORT_FIRST;
+}
+
+static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    (void)arg;
+    (void)purpose;
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    return CURL_SOCKOPT_OK;
+}
+
 static CURLcode only_http(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -236,6 +270,9 @@ static int set_up(struct hr_client_req *req, const char *url, unsigned timeout_m
     bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, req) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_new_socket) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORT, first_source_port(url)) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORTRANGE, (long)HR_CLIENT_PORTS) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "handrail/" HR_VERSION) != CURLE_OK;
     /* A libcurl built without proxies does not know the option, and needs no telling: "" is to
      * keep http_proxy in the image's environment from taking the probes elsewhere. */

@@ -114,6 +114,22 @@ static void the_environment_has_no_say(void **state)
     assert_int_equal(a.status, 200);
 }
 
+/* The kernel, and we, choose source ports; one that is the target's makes a connection to itself.
+ */
+static void a_closed_port_is_never_connected_to_itself(void **state)
+{
+    static const int ports[] = {60000, 61000, 61001, 64999, 65000, 28000};
+    struct fixture *f = *state;
+    for (int i = 0; i < 6; i++) {
+        for (int turn = 0; turn < 50; turn++) {
+            struct answer a;
+            get(ports[i], "/", 2000, &a, NULL);
+            wait_for(f, &a);
+            assert_int_equal(a.status, -ECONNREFUSED);
+        }
+    }
+}
+
 static void a_closed_port_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -257,6 +273,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_request_has_its_own_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_has_no_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_closed_port_refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_port_is_never_connected_to_itself, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(silence_is_a_timeout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cancelled_request_never_calls_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_may_start_the_next_request, set_up, tear_down),
