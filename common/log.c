@@ -71,11 +71,6 @@ enum hr_log_level hr_log_level_get(void)
     return threshold;
 }
 
-const char *hr_log_level_name(enum hr_log_level level)
-{
-    return level_names[level];
-}
-
 /* Write if it will not block.  poll() promises room for PIPE_BUF bytes in a pipe. */
 static int try_write(const char *data, size_t n)
 {

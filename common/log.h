@@ -27,7 +27,6 @@ int hr_log_level_parse(const char *name, enum hr_log_level *ret);
 enum hr_log_level hr_log_level_from_env(void);
 
 enum hr_log_level hr_log_level_get(void);
-const char *hr_log_level_name(enum hr_log_level level);
 
 void hr_log(enum hr_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

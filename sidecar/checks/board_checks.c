@@ -7,16 +7,24 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* 0, or -EIO with the reason. */
+static int read_head(const struct hr_checks *c, struct hr_board_head *ret, char *reason,
+                     size_t size)
+{
+    if (hr_board_get_head(c->cfg.board, ret) == 0)
+        return 0;
+    (void)snprintf(reason, size, "the supervisor's board cannot be read");
+    return -EIO;
+}
+
 static int ask_supervisor(struct hr_checks *c, const struct hr_check *check, unsigned gate,
                           char *reason, size_t size)
 {
     (void)check;
     (void)gate;
     struct hr_board_head head;
-    if (hr_board_get_head(c->cfg.board, &head)) {
-        (void)snprintf(reason, size, "the supervisor's board cannot be read");
+    if (read_head(c, &head, reason, size))
         return -EIO;
-    }
     if (getppid() != head.supervisor_pid) {
         (void)snprintf(reason, size, "the supervisor (pid %d) is gone", head.supervisor_pid);
         return -ESRCH;
@@ -119,10 +127,8 @@ static int ask_draining(struct hr_checks *c, const struct hr_check *check, unsig
     (void)check;
     (void)gate;
     struct hr_board_head head;
-    if (hr_board_get_head(c->cfg.board, &head)) {
-        (void)snprintf(reason, size, "the supervisor's board cannot be read");
+    if (read_head(c, &head, reason, size))
         return -EIO;
-    }
     if (!head.draining)
         return 0;
     (void)snprintf(reason, size, "a stop has begun");
