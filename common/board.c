@@ -21,7 +21,7 @@
 #endif
 
 #define BOARD_MAGIC   0x44524f42u /* "BORD" */
-#define BOARD_VERSION 1u
+#define BOARD_VERSION 2u
 enum { READ_TRIES = 1000 };
 
 struct head_record {
@@ -36,13 +36,34 @@ struct service_record {
     struct hr_board_service data;
 };
 
+struct output_record {
+    atomic_uint seq;
+    uint32_t pad;
+    struct hr_board_output data;
+};
+
+struct server_record {
+    atomic_uint seq;
+    uint32_t pad;
+    struct hr_board_server data;
+};
+
+struct crash_record {
+    atomic_uint seq;
+    uint32_t pad;
+    struct hr_board_crash data;
+};
+
 struct hr_board {
     uint32_t magic;
     uint32_t version;
     uint32_t size;
     uint32_t pad;
     struct head_record head;
+    struct server_record server;
     struct service_record services[HR_MAX_SERVICES];
+    struct output_record outputs[HR_MAX_SERVICES];
+    struct crash_record crashes[HR_CRASHES_MAX];
 };
 
 const char *hr_state_name(uint32_t state)
@@ -116,6 +137,23 @@ void hr_board_put_service(struct hr_board *b, uint32_t index, const struct hr_bo
     record_write(&b->services[index].seq, &b->services[index].data, s, sizeof(*s));
 }
 
+void hr_board_put_output(struct hr_board *b, uint32_t index, const struct hr_board_output *o)
+{
+    assert(index < HR_MAX_SERVICES);
+    record_write(&b->outputs[index].seq, &b->outputs[index].data, o, sizeof(*o));
+}
+
+void hr_board_put_server(struct hr_board *b, const struct hr_board_server *s)
+{
+    record_write(&b->server.seq, &b->server.data, s, sizeof(*s));
+}
+
+void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c)
+{
+    struct crash_record *r = &b->crashes[c->number % HR_CRASHES_MAX];
+    record_write(&r->seq, &r->data, c, sizeof(*c));
+}
+
 int hr_board_open(int fd, const struct hr_board **ret_board)
 {
     off_t size = lseek(fd, 0, SEEK_END);
@@ -143,16 +181,56 @@ int hr_board_get_head(const struct hr_board *b, struct hr_board_head *ret)
     return err;
 }
 
-int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret)
+/* Is there a service of that index?  0, -ENOENT, or -errno of the read. */
+static int check_index(const struct hr_board *b, uint32_t index)
 {
     struct hr_board_head head;
-    struct hr_board_service copy;
     int err = hr_board_get_head(b, &head);
     if (err)
         return err;
-    if (index >= head.nservices || index >= HR_MAX_SERVICES)
+    return index < head.nservices && index < HR_MAX_SERVICES ? 0 : -ENOENT;
+}
+
+int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret)
+{
+    struct hr_board_service copy;
+    int err = check_index(b, index);
+    if (!err)
+        err = record_read(&b->services[index].seq, &copy, &b->services[index].data, sizeof(copy));
+    if (!err)
+        *ret = copy;
+    return err;
+}
+
+int hr_board_get_output(const struct hr_board *b, uint32_t index, struct hr_board_output *ret)
+{
+    struct hr_board_output copy;
+    int err = check_index(b, index);
+    if (!err)
+        err = record_read(&b->outputs[index].seq, &copy, &b->outputs[index].data, sizeof(copy));
+    if (!err)
+        *ret = copy;
+    return err;
+}
+
+int hr_board_get_server(const struct hr_board *b, struct hr_board_server *ret)
+{
+    struct hr_board_server copy;
+    int err = record_read(&b->server.seq, &copy, &b->server.data, sizeof(copy));
+    if (!err)
+        *ret = copy;
+    return err;
+}
+
+int hr_board_get_crash(const struct hr_board *b, uint32_t slot, struct hr_board_crash *ret)
+{
+    struct hr_board_crash copy;
+    if (slot >= HR_CRASHES_MAX)
         return -ENOENT;
-    err = record_read(&b->services[index].seq, &copy, &b->services[index].data, sizeof(copy));
+    const struct crash_record *r = &b->crashes[slot];
+    int err = record_read(&r->seq, &copy, &r->data, sizeof(copy));
+    if (!err && !copy.number)
+        err = -ENOENT;
     if (!err)
         *ret = copy;
     return err;

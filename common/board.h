@@ -18,6 +18,7 @@ enum {
     HR_PLUGIN_ID_MAX = 64,                /* bytes, without the NUL */
     HR_SERVICE_NAME_MAX = HR_PLUGIN_ID_MAX + 16,
     HR_REASON_MAX = 200,
+    HR_CRASHES_MAX = 16, /* the latest ones are kept */
 };
 
 /* States of a supervised service; loader/supervisor/service.h says what each means. */
@@ -53,6 +54,49 @@ struct hr_board_head {
     int64_t started_wall_ms; /* since 1970 */
 };
 
+/* What the server tells about itself, and what it has been told.  Of its present life, but for the
+ * two counters. */
+struct hr_board_server {
+    int64_t beat_ms;        /* last heartbeat, CLOCK_MONOTONIC; 0: none yet */
+    int64_t lag_ms;         /* worst lag of its event loop before that heartbeat; -1: not told */
+    uint32_t replay_life;   /* life that has to be initialised again before it is ready; 0: none */
+    uint32_t recorded;      /* 1: an accepted initialisation is kept, to be replayed */
+    uint32_t replays;       /* that succeeded, in all lives */
+    uint32_t replay_errors; /* that did not */
+    uint32_t agent;         /* enum hr_agent_state */
+    uint32_t pad;
+    char agent_error[HR_REASON_MAX]; /* agent is HR_AGENT_WRONG: why */
+    char status[HR_REASON_MAX];      /* its own words (STATUS=); "" for none */
+};
+
+/* What is known of the custom agent class. */
+enum hr_agent_state { HR_AGENT_UNKNOWN, HR_AGENT_OK, HR_AGENT_WRONG };
+
+/* What one service has written, since handrail began. */
+struct hr_board_output {
+    uint64_t lines;
+    uint64_t bytes;
+    uint64_t dropped_lines; /* over the rate limit, or our own output was not being read */
+    uint64_t dropped_bytes;
+};
+
+/* A death nobody asked for, without its output, which is for the control socket alone. */
+struct hr_board_crash {
+    uint64_t number; /* counts from 1; 0: an empty slot */
+    char service[HR_SERVICE_NAME_MAX];
+    char reason[HR_REASON_MAX];
+    int32_t status; /* wait status */
+    uint32_t life;  /* its `starts` */
+    int32_t pid;
+    uint32_t core;     /* 1: a core was dumped */
+    int64_t wall_ms;   /* when; since 1970 */
+    int64_t uptime_ms; /* of the process */
+    int64_t user_ms;   /* processor time, with that of its children it had waited for */
+    int64_t system_ms;
+    int64_t maxrss_kb;
+    int64_t oom_kills; /* of the cgroup while it lived; -1: not known */
+};
+
 struct hr_board; /* the mapping; opaque */
 
 /* Writer: make the board and map it.  ret_fd is close-on-exec, the caller's, and read-only for
@@ -60,6 +104,10 @@ struct hr_board; /* the mapping; opaque */
 int hr_board_create(struct hr_board **ret_board, int *ret_fd);
 void hr_board_put_head(struct hr_board *b, const struct hr_board_head *head);
 void hr_board_put_service(struct hr_board *b, uint32_t index, const struct hr_board_service *s);
+void hr_board_put_output(struct hr_board *b, uint32_t index, const struct hr_board_output *o);
+void hr_board_put_server(struct hr_board *b, const struct hr_board_server *s);
+/* Takes the slot number % HR_CRASHES_MAX. */
+void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c);
 
 /* Reader: map an inherited board.  0, -EPROTO if it is not one of this version, or -errno. */
 int hr_board_open(int fd, const struct hr_board **ret_board);
@@ -68,6 +116,11 @@ int hr_board_open(int fd, const struct hr_board **ret_board);
  * the middle of it for longer than a reader waits. */
 int hr_board_get_head(const struct hr_board *b, struct hr_board_head *ret);
 int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret);
+
+int hr_board_get_output(const struct hr_board *b, uint32_t index, struct hr_board_output *ret);
+int hr_board_get_server(const struct hr_board *b, struct hr_board_server *ret);
+/* slot: 0 to HR_CRASHES_MAX - 1; -ENOENT for an empty one. */
+int hr_board_get_crash(const struct hr_board *b, uint32_t slot, struct hr_board_crash *ret);
 
 void hr_board_unmap(const struct hr_board *b);
 

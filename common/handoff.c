@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 int hr_settings_read(int fd, json_t **ret)
 {
@@ -40,4 +41,53 @@ void hr_notify_server_ready(uint32_t starts)
     char line[32];
     (void)snprintf(line, sizeof(line), "SERVER=%u", starts);
     hr_notify(line);
+}
+
+int hr_order_send(int socket, const char *order, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec text = {.iov_base = (void *)(uintptr_t)order, .iov_len = strlen(order)};
+    struct msghdr msg = {.msg_iov = &text, .msg_iovlen = 1};
+    if (fd >= 0) {
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    }
+    return sendmsg(socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec into = {.iov_base = text, .iov_len = size - 1};
+    struct msghdr msg = {.msg_iov = &into,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = CMSG_LEN(sizeof(int))}; /* no room for a second */
+    ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+    int fd = -1;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            memcpy(&fd, CMSG_DATA(c), sizeof(fd)); /* there is room for one only */
+    if (n == 0 || (msg.msg_flags & MSG_TRUNC)) {
+        hr_close(&fd);
+        return n == 0 ? -EPIPE : -EMSGSIZE;
+    }
+    text[n] = '\0';
+    if (text[n - 1] == '\n')
+        text[n - 1] = '\0';
+    *ret_fd = fd;
+    return 0;
 }

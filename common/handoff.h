@@ -6,30 +6,43 @@
  * finds the same sockets, with whatever clients are queued on them.
  *
  * Settings of the sidecar:
- *   { "agent":   {"host": "127.0.0.1", "port": 60000},   numeric address to probe, agent's port
- *     "mcp":     {"token": "<hex>"},                     bearer token of the MCP endpoint
- *     "ipc_key": "<hex>",                                first frame to every toolhost
- *     "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...] }
- *   "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is the
- *   toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0, the
- *   sidecar service 1.
+ *   { "agent":   {"host": "127.0.0.1", "port": 60000,    numeric address to probe, agent's port
+ *                 "session_key": "...",                  of its environment; absent: none
+ *                 "init_key": "...",                     for /api/init (OH_SECRET_KEY); absent:
+ * none "deferred": false},                    it starts dormant (OH_DEFERRED_INIT) "mcp": {"token":
+ * "<hex>"},                     bearer token of the MCP endpoint "ipc_key": "<hex>", first frame to
+ * every toolhost "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false},
+ * ...] } "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is
+ * the toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0,
+ * the sidecar service 1.
  *
  * Settings of a toolhost:
  *   { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>" }
  *
- * Notifications, over HR_FD_NOTIFY, are one line each in a single write():
- *   "READY=1\n"         the sender itself is ready
- *   "SERVER=<starts>\n" (sidecar only) the server's life with that number has answered /ready
+ * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
+ * line each in a single write():
+ *   "READY=1\n"                  the sender itself is ready
+ *   "SERVER=<starts>\n"          (sidecar) the server's life with that number has answered /ready
+ *   "INIT=<starts> <status>\n"   (sidecar) answer to an order; status: of HTTP, or -errno
+ *   "PAUSED=<starts> <status>\n" likewise
+ * Downwards, to the sidecar alone, go orders, one packet each, with at most one descriptor: the
+ * read end of a pipe that holds the whole body of an accepted POST /api/init.
+ *   "INIT <starts>"    as soon as this life answers /ready: POST the body to its /api/init, and do
+ *                      not notify SERVER= before that has worked
+ *   "PAUSE <starts>"   POST /api/conversations/prepare-for-sandbox-pause, with the first session
+ *                      key of the body if one is attached, else the one of the settings
+ * An order for another life than the present one is answered with -ESTALE (or not at all).
  */
 #ifndef HR_COMMON_HANDOFF_H
 #define HR_COMMON_HANDOFF_H
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
     HR_FD_SETTINGS = 3,
-    HR_FD_NOTIFY = 4, /* write end of a pipe */
+    HR_FD_NOTIFY = 4, /* packet socket */
     /* sidecar */
     HR_FD_BOARD = 5,
     HR_FD_EVENT = 6, /* eventfd, non-blocking: readable when the board has changed */
@@ -39,7 +52,10 @@ enum {
     HR_FD_CALLS = 5, /* listening unix stream socket */
 };
 
-enum { HR_SETTINGS_MAX = 1024 * 1024 }; /* bytes */
+enum {
+    HR_SETTINGS_MAX = 1024 * 1024, /* bytes */
+    HR_NOTIFICATION_MAX = 512,     /* bytes of a notification or an order */
+};
 
 /* Exit codes of our own programs, from sysexits.h where it has one. */
 enum {
@@ -56,5 +72,13 @@ int hr_settings_read(int fd, json_t **ret);
 /* Send one notification line ("READY=1").  Errors are ignored: there is nobody to tell. */
 void hr_notify(const char *line);
 void hr_notify_server_ready(uint32_t starts);
+
+/* Send an order, with fd unless that is -1 (the caller's still).  Never blocks.  0 or -errno. */
+int hr_order_send(int socket, const char *order, int fd);
+
+/* Receive one packet without waiting: its text, NUL-terminated and without a final newline, and a
+ * descriptor (close-on-exec, the caller's) or -1.  0, -EAGAIN when there is none, -EPIPE at the
+ * end, -EMSGSIZE for one that did not fit (it is gone), or -errno. */
+int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd);
 
 #endif

@@ -23,7 +23,7 @@ struct hr_unit {
     struct hr_service service; /* first: the ops get this address */
     struct hr_supervisor *sup;
     struct hr_output output; /* not used by the server, whose output is ours */
-    int notify[2];           /* a pipe kept for all lives; -1 for the server */
+    int notify[2];           /* packet sockets, ours and theirs, for all lives; -1: none */
     int report;              /* exec report of the current life, or -1 */
     ev_timer timer;
     ev_io output_io;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ enum {
     SIDECAR_BACKOFF_MS = 1000, /* while it is down nobody answers the probes */
     TOOLHOST_START_MS = 30 * 1000,
     TOOLHOST_STOP_MS = 5000,
+    PACKETS_PER_EVENT = 16, /* of one notification socket */
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself */
 };
@@ -211,19 +213,18 @@ static void notified(struct hr_unit *u, const char *line)
 
 static void take_notifications(struct hr_unit *u)
 {
-    char text[512];
+    char text[HR_NOTIFICATION_MAX];
+    int fd = -1;
     if (u->notify[0] < 0)
         return;
-    ssize_t n = read(u->notify[0], text, sizeof(text) - 1);
-    if (n <= 0)
-        return;
-    text[n] = '\0';
-    for (char *line = text; *line;) {
-        char *end = line + strcspn(line, "\n");
-        char *next = *end ? end + 1 : end;
-        *end = '\0';
-        notified(u, line);
-        line = next;
+    for (int i = 0; i < PACKETS_PER_EVENT; i++) {
+        int err = hr_packet_receive(u->notify[0], text, sizeof(text), &fd);
+        if (err == -EMSGSIZE)
+            continue;
+        if (err)
+            return;
+        hr_close(&fd);
+        notified(u, text);
     }
 }
 
@@ -366,7 +367,7 @@ static int add_own_unit(struct hr_supervisor *sup, const char *name, enum hr_ser
 {
     struct hr_unit *u = add_unit(sup, name, kind, policy);
     u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
-    if (pipe2(u->notify, O_CLOEXEC) < 0 || fcntl(u->notify[0], F_SETFL, O_NONBLOCK) < 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, u->notify) < 0)
         return -errno;
     int err = hr_output_init(&u->output, u->service.pub.name);
     if (err)
