@@ -95,12 +95,44 @@ static void no_reader_sees_half_a_record(void **state)
     hr_close(&fd);
 }
 
+static void the_other_records(void **state)
+{
+    struct hr_board *w = NULL;
+    struct hr_board_head head = {.nservices = 2};
+    struct hr_board_output o = {.lines = 3, .bytes = 99};
+    struct hr_board_server s = {.lag_ms = 7, .agent = HR_AGENT_WRONG, .agent_error = "no"};
+    struct hr_board_crash c = {.service = "server"};
+    int fd = -1;
+    (void)state;
+    assert_int_equal(hr_board_create(&w, &fd), 0);
+    hr_board_put_head(w, &head);
+    assert_int_equal(hr_board_get_crash(w, 0, &c), -ENOENT);
+    assert_int_equal(hr_board_get_crash(w, HR_CRASHES_MAX, &c), -ENOENT);
+    hr_board_put_output(w, 1, &o);
+    hr_board_put_server(w, &s);
+    for (c.number = 1; c.number <= HR_CRASHES_MAX + 3; c.number++) /* the ring goes round */
+        hr_board_put_crash(w, &c);
+    memset(&o, 0, sizeof(o));
+    memset(&s, 0, sizeof(s));
+    assert_int_equal(hr_board_get_output(w, 1, &o), 0);
+    assert_int_equal(o.bytes, 99);
+    assert_int_equal(hr_board_get_output(w, 2, &o), -ENOENT);
+    assert_int_equal(hr_board_get_server(w, &s), 0);
+    assert_string_equal(s.agent_error, "no");
+    for (uint32_t slot = 0; slot < HR_CRASHES_MAX; slot++) {
+        assert_int_equal(hr_board_get_crash(w, slot, &c), 0);
+        assert_int_equal(c.number % HR_CRASHES_MAX, slot);
+        assert_in_range(c.number, 4, HR_CRASHES_MAX + 3);
+    }
+    hr_board_unmap(w);
+    hr_close(&fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_reader_sees_what_was_put),
-        cmocka_unit_test(a_reader_cannot_write),
-        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_reader_sees_what_was_put),   cmocka_unit_test(the_other_records),
+        cmocka_unit_test(a_reader_cannot_write),        cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(no_reader_sees_half_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

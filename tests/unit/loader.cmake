@@ -1,6 +1,6 @@
 foreach(name address options registry server_command)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name service output ambient)
+foreach(name service output ambient notify watchdog init_record)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()

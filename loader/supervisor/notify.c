@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * The notification socket.  See notify.h. */
+#include "notify.h"
+
+#include "common/fd.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    NAME_RANDOM = 12, /* random bytes in our socket's name */
+    FDS_MAX = 4,      /* descriptors of one datagram we make room for; one is kept */
+    WATCHDOG_MAX_MS = 86400000,
+};
+
+/* The value of `line` if its name is `name`, else NULL. */
+static const char *value_of(const char *line, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(line, name, n) == 0 && line[n] == '=' ? line + n + 1 : NULL;
+}
+
+static void take_number(const char *value, int64_t max, int64_t divisor, int64_t *ret)
+{
+    int64_t number = 0;
+    if (hr_parse_int(value, 0, INT64_MAX, &number) == 0)
+        *ret = number / divisor < max ? number / divisor : max;
+}
+
+static void take_line(const char *line, struct hr_notice *n)
+{
+    const char *v = NULL;
+    if ((v = value_of(line, "READY")))
+        n->ready = strcmp(v, "1") == 0;
+    else if ((v = value_of(line, "STOPPING")))
+        n->stopping = strcmp(v, "1") == 0;
+    else if ((v = value_of(line, "STATUS")))
+        n->status = v;
+    else if ((v = value_of(line, "WATCHDOG"))) {
+        n->beat = n->beat || strcmp(v, "1") == 0;
+        n->trigger = n->trigger || strcmp(v, "trigger") == 0;
+    } else if ((v = value_of(line, "WATCHDOG_USEC")))
+        take_number(v, WATCHDOG_MAX_MS, 1000, &n->watchdog_ms);
+    else if ((v = value_of(line, "X_HANDRAIL_LAG_MS")))
+        take_number(v, WATCHDOG_MAX_MS, 1, &n->lag_ms);
+    else if ((v = value_of(line, "X_HANDRAIL_AGENT")))
+        n->agent_ok = strcmp(v, "ok") == 0;
+    else if ((v = value_of(line, "X_HANDRAIL_AGENT_ERROR")))
+        n->agent_error = v;
+    else if ((v = value_of(line, "X_HANDRAIL_INIT")))
+        take_number(v, INT64_MAX, 1, &n->init_bytes);
+}
+
+void hr_notice_parse(char *text, struct hr_notice *ret)
+{
+    struct hr_notice n = {.watchdog_ms = -1, .lag_ms = -1, .init_bytes = -1};
+    while (*text) {
+        char *end = text + strcspn(text, "\n");
+        char *next = *end ? end + 1 : end;
+        *end = '\0';
+        take_line(text, &n);
+        text = next;
+    }
+    *ret = n;
+}
+
+/* "@abstract" or "/path" as an address.  Its length, or -EINVAL. */
+static int address_of(const char *name, struct sockaddr_un *sa)
+{
+    size_t n = strlen(name);
+    if (n < 2 || n >= sizeof(sa->sun_path) || (name[0] != '@' && name[0] != '/'))
+        return -EINVAL;
+    *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(sa->sun_path, name, n);
+    if (name[0] == '@')
+        sa->sun_path[0] = '\0';
+    return (int)(offsetof(struct sockaddr_un, sun_path) + n + (name[0] == '/'));
+}
+
+int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd)
+{
+    static const int on = 1;
+    char random[2 * NAME_RANDOM + 1];
+    struct sockaddr_un sa;
+    int err = hr_random_hex(random, NAME_RANDOM);
+    if (err)
+        return err;
+    (void)snprintf(name, HR_NOTIFY_NAME_MAX, "@handrail/notify/%s", random);
+    int len = address_of(name, &sa);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
+        bind(fd, (const struct sockaddr *)&sa, (socklen_t)len) < 0) {
+        err = -errno;
+        hr_close(&fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* Keep the first descriptor of a control message, close the others. */
+static void take_fds(const struct cmsghdr *c, int *fd)
+{
+    size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < n; i++) {
+        int one = -1;
+        memcpy(&one, CMSG_DATA(c) + i * sizeof(int), sizeof(one));
+        if (*fd < 0)
+            *fd = one;
+        else
+            hr_close(&one);
+    }
+}
+
+int hr_notify_receive(int fd, char *text, size_t size, pid_t *ret_pid, int *ret_fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec into = {.iov_base = text, .iov_len = size - 1};
+    struct msghdr msg = {.msg_iov = &into,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof(control.bytes)};
+    struct ucred from = {.pid = 0};
+    int got = -1;
+    ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            take_fds(c, &got);
+        else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+            memcpy(&from, CMSG_DATA(c), sizeof(from));
+    }
+    if ((msg.msg_flags & MSG_TRUNC) || from.pid <= 0) {
+        hr_close(&got);
+        return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EACCES;
+    }
+    text[n] = '\0';
+    *ret_pid = from.pid;
+    *ret_fd = got;
+    return 0;
+}
+
+int hr_notify_upwards(const char *name, const char *text)
+{
+    struct sockaddr_un sa;
+    int len = address_of(name, &sa);
+    if (len < 0)
+        return len;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int err = 0;
+    if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&sa, (socklen_t)len) <
+        0)
+        err = -errno;
+    hr_close(&fd);
+    return err;
+}
