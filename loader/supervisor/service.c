@@ -15,8 +15,8 @@ typedef void action(struct hr_service *s, int arg);
 
 const char *hr_event_name(enum hr_event event)
 {
-    static const char *const names[HR_NEVENTS] = {"start", "stop",   "executed", "exec-failed",
-                                                  "ready", "exited", "timer"};
+    static const char *const names[HR_NEVENTS] = {
+        "start", "stop", "restart", "executed", "exec-failed", "ready", "hung", "exited", "timer"};
     return event < HR_NEVENTS ? names[event] : "unknown";
 }
 
@@ -57,7 +57,7 @@ static void back_off(struct hr_service *s, int64_t delay_ms)
 /* The doubling delay with its jitter. */
 static int64_t next_delay(struct hr_service *s)
 {
-    int64_t base = s->backoff_ms ? s->backoff_ms : HR_BACKOFF_FIRST_MS;
+    int64_t base = s->backoff_ms ? s->backoff_ms : s->policy.backoff_ms;
     int64_t max = s->policy.backoff_max_ms;
     s->backoff_ms = base * 2 < max ? base * 2 : max;
     int64_t span = base * HR_BACKOFF_JITTER_PERCENT / 100;
@@ -68,6 +68,8 @@ static void do_start(struct hr_service *s, int arg)
 {
     (void)arg;
     s->exec_errno = 0;
+    s->hung_s = 0;
+    s->again = false;
     int pid = s->ops->spawn(s->ctx, s);
     if (pid < 0) {
         set_reason(s, "cannot start a process: %s", strerror(-pid));
@@ -94,7 +96,8 @@ static void do_executed(struct hr_service *s, int arg)
     (void)arg;
     if (s->policy.says_ready)
         return;
-    s->ops->set_timer(s->ctx, s, -1);
+    if (!s->hung_s)
+        s->ops->set_timer(s->ctx, s, -1);
     s->pub.reason[0] = '\0';
     enter(s, HR_UP);
 }
@@ -107,7 +110,8 @@ static void do_exec_failed(struct hr_service *s, int arg)
 static void do_ready(struct hr_service *s, int arg)
 {
     (void)arg;
-    s->ops->set_timer(s->ctx, s, -1);
+    if (!s->hung_s) /* an abort is on its way, whatever it says now */
+        s->ops->set_timer(s->ctx, s, -1);
     s->pub.ready_once = 1;
     s->pub.reason[0] = '\0';
     hr_info("%s: ready after %lld ms", s->pub.name,
@@ -118,13 +122,16 @@ static void do_ready(struct hr_service *s, int arg)
 /* Say in words how the process ended. */
 static void describe_end(struct hr_service *s, int status)
 {
+    char hung[64] = "";
+    if (s->hung_s)
+        (void)snprintf(hung, sizeof(hung), "hung, no heartbeat for %d s: ", s->hung_s);
     if (s->exec_errno)
         set_reason(s, "cannot run %.100s: %s", s->program, strerror(s->exec_errno));
     else if (WIFSIGNALED(status))
-        set_reason(s, "killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
-                   WCOREDUMP(status) ? ", core dumped" : "");
+        set_reason(s, "%skilled by signal %d (%s)%s", hung, WTERMSIG(status),
+                   strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
     else
-        set_reason(s, "ended with code %d", WEXITSTATUS(status));
+        set_reason(s, "%sended with code %d", hung, WEXITSTATUS(status));
 }
 
 /* Errors of exec that pass: the program itself is fine. */
@@ -154,9 +161,9 @@ static bool budget_spent(struct hr_service *s, int64_t now)
     if (!s->policy.budget)
         return false;
     uint32_t recent = 0;
-    s->deaths[s->next_death++ % HR_BUDGET] = now;
-    for (int i = 0; i < HR_BUDGET; i++)
-        recent += s->deaths[i] && now - s->deaths[i] <= HR_BUDGET_WINDOW_MS;
+    s->deaths[s->next_death++ % HR_BUDGET_MAX] = now;
+    for (int i = 0; i < HR_BUDGET_MAX; i++)
+        recent += s->deaths[i] && now - s->deaths[i] <= s->policy.budget_window_ms;
     return recent >= s->policy.budget;
 }
 
@@ -176,6 +183,7 @@ static void do_died(struct hr_service *s, int status)
     forget_process(s, status);
     describe_end(s, status);
     s->pub.failures++;
+    s->ops->crashed(s->ctx, s, status);
     if (is_final(s, status)) {
         hr_log(s->policy.restart == HR_RESTART_NEVER && !s->exec_errno ? HR_LOG_INFO : HR_LOG_ERROR,
                "%s: %s after %lld ms; not starting it again", s->pub.name, s->pub.reason,
@@ -184,28 +192,56 @@ static void do_died(struct hr_service *s, int status)
         return;
     }
     if (budget_spent(s, now)) {
-        hr_error("%s: %s after %lld ms, the %uth failure within %d minutes: giving up", s->pub.name,
-                 s->pub.reason, (long long)lived, s->policy.budget, HR_BUDGET_WINDOW_MS / 60000);
+        hr_error("%s: %s after %lld ms, failure number %u within %lld s: giving up", s->pub.name,
+                 s->pub.reason, (long long)lived, s->policy.budget,
+                 (long long)s->policy.budget_window_ms / 1000);
         enter(s, HR_FAILED);
         return;
     }
-    if (up >= HR_BACKOFF_RESET_MS)
+    if (up >= s->policy.backoff_reset_ms)
         s->backoff_ms = 0;
-    back_off(s, up >= HR_STABLE_MS ? 0 : next_delay(s));
+    back_off(s, up >= s->policy.stable_ms ? 0 : next_delay(s));
 }
 
+/* The server's own handler may print where it hangs before it dies of this. */
+static void do_hung(struct hr_service *s, int arg)
+{
+    if (s->hung_s)
+        return;
+    s->hung_s = arg;
+    hr_error("%s: no heartbeat for %d s: aborting pid %d", s->pub.name, arg, s->pub.pid);
+    s->ops->set_timer(s->ctx, s, HR_ABORT_GRACE_MS);
+    s->ops->kill(s->ctx, s, SIGABRT);
+}
+
+static void kill_now(struct hr_service *s)
+{
+    s->ops->set_timer(s->ctx, s, HR_KILL_RETRY_MS);
+    s->ops->kill(s->ctx, s, SIGKILL);
+}
+
+/* The time for becoming ready is over, or the time after an abort. */
 static void do_start_timeout(struct hr_service *s, int arg)
 {
     (void)arg;
-    hr_error("%s: not ready within %lld ms: killing pid %d", s->pub.name,
-             (long long)s->policy.start_timeout_ms, s->pub.pid);
-    s->ops->set_timer(s->ctx, s, HR_KILL_RETRY_MS);
-    s->ops->kill(s->ctx, s, SIGKILL);
+    if (s->hung_s)
+        hr_error("%s: pid %d has survived its abort: killing it", s->pub.name, s->pub.pid);
+    else
+        hr_error("%s: not ready within %lld ms: killing pid %d", s->pub.name,
+                 (long long)s->policy.start_timeout_ms, s->pub.pid);
+    kill_now(s);
+}
+
+static void do_up_timeout(struct hr_service *s, int arg)
+{
+    if (s->hung_s) /* nothing else sets a timer for a service that is up */
+        do_start_timeout(s, arg);
 }
 
 static void do_stop(struct hr_service *s, int arg)
 {
     (void)arg;
+    s->again = false;
     s->ops->set_timer(s->ctx, s, s->policy.stop_timeout_ms ? s->policy.stop_timeout_ms : -1);
     enter(s, HR_STOPPING);
     s->ops->kill(s->ctx, s, s->policy.stop_signal);
@@ -215,8 +251,26 @@ static void do_kill(struct hr_service *s, int arg)
 {
     (void)arg;
     hr_warn("%s: pid %d has not ended: killing it", s->pub.name, s->pub.pid);
-    s->ops->set_timer(s->ctx, s, HR_KILL_RETRY_MS);
-    s->ops->kill(s->ctx, s, SIGKILL);
+    kill_now(s);
+}
+
+/* The order to restart: a stop that remembers to go on. */
+static void do_restart(struct hr_service *s, int arg)
+{
+    do_stop(s, arg);
+    s->again = true;
+}
+
+static void do_again(struct hr_service *s, int arg)
+{
+    (void)arg;
+    s->again = true;
+}
+
+static void do_not_again(struct hr_service *s, int arg)
+{
+    (void)arg;
+    s->again = false;
 }
 
 static void do_stopped(struct hr_service *s, int status)
@@ -224,7 +278,10 @@ static void do_stopped(struct hr_service *s, int status)
     forget_process(s, status);
     describe_end(s, status);
     hr_info("%s: stopped: %s", s->pub.name, s->pub.reason);
-    enter(s, HR_DOWN);
+    if (s->again)
+        do_start_anew(s, 0);
+    else
+        enter(s, HR_DOWN);
 }
 
 static void do_give_up(struct hr_service *s, int arg)
@@ -249,16 +306,54 @@ static void impossible(struct hr_service *s, int arg)
 }
 
 static action *const actions[HR_NSTATES][HR_NEVENTS] = {
-    /*               START          STOP        EXECUTED     EXEC_FAILED     READY       EXITED
-       TIMER */
-    [HR_DOWN] = {do_start, nothing, impossible, impossible, nothing, impossible, nothing},
-    [HR_STARTING] = {nothing, do_stop, do_executed, do_exec_failed, do_ready, do_died,
-                     do_start_timeout},
-    [HR_UP] = {nothing, do_stop, nothing, impossible, nothing, do_died, nothing},
-    [HR_STOPPING] = {nothing, nothing, nothing, do_exec_failed, nothing, do_stopped, do_kill},
-    [HR_BACKOFF] = {do_start, do_give_up, impossible, impossible, nothing, impossible, do_start},
-    [HR_FAILED] = {do_start_anew, do_give_up, impossible, impossible, nothing, impossible, nothing},
+    /* clang-format off */
+    /*               START          STOP          RESTART        EXECUTED     EXEC_FAILED
+                     READY          HUNG          EXITED         TIMER */
+    [HR_DOWN]     = {do_start,      nothing,      do_start_anew, impossible,  impossible,
+                     nothing,       nothing,      impossible,    nothing},
+    [HR_STARTING] = {nothing,       do_stop,      do_restart,    do_executed, do_exec_failed,
+                     do_ready,      do_hung,      do_died,       do_start_timeout},
+    [HR_UP]       = {nothing,       do_stop,      do_restart,    nothing,     impossible,
+                     nothing,       do_hung,      do_died,       do_up_timeout},
+    [HR_STOPPING] = {do_again,      do_not_again, do_again,      nothing,     do_exec_failed,
+                     nothing,       nothing,      do_stopped,    do_kill},
+    [HR_BACKOFF]  = {do_start,      do_give_up,   do_start_anew, impossible,  impossible,
+                     nothing,       nothing,      impossible,    do_start},
+    [HR_FAILED]   = {do_start_anew, do_give_up,   do_start_anew, impossible,  impossible,
+                     nothing,       nothing,      impossible,    nothing},
+    /* clang-format on */
 };
+
+const char *hr_service_action_name(enum hr_state state, enum hr_event event)
+{
+    static const struct {
+        action *does;
+        const char *name;
+    } names[] = {
+        {do_start, "start"},
+        {do_start_anew, "start, with a fresh budget"},
+        {do_executed, "up, unless it says so itself"},
+        {do_exec_failed, "note why"},
+        {do_ready, "up"},
+        {do_died, "count, report; backoff or failed"},
+        {do_hung, "abort"},
+        {do_start_timeout, "kill"},
+        {do_up_timeout, "kill, if it was aborted"},
+        {do_stop, "ask to end"},
+        {do_restart, "ask to end, then start"},
+        {do_again, "start afterwards"},
+        {do_not_again, "stay down afterwards"},
+        {do_kill, "kill"},
+        {do_stopped, "down, or start"},
+        {do_give_up, "down"},
+        {nothing, "-"},
+        {impossible, "impossible: say so"},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].does == actions[state][event])
+            return names[i].name;
+    return "?";
+}
 
 void hr_service_event(struct hr_service *s, enum hr_event event, int arg)
 {

@@ -10,8 +10,9 @@
  *             trying again cannot help
  *
  * The server, the sidecar and every toolhost are services of this one kind, with a policy each.
- * The machine touches the world through hr_service_ops only, so a test can run it with a false
- * clock and false processes.  No allocation, no system call, no failure of its own.
+ * states.md shows the table.  The machine touches the world through hr_service_ops only, so a test
+ * can run it with a false clock and false processes.  No allocation, no system call, no failure of
+ * its own.
  */
 #ifndef HR_SUPERVISOR_SERVICE_H
 #define HR_SUPERVISOR_SERVICE_H
@@ -25,9 +26,11 @@
 enum hr_event {
     HR_EV_START,       /* order: run it */
     HR_EV_STOP,        /* order: end it and keep it down */
+    HR_EV_RESTART,     /* order: end it if it runs, and run it anew */
     HR_EV_EXECUTED,    /* the process has become the program */
     HR_EV_EXEC_FAILED, /* it could not; arg: errno.  The process ends by itself right after */
     HR_EV_READY,       /* it says that it is ready */
+    HR_EV_HUNG,        /* its watchdog has had enough; arg: seconds of silence */
     HR_EV_EXITED,      /* the process is gone; arg: wait status */
     HR_EV_TIMER,       /* the service's timer has expired */
     HR_NEVENTS
@@ -41,19 +44,19 @@ struct hr_policy {
     int stop_signal;
     int64_t start_timeout_ms; /* starting for longer than this: killed; 0: no limit */
     int64_t stop_timeout_ms;  /* stopping for longer than this: killed; 0: no limit */
-    int64_t backoff_max_ms;   /* the delay stops doubling here */
-    uint32_t budget; /* failures within budget_window_ms before it is given up; 0: no limit */
+    int64_t stable_ms;        /* up for this long: the first restart is at once */
+    int64_t backoff_ms;       /* otherwise after this, doubling, ... */
+    int64_t backoff_max_ms;   /* ... up to this */
+    int64_t backoff_reset_ms; /* up for this long: the doubling starts over */
+    uint32_t budget;          /* failures ...; 0: no limit, at most HR_BUDGET_MAX */
+    int64_t budget_window_ms; /* ... within this: it is given up */
 };
 
 enum {
-    HR_STABLE_MS = 10 * 1000,         /* up for this long: the first restart is at once */
-    HR_BACKOFF_FIRST_MS = 500,        /* otherwise after this, doubling */
-    HR_BACKOFF_MAX_MS = 30 * 1000,    /* up to this */
-    HR_BACKOFF_RESET_MS = 30 * 1000,  /* up for this long: the doubling starts over */
-    HR_BACKOFF_JITTER_PERCENT = 10,   /* in both directions */
-    HR_BUDGET = 10,                   /* failures ... */
-    HR_BUDGET_WINDOW_MS = 600 * 1000, /* ... within this: the server is given up */
-    HR_KILL_RETRY_MS = 500,           /* killed, and still there: kill again after this */
+    HR_BACKOFF_JITTER_PERCENT = 10, /* in both directions */
+    HR_BUDGET_MAX = 100,
+    HR_KILL_RETRY_MS = 500,        /* killed, and still there: kill again after this */
+    HR_ABORT_GRACE_MS = 10 * 1000, /* hung, and still there after SIGABRT: killed after this */
 };
 
 struct hr_service;
@@ -68,6 +71,8 @@ struct hr_service_ops {
     void (*set_timer)(void *ctx, struct hr_service *s, int64_t delay_ms);
     /* The record has changed. */
     void (*changed)(void *ctx, struct hr_service *s);
+    /* It has died and nobody had asked for that.  The reason and the counts are up to date. */
+    void (*crashed)(void *ctx, struct hr_service *s, int status);
 };
 
 struct hr_service {
@@ -80,9 +85,11 @@ struct hr_service {
 
     /* The machine's.  `pub` is what the board shows. */
     struct hr_board_service pub;
-    int exec_errno;            /* of the current process; 0: none */
-    int64_t backoff_ms;        /* the next delay before jitter; 0: start over */
-    int64_t deaths[HR_BUDGET]; /* ring of the times of the latest failures */
+    int exec_errno;                /* of the current process; 0: none */
+    int hung_s;                    /* of the current process: seconds of silence; 0: not hung */
+    bool again;                    /* STOPPING: run it anew afterwards */
+    int64_t backoff_ms;            /* the next delay before jitter; 0: start over */
+    int64_t deaths[HR_BUDGET_MAX]; /* ring of the times of the latest failures */
     uint32_t next_death;
 };
 
@@ -98,5 +105,8 @@ int hr_exit_code(int status);
 
 /* "start", "stop", ...; for logs and tests. */
 const char *hr_event_name(enum hr_event event);
+
+/* The name of what a cell of the table does; for the picture of it (states.md). */
+const char *hr_service_action_name(enum hr_state state, enum hr_event event);
 
 #endif

@@ -147,6 +147,13 @@ static int op_spawn(void *ctx, struct hr_service *s)
     return pid;
 }
 
+static void op_crashed(void *ctx, struct hr_service *s, int status)
+{
+    (void)ctx;
+    (void)s;
+    (void)status;
+}
+
 static const struct hr_service_ops real_ops = {
     .now_ms = op_now_ms,
     .random = op_random,
@@ -154,6 +161,7 @@ static const struct hr_service_ops real_ops = {
     .kill = op_kill,
     .set_timer = op_set_timer,
     .changed = op_changed,
+    .crashed = op_crashed,
 };
 
 /* ---- events of the loop -------------------------------------------------------------------- */
@@ -317,7 +325,10 @@ static const struct hr_policy sidecar_policy = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = SIDECAR_START_MS,
     .stop_timeout_ms = SIDECAR_STOP_MS,
+    .stable_ms = 10000,
+    .backoff_ms = 500,
     .backoff_max_ms = SIDECAR_BACKOFF_MS,
+    .backoff_reset_ms = 30000,
 };
 
 static const struct hr_policy toolhost_policy = {
@@ -328,7 +339,10 @@ static const struct hr_policy toolhost_policy = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = TOOLHOST_START_MS,
     .stop_timeout_ms = TOOLHOST_STOP_MS,
-    .backoff_max_ms = HR_BACKOFF_MAX_MS,
+    .stable_ms = 10000,
+    .backoff_ms = 500,
+    .backoff_max_ms = 30000,
+    .backoff_reset_ms = 30000,
 };
 
 static struct hr_policy server_policy(const struct hr_config *c)
@@ -339,8 +353,12 @@ static struct hr_policy server_policy(const struct hr_config *c)
         .final_code = -1,
         .final_code_unready = c->sidecar ? 2 : -1, /* its usage error, as argparse has it */
         .stop_signal = SIGTERM,
-        .backoff_max_ms = HR_BACKOFF_MAX_MS,
-        .budget = HR_BUDGET,
+        .stable_ms = 10000,
+        .backoff_ms = 500,
+        .backoff_max_ms = 30000,
+        .backoff_reset_ms = 30000,
+        .budget = 10,
+        .budget_window_ms = 600000,
     };
 }
 

@@ -4,3 +4,5 @@ endforeach()
 foreach(name service output ambient notify watchdog init_record)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
+target_compile_definitions(unit-service PRIVATE
+  HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")

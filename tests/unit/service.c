@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct world {
@@ -19,6 +20,7 @@ struct world {
     int last_signal;
     int64_t timer; /* -1: not set */
     int changes;
+    int crashes;
     uint32_t random;
     int next_pid;
 };
@@ -62,7 +64,22 @@ static void w_changed(void *ctx, struct hr_service *s)
     ((struct world *)ctx)->changes++;
 }
 
-static const struct hr_service_ops ops = {w_now, w_random, w_spawn, w_kill, w_timer, w_changed};
+static void w_crashed(void *ctx, struct hr_service *s, int status)
+{
+    (void)status;
+    assert_true(s->pub.reason[0] && s->pub.failures);
+    ((struct world *)ctx)->crashes++;
+}
+
+static const struct hr_service_ops ops = {w_now,   w_random,  w_spawn,  w_kill,
+                                          w_timer, w_changed, w_crashed};
+
+enum {
+    STABLE_MS = 10000,
+    RESET_MS = 30000,
+    BUDGET = 10,
+    WINDOW_MS = 600000,
+};
 
 static const struct hr_policy server = {
     .restart = HR_RESTART_ON_FAILURE,
@@ -70,8 +87,12 @@ static const struct hr_policy server = {
     .final_code = -1,
     .final_code_unready = 2,
     .stop_signal = SIGTERM,
-    .backoff_max_ms = HR_BACKOFF_MAX_MS,
-    .budget = HR_BUDGET,
+    .stable_ms = STABLE_MS,
+    .backoff_ms = 500,
+    .backoff_max_ms = 30000,
+    .backoff_reset_ms = RESET_MS,
+    .budget = BUDGET,
+    .budget_window_ms = WINDOW_MS,
 };
 static const struct hr_policy toolhost = {
     .restart = HR_RESTART_ON_FAILURE,
@@ -81,7 +102,10 @@ static const struct hr_policy toolhost = {
     .stop_signal = SIGTERM,
     .start_timeout_ms = 30000,
     .stop_timeout_ms = 5000,
-    .backoff_max_ms = HR_BACKOFF_MAX_MS,
+    .stable_ms = STABLE_MS,
+    .backoff_ms = 500,
+    .backoff_max_ms = 30000,
+    .backoff_reset_ms = RESET_MS,
 };
 
 enum { EXIT_0 = 0, EXIT_1 = 1 << 8, EXIT_2 = 2 << 8, EXIT_78 = 78 << 8, EXIT_127 = 127 << 8 };
@@ -114,15 +138,22 @@ static void bring(struct hr_service *s, struct world *w, const struct hr_policy 
 
 /* Next state of every cell, for a toolhost's policy; exits are with code 1. */
 static const enum hr_state next[HR_NSTATES][HR_NEVENTS] = {
-    [HR_DOWN] = {HR_STARTING, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN, HR_DOWN},
-    [HR_STARTING] = {HR_STARTING, HR_STOPPING, HR_STARTING, HR_STARTING, HR_UP, HR_BACKOFF,
-                     HR_STARTING},
-    [HR_UP] = {HR_UP, HR_STOPPING, HR_UP, HR_UP, HR_UP, HR_BACKOFF, HR_UP},
-    [HR_STOPPING] = {HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_DOWN,
-                     HR_STOPPING},
-    [HR_BACKOFF] = {HR_STARTING, HR_DOWN, HR_BACKOFF, HR_BACKOFF, HR_BACKOFF, HR_BACKOFF,
-                    HR_STARTING},
-    [HR_FAILED] = {HR_STARTING, HR_DOWN, HR_FAILED, HR_FAILED, HR_FAILED, HR_FAILED, HR_FAILED},
+    /* clang-format off */
+    /*               START        STOP         RESTART      EXECUTED     EXEC_FAILED
+                     READY        HUNG         EXITED       TIMER */
+    [HR_DOWN]     = {HR_STARTING, HR_DOWN,     HR_STARTING, HR_DOWN,     HR_DOWN,
+                     HR_DOWN,     HR_DOWN,     HR_DOWN,     HR_DOWN},
+    [HR_STARTING] = {HR_STARTING, HR_STOPPING, HR_STOPPING, HR_STARTING, HR_STARTING,
+                     HR_UP,       HR_STARTING, HR_BACKOFF,  HR_STARTING},
+    [HR_UP]       = {HR_UP,       HR_STOPPING, HR_STOPPING, HR_UP,       HR_UP,
+                     HR_UP,       HR_UP,       HR_BACKOFF,  HR_UP},
+    [HR_STOPPING] = {HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING, HR_STOPPING,
+                     HR_STOPPING, HR_STOPPING, HR_DOWN,     HR_STOPPING},
+    [HR_BACKOFF]  = {HR_STARTING, HR_DOWN,     HR_STARTING, HR_BACKOFF,  HR_BACKOFF,
+                     HR_BACKOFF,  HR_BACKOFF,  HR_BACKOFF,  HR_STARTING},
+    [HR_FAILED]   = {HR_STARTING, HR_DOWN,     HR_STARTING, HR_FAILED,   HR_FAILED,
+                     HR_FAILED,   HR_FAILED,   HR_FAILED,   HR_FAILED},
+    /* clang-format on */
 };
 
 static void every_cell(void **state)
@@ -134,7 +165,11 @@ static void every_cell(void **state)
             struct world w;
             bring(&s, &w, &toolhost, (enum hr_state)st);
             assert_int_equal(s.pub.state, st);
-            int arg = ev == HR_EV_EXITED ? EXIT_1 : ev == HR_EV_EXEC_FAILED ? ENOENT : 0;
+            int arg = ev == HR_EV_EXITED        ? EXIT_1
+                      : ev == HR_EV_EXEC_FAILED ? ENOENT
+                      : ev == HR_EV_HUNG        ? 60
+                                                : 0;
+            bool running = st == HR_STARTING || st == HR_UP;
             hr_service_event(&s, (enum hr_event)ev, arg);
             if (s.pub.state != (uint32_t)next[st][ev])
                 fail_msg("%s + %s: %s, expected %s", hr_state_name((uint32_t)st),
@@ -147,10 +182,66 @@ static void every_cell(void **state)
             assert_int_equal(s.pub.retry_at_ms > 0, s.pub.state == HR_BACKOFF);
             if (s.pub.state == HR_BACKOFF)
                 assert_true(w.timer >= 0); /* or it would never come back */
+            bool hung = ev == HR_EV_HUNG && running;
             if (s.pub.state == HR_DOWN || s.pub.state == HR_FAILED || s.pub.state == HR_UP)
-                assert_int_equal(w.timer, -1);
+                assert_int_equal(w.timer, hung ? HR_ABORT_GRACE_MS : -1);
+            if (st != HR_BACKOFF && st != HR_FAILED) /* those have had their crash before */
+                assert_int_equal(w.crashes, running && ev == HR_EV_EXITED);
         }
     }
+}
+
+/* The picture beside the code, made from the table itself and from where its cells lead. */
+static void draw(FILE *f)
+{
+    fputs("# The states of a service\n\n"
+          "Made from the table in `service.c`; `unit/service` fails when this page is out of date\n"
+          "and writes a new one when HR_DRAW_STATES is set.\n\n```mermaid\nstateDiagram-v2\n"
+          "    [*] --> down\n",
+          f);
+    for (int st = 0; st < HR_NSTATES; st++)
+        for (int ev = 0; ev < HR_NEVENTS; ev++)
+            if (next[st][ev] != (enum hr_state)st)
+                fprintf(f, "    %s --> %s: %s\n", hr_state_name((uint32_t)st),
+                        hr_state_name((uint32_t)next[st][ev]), hr_event_name((enum hr_event)ev));
+    fputs("    starting --> up: executed, of a service that does not say when it is ready\n"
+          "    starting --> failed: exited, and trying again cannot help\n"
+          "    up --> failed: exited, and trying again cannot help\n"
+          "    stopping --> starting: exited, and it was a restart\n"
+          "    down --> backoff: start, and there can be no process\n```\n\n| event |",
+          f);
+    for (int st = 0; st < HR_NSTATES; st++)
+        fprintf(f, " %s |", hr_state_name((uint32_t)st));
+    fputs("\n| --- | --- | --- | --- | --- | --- | --- |\n", f);
+    for (int ev = 0; ev < HR_NEVENTS; ev++) {
+        fprintf(f, "| %s |", hr_event_name((enum hr_event)ev));
+        for (int st = 0; st < HR_NSTATES; st++)
+            fprintf(f, " %s |", hr_service_action_name((enum hr_state)st, (enum hr_event)ev));
+        fputc('\n', f);
+    }
+}
+
+static void the_picture_is_up_to_date(void **state)
+{
+    static char want[16384];
+    static char have[16384];
+    (void)state;
+    FILE *f = fmemopen(want, sizeof(want), "w");
+    assert_non_null(f);
+    draw(f);
+    assert_int_equal(fclose(f), 0);
+    if (getenv("HR_DRAW_STATES")) {
+        f = fopen(HR_STATES_MD, "w");
+        assert_non_null(f);
+        draw(f);
+        assert_int_equal(fclose(f), 0);
+    }
+    f = fopen(HR_STATES_MD, "r");
+    assert_non_null(f);
+    size_t n = fread(have, 1, sizeof(have) - 1, f);
+    have[n] = '\0';
+    (void)fclose(f);
+    assert_string_equal(have, want);
 }
 
 static void without_a_ready_line_running_is_up(void **state)
@@ -186,12 +277,12 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
         hr_service_event(&s, HR_EV_TIMER, 0);
         assert_int_equal(s.pub.state, HR_STARTING);
     }
-    w.now += HR_BACKOFF_RESET_MS; /* it takes long to fail, but it was never up */
+    w.now += RESET_MS; /* it takes long to fail, but it was never up */
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 27000);
     hr_service_event(&s, HR_EV_TIMER, 0);
     hr_service_event(&s, HR_EV_READY, 0);
-    w.now += HR_STABLE_MS; /* long enough for a restart at once, not for forgetting */
+    w.now += STABLE_MS; /* long enough for a restart at once, not for forgetting */
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 0);
     hr_service_event(&s, HR_EV_TIMER, 0);
@@ -199,7 +290,7 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
     assert_int_equal(w.timer, 27000);
     hr_service_event(&s, HR_EV_TIMER, 0);
     hr_service_event(&s, HR_EV_READY, 0);
-    w.now += HR_BACKOFF_RESET_MS;
+    w.now += RESET_MS;
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 0);
     hr_service_event(&s, HR_EV_TIMER, 0);
@@ -226,7 +317,7 @@ static void budget_ends_a_crash_loop(void **state)
     struct world w;
     (void)state;
     bring(&s, &w, &server, HR_STARTING);
-    for (int i = 1; i < HR_BUDGET; i++) {
+    for (int i = 1; i < BUDGET; i++) {
         hr_service_event(&s, HR_EV_EXITED, EXIT_1);
         assert_int_equal(s.pub.state, HR_BACKOFF);
         hr_service_event(&s, HR_EV_TIMER, 0);
@@ -234,7 +325,7 @@ static void budget_ends_a_crash_loop(void **state)
     hr_service_event(&s, HR_EV_EXITED, 3 << 8);
     assert_int_equal(s.pub.state, HR_FAILED);
     assert_int_equal(hr_exit_code(s.pub.last_status), 3);
-    assert_int_equal(s.pub.failures, HR_BUDGET);
+    assert_int_equal(s.pub.failures, BUDGET);
     /* An order starts it anew, with a fresh budget. */
     hr_service_event(&s, HR_EV_START, 0);
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
@@ -247,8 +338,8 @@ static void slow_failures_do_not_spend_the_budget(void **state)
     struct world w;
     (void)state;
     bring(&s, &w, &server, HR_STARTING);
-    for (int i = 0; i < 5 * HR_BUDGET; i++) {
-        w.now += HR_BUDGET_WINDOW_MS / (HR_BUDGET - 1) + 1;
+    for (int i = 0; i < 5 * BUDGET; i++) {
+        w.now += WINDOW_MS / (BUDGET - 1) + 1;
         hr_service_event(&s, HR_EV_EXITED, EXIT_1);
         assert_int_equal(s.pub.state, HR_BACKOFF);
         hr_service_event(&s, HR_EV_TIMER, 0);
@@ -371,10 +462,149 @@ static void a_stop_that_takes_too_long_is_killed_until_it_is_over(void **state)
     assert_int_equal(s.pub.failures, 0);
 }
 
+static void a_hang_is_aborted_and_then_killed(void **state)
+{
+    static const enum hr_state where[] = {HR_STARTING, HR_UP};
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        bring(&s, &w, &server, where[i]);
+        hr_service_event(&s, HR_EV_HUNG, 60);
+        assert_int_equal(w.last_signal, SIGABRT);
+        assert_int_equal(w.timer, HR_ABORT_GRACE_MS);
+        hr_service_event(&s, HR_EV_HUNG, 61); /* once is enough */
+        hr_service_event(&s, HR_EV_READY, 0); /* too late */
+        assert_int_equal(w.kills, 1);
+        assert_int_equal(w.timer, HR_ABORT_GRACE_MS);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(w.last_signal, SIGKILL);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(w.kills, 3);
+        hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        assert_string_equal(s.pub.reason,
+                            "hung, no heartbeat for 60 s: killed by signal 9 (Killed)");
+        hr_service_event(&s, HR_EV_TIMER, 0); /* the next life is not hung */
+        hr_service_event(&s, HR_EV_READY, 0);
+        assert_int_equal(w.timer, -1);
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_string_equal(s.pub.reason, "ended with code 1");
+    }
+}
+
+static void an_order_to_restart(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &toolhost, HR_UP);
+    hr_service_event(&s, HR_EV_RESTART, 0);
+    assert_int_equal(w.last_signal, SIGTERM);
+    assert_int_equal(w.timer, 5000);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_STARTING);
+    assert_int_equal(s.pub.starts, 2);
+    assert_int_equal(s.pub.failures, 0); /* it was asked for */
+    assert_int_equal(w.crashes, 0);
+
+    hr_service_event(&s, HR_EV_RESTART, 0); /* the later order counts */
+    hr_service_event(&s, HR_EV_STOP, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_DOWN);
+
+    bring(&s, &w, &toolhost, HR_STOPPING);
+    hr_service_event(&s, HR_EV_START, 0);
+    hr_service_event(&s, HR_EV_EXITED, SIGTERM);
+    assert_int_equal(s.pub.state, HR_STARTING);
+
+    bring(&s, &w, &server, HR_STARTING); /* it gives a server that was given up its budget back */
+    for (int i = 0; i < BUDGET; i++) {
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+    }
+    assert_int_equal(s.pub.state, HR_FAILED);
+    hr_service_event(&s, HR_EV_RESTART, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+static void the_numbers_are_the_policys(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    struct hr_policy p = server;
+    (void)state;
+    p.backoff_ms = 10;
+    p.backoff_max_ms = 40;
+    p.stable_ms = 1000;
+    p.backoff_reset_ms = 2000;
+    p.budget = 3;
+    p.budget_window_ms = 5000;
+    bring(&s, &w, &p, HR_STARTING);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_in_range(w.timer, 9, 11);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_READY, 0);
+    w.now += 1000;
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 0);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    w.now += 4001; /* the first failure is out of the window */
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_FAILED);
+}
+
+/* Random events for ever: the machine keeps its promises and never loses a timer it needs. */
+static void random_walks(void **state)
+{
+    uint32_t x = 12345;
+    (void)state;
+    for (int walk = 0; walk < 200; walk++) {
+        struct hr_service s;
+        struct world w;
+        make(&s, &w, walk % 2 ? &server : &toolhost);
+        for (int step = 0; step < 500; step++) {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            enum hr_event ev = (enum hr_event)(x % HR_NEVENTS);
+            bool process = s.pub.pid > 0;
+            /* what the world does not do: end what does not run, fire a timer that is not set */
+            if ((ev == HR_EV_EXITED || ev == HR_EV_EXECUTED || ev == HR_EV_EXEC_FAILED) && !process)
+                continue;
+            if (ev == HR_EV_EXEC_FAILED && s.pub.state == HR_UP)
+                continue;
+            if (ev == HR_EV_TIMER) {
+                if (w.timer < 0)
+                    continue;
+                w.now += w.timer;
+                w.timer = -1;
+            }
+            w.spawn_result = (x >> 8) % 16 == 0 ? -EAGAIN : 0;
+            w.now += (x >> 16) % 1000;
+            hr_service_event(&s, ev, ev == HR_EV_EXEC_FAILED ? ENOENT : (int)(x >> 20) % 4 << 8);
+            process = s.pub.pid > 0;
+            assert_int_equal(process, s.pub.state == HR_STARTING || s.pub.state == HR_UP ||
+                                          s.pub.state == HR_STOPPING);
+            if (s.pub.state == HR_BACKOFF)
+                assert_true(w.timer >= 0);
+            if (s.pub.state == HR_STOPPING && s.policy.stop_timeout_ms)
+                assert_true(w.timer >= 0);
+            if (s.hung_s && (s.pub.state == HR_UP || s.pub.state == HR_STARTING))
+                assert_true(w.timer >= 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell),
+        cmocka_unit_test(the_picture_is_up_to_date),
         cmocka_unit_test(without_a_ready_line_running_is_up),
         cmocka_unit_test(backoff_doubles_to_its_cap_and_starts_over),
         cmocka_unit_test(jitter_stays_within_its_bounds),
@@ -386,6 +616,10 @@ int main(void)
         cmocka_unit_test(a_failed_fork_is_one_more_backoff),
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
+        cmocka_unit_test(a_hang_is_aborted_and_then_killed),
+        cmocka_unit_test(an_order_to_restart),
+        cmocka_unit_test(the_numbers_are_the_policys),
+        cmocka_unit_test(random_walks),
     };
     hr_log_init("test", HR_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
