@@ -1,3 +1,3 @@
-foreach(name buf utf8 frame board expo fd handoff log)
+foreach(name buf utf8 frame board expo fd handoff log json_escape)
   hr_unit_test(${name} DEPS hr_common)
 endforeach()
