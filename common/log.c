@@ -3,6 +3,7 @@
 #include "log.h"
 
 #include "clock.h"
+#include "json_escape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,8 @@
 
 static const char *our_name = "handrail";
 static enum hr_log_level threshold = HR_LOG_INFO;
+static enum hr_log_format written_as = HR_LOG_TEXT;
+static bool (*divert)(const char *line, size_t n);
 static int out = STDERR_FILENO;
 static atomic_uint dropped; /* lines since the last one that was written */
 
@@ -42,6 +45,16 @@ void hr_log_init(const char *program, enum hr_log_level level)
     our_name = program;
     threshold = level;
     open_own();
+}
+
+void hr_log_set_format(enum hr_log_format format)
+{
+    written_as = format;
+}
+
+void hr_log_divert(bool (*put)(const char *line, size_t n))
+{
+    divert = put;
 }
 
 int hr_log_level_parse(const char *name, enum hr_log_level *ret)
@@ -81,18 +94,53 @@ static int try_write(const char *data, size_t n)
     return w < 0 ? -errno : 0;
 }
 
-/* "<time>Z <program>[<pid>] <level>: " into line; its length. */
-static size_t prefix(char *line, size_t size, enum hr_log_level level)
+void hr_log_stamp(char stamp[HR_LOG_STAMP + 1])
 {
     int64_t now = hr_wall_ms();
     time_t seconds = (time_t)(now / 1000);
     struct tm tm;
-    char stamp[32];
     (void)gmtime_r(&seconds, &tm);
-    (void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    int n = snprintf(line, size, "%s.%03dZ %s[%d] %s: ", stamp, (int)(now % 1000), our_name,
-                     (int)getpid(), level_names[level]);
-    return n < 0 ? 0 : (size_t)n;
+    size_t n = strftime(stamp, HR_LOG_STAMP + 1, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(stamp + n, HR_LOG_STAMP + 1 - n, ".%03uZ", (unsigned)(now % 1000));
+}
+
+/* What stands before the message.  Its length; size if it does not fit. */
+static size_t prefix(char *line, size_t size, enum hr_log_level level)
+{
+    char stamp[HR_LOG_STAMP + 1];
+    hr_log_stamp(stamp);
+    const char *name = level_names[level];
+    int pid = (int)getpid();
+    int n = 0;
+    if (written_as == HR_LOG_JSON)
+        n = snprintf(
+            line, size,
+            "{\"time\":\"%s\",\"level\":\"%s\",\"service\":\"%s\",\"pid\":%d,\"message\":\"", stamp,
+            name, our_name, pid);
+    else
+        n = snprintf(line, size, "%s %s[%d] %s: ", stamp, our_name, pid, name);
+    return n < 0 || (size_t)n > size ? size : (size_t)n;
+}
+
+size_t hr_log_line(char *line, size_t size, enum hr_log_level level, const char *message, size_t n)
+{
+    const char *end = written_as == HR_LOG_JSON ? "\"}\n" : "\n";
+    size_t len = prefix(line, size, level);
+    size_t taken = 0;
+    if (len + strlen(end) > size)
+        return 0;
+    size_t room = size - len - strlen(end);
+    if (written_as == HR_LOG_JSON) {
+        len += hr_json_escape(line + len, room, message, n, &taken);
+    } else {
+        for (size_t i = 0; i < n && i < room; i++) { /* one line, whatever a stranger put into it */
+            char c = message[i];
+            line[len++] = (char)(c == '\n' || c == '\r' || c == '\0' ? ' ' : c);
+        }
+    }
+    while (*end)
+        line[len++] = *end++;
+    return len;
 }
 
 /* Say how many lines were lost, if any were; nonzero if there is still no room. */
@@ -101,11 +149,12 @@ static int report_dropped(void)
     unsigned lost = atomic_load(&dropped);
     if (!lost)
         return 0;
-    char line[160];
-    size_t n = prefix(line, sizeof(line), HR_LOG_WARNING);
-    int m = snprintf(line + n, sizeof(line) - n,
-                     "%u log lines were dropped: standard error was not being read\n", lost);
-    if (m < 0 || try_write(line, n + (size_t)m))
+    char message[80];
+    char line[256];
+    int m = snprintf(message, sizeof(message),
+                     "%u log lines were dropped: standard error was not being read", lost);
+    if (m < 0 ||
+        try_write(line, hr_log_line(line, sizeof(line), HR_LOG_WARNING, message, (size_t)m)))
         return -EAGAIN;
     atomic_fetch_sub(&dropped, lost);
     return 0;
@@ -114,7 +163,9 @@ static int report_dropped(void)
 void hr_log_raw(const char *data, size_t n)
 {
     int saved = errno;
-    if (report_dropped() || try_write(data, n))
+    if (divert)
+        (void)divert(data, n);
+    else if (report_dropped() || try_write(data, n))
         atomic_fetch_add(&dropped, 1);
     errno = saved;
 }
@@ -124,20 +175,13 @@ void hr_log(enum hr_log_level level, const char *fmt, ...)
     if ((int)level > (int)threshold)
         return;
     int saved = errno;
-    char line[PIPE_BUF];
-    size_t n = prefix(line, sizeof(line), level);
+    char message[HR_LOG_LINE];
+    char line[HR_LOG_LINE];
     va_list ap;
     va_start(ap, fmt);
-    int m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+    int n = vsnprintf(message, sizeof(message), fmt, ap);
     va_end(ap);
-    if (m < 0)
-        m = 0;
-    size_t room = sizeof(line) - n - 2;
-    n += (size_t)m < room ? (size_t)m : room;
-    for (size_t i = 0; i < n; i++)
-        if (line[i] == '\n' || line[i] == '\r')
-            line[i] = ' '; /* one message is one line, whatever a stranger put into it */
-    line[n++] = '\n';
-    hr_log_raw(line, n);
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof(message) ? (size_t)n : sizeof(message) - 1;
+    hr_log_raw(line, hr_log_line(line, sizeof(line), level, message, len));
     errno = saved;
 }
