@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ * Our own output.  See sink.h. */
+#include "sink.h"
+
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    TTY_ROOM = 256, /* bytes: the kernel's WAKEUP_CHARS, all that a terminal's POLLOUT promises */
+    NOTE_MAX = 256, /* bytes of the line with the count */
+};
+
+/* ---- the descriptor ------------------------------------------------------------------------ */
+
+/* The same pipe or terminal, opened once more without blocking: that flag belongs to the open file,
+ * so those who share the old one do not get it.  Not for files: their offset does too. */
+static int open_again(int fd)
+{
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+void hr_sink_init(struct hr_sink *s, int fd)
+{
+    struct stat st = {0};
+    bool terminal = isatty(fd) == 1;
+    s->name = fd == STDOUT_FILENO ? "standard output" : "standard error";
+    s->fd = fd;
+    s->own_fd = false;
+    s->way = HR_SINK_PLAIN; /* files and the like, for which there is no waiting */
+    s->polled = terminal ? TTY_ROOM : PIPE_BUF;
+    s->dropped_lines = s->dropped_bytes = s->errors = s->lost = 0;
+    s->error = 0;
+    s->from = NULL;
+    s->inside = false;
+    s->written = '\n';
+    s->full_ms = -1;
+    s->start = s->len = 0;
+    if (fstat(fd, &st) < 0)
+        return; /* writing says the same */
+    if (S_ISSOCK(st.st_mode)) {
+        s->way = HR_SINK_SOCKET;
+    } else if (S_ISFIFO(st.st_mode) || terminal) {
+        int again = open_again(fd);
+        s->own_fd = again >= 0;
+        if (again >= 0)
+            s->fd = again;
+        else
+            s->way = HR_SINK_POLLED;
+    }
+}
+
+void hr_sink_close(struct hr_sink *s)
+{
+    if (s->own_fd)
+        hr_close(&s->fd);
+    s->own_fd = false;
+    s->fd = -1;
+    s->len = 0;
+}
+
+bool hr_sink_same(int fd, int other)
+{
+    struct stat a;
+    struct stat b;
+    return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+int hr_sink_fd(const struct hr_sink *s)
+{
+    return s->fd;
+}
+
+/* What poll() says now. */
+static int ask(const struct hr_sink *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 ? p.revents : 0;
+}
+
+/* One write.  The bytes written, or -errno. */
+static ssize_t give(const struct hr_sink *s, const char *data, size_t n)
+{
+    ssize_t w = 0;
+    if (s->way == HR_SINK_SOCKET) {
+        w = send(s->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else if (s->way == HR_SINK_POLLED) {
+        if (!(ask(s) & (POLLOUT | POLLERR | POLLHUP | POLLNVAL)))
+            return -EAGAIN;
+        w = write(s->fd, data, n < s->polled ? n : s->polled);
+    } else {
+        w = write(s->fd, data, n);
+    }
+    return w < 0 ? -errno : w;
+}
+
+/* Write as much as there is room for.  *ret_done: the bytes written.  0 or -errno. */
+static int pass(struct hr_sink *s, const char *data, size_t n, size_t *ret_done)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t w = give(s, data + done, n - done);
+        if (w == -EINTR)
+            continue;
+        if (w == -EAGAIN || w == 0)
+            break;
+        if (w < 0)
+            return (int)w;
+        done += (size_t)w;
+        s->written = data[done - 1];
+    }
+    *ret_done = done;
+    return 0;
+}
+
+/* ---- what was dropped ---------------------------------------------------------------------- */
+
+/* Lines in data, an unfinished last one too. */
+static uint64_t count_lines(const char *data, size_t n)
+{
+    uint64_t lines = 0;
+    const char *end = data + n;
+    while (data < end) {
+        const char *nl = memchr(data, '\n', (size_t)(end - data));
+        lines++;
+        data = nl ? nl + 1 : end;
+    }
+    return lines;
+}
+
+static void drop(struct hr_sink *s, const void *from, const char *data, size_t n)
+{
+    uint64_t lines = count_lines(data, n);
+    s->lost += lines;
+    s->dropped_lines += lines;
+    s->dropped_bytes += n;
+    hr_sink_forget(s, from); /* should this be the rest of a line, that is cut off */
+}
+
+/* A write has failed: what waits will not get there either. */
+static void fail(struct hr_sink *s, int err)
+{
+    s->errors++;
+    s->error = -err;
+    if (s->len)
+        drop(s, NULL, s->queue + s->start, s->len);
+    s->len = 0;
+    s->full_ms = -1;
+    s->inside = s->written != '\n';
+    s->from = s;
+}
+
+/* After a failure: is it still as it was?  Asking costs less than trying, and says it without a
+ * signal. */
+static bool is_gone(const struct hr_sink *s)
+{
+    return s->error && (ask(s) & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+static bool needs_newline(const struct hr_sink *s, const void *from)
+{
+    return s->inside && (s->from != from || s->lost);
+}
+
+/* What must come before a piece: the end of another one's line, and the count of lines that are
+ * missing here.  Its length. */
+static size_t make_head(const struct hr_sink *s, const void *from, char head[NOTE_MAX])
+{
+    size_t len = 0;
+    if (needs_newline(s, from))
+        head[len++] = '\n';
+    if (!s->lost)
+        return len;
+    char text[128];
+    int n = snprintf(text, sizeof(text), "%" PRIu64 " line%s of output dropped: %s%s%s", s->lost,
+                     s->lost == 1 ? "" : "s", s->name, s->error ? ": " : "",
+                     s->error ? strerror(s->error) : " was not being read");
+    size_t text_len = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+    return len + hr_log_line(head + len, NOTE_MAX - len, HR_LOG_WARNING, text, text_len);
+}
+
+/* ---- the queue ----------------------------------------------------------------------------- */
+
+static void append(struct hr_sink *s, const char *data, size_t n)
+{
+    if (n == 0)
+        return;
+    if (s->len == 0)
+        s->start = 0;
+    if (n > sizeof(s->queue) - s->start - s->len) {
+        memmove(s->queue, s->queue + s->start, s->len);
+        s->start = 0;
+    }
+    memcpy(s->queue + s->start + s->len, data, n);
+    s->len += n;
+    if (s->len > HR_SINK_HIGH && s->full_ms < 0)
+        s->full_ms = hr_now_ms();
+}
+
+/* Behind what waits, or out at once.  There is room in the queue.  0 or -errno. */
+static int add(struct hr_sink *s, const char *data, size_t n)
+{
+    size_t done = 0;
+    int err = s->len ? 0 : pass(s, data, n, &done);
+    if (!err)
+        append(s, data + done, n - done);
+    return err;
+}
+
+bool hr_sink_fits(const struct hr_sink *s, const void *from, size_t n)
+{
+    size_t head = s->lost ? NOTE_MAX : needs_newline(s, from);
+    size_t room = sizeof(s->queue) - s->len;
+    return head <= room && n <= room - head;
+}
+
+bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n)
+{
+    int saved = errno;
+    if (n == 0)
+        return true;
+    if (!hr_sink_fits(s, from, n) || is_gone(s)) {
+        drop(s, from, data, n);
+        errno = saved;
+        return false;
+    }
+    char head[NOTE_MAX];
+    int err = add(s, head, make_head(s, from, head));
+    if (!err) {
+        s->lost = 0;
+        err = add(s, data, n);
+    }
+    if (err) {
+        fail(s, err);
+        drop(s, from, data, n);
+    } else {
+        s->error = 0;
+        s->inside = data[n - 1] != '\n';
+        s->from = from;
+    }
+    errno = saved;
+    return !err;
+}
+
+void hr_sink_forget(struct hr_sink *s, const void *from)
+{
+    if (s->inside && s->from == from)
+        s->from = s;
+}
+
+bool hr_sink_wants_write(const struct hr_sink *s)
+{
+    return s->len > 0;
+}
+
+void hr_sink_flush(struct hr_sink *s)
+{
+    int saved = errno;
+    size_t done = 0;
+    int err = pass(s, s->queue + s->start, s->len, &done);
+    if (err) {
+        fail(s, err);
+    } else {
+        s->start += done;
+        s->len -= done;
+        if (s->len <= HR_SINK_LOW)
+            s->full_ms = -1;
+    }
+    errno = saved;
+}
+
+int64_t hr_sink_full_until_ms(const struct hr_sink *s)
+{
+    return s->full_ms < 0 ? -1 : s->full_ms + HR_SINK_PATIENCE_MS;
+}
+
+void hr_sink_finish(struct hr_sink *s, int timeout_ms)
+{
+    int64_t end = hr_now_ms() + timeout_ms;
+    hr_sink_flush(s);
+    for (int64_t now = hr_now_ms(); s->len && now < end; now = hr_now_ms()) {
+        struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+        if (poll(&p, 1, (int)(end - now)) > 0)
+            hr_sink_flush(s);
+    }
+}
