@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "core.h"
+#include "proc.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -33,26 +34,26 @@ static void arm(struct hr_supervisor *sup, ev_timer *timer, int64_t delay_ms, in
 
 static void say_waiting(struct hr_supervisor *sup, pid_t pid)
 {
-    char name[32];
+    char name[HR_PROC_COMM];
     int64_t now = hr_now_ms();
     if (pid <= 0 || now - sup->named_ms < NAME_WAITERS_MS)
         return;
     sup->named_ms = now;
-    hr_process_name(pid, name);
+    hr_proc_name(pid, name);
     hr_info("stopping for %lld s: waiting for pid %d (%s)",
             (long long)((now - sup->stop_began_ms) / 1000), (int)pid, name);
 }
 
 static void kill_all(struct hr_supervisor *sup)
 {
-    char name[32];
+    char name[HR_PROC_COMM];
     for (uint32_t i = 0; i < sup->nunits; i++) {
         struct hr_unit *u = &sup->units[i];
         const struct hr_board_service *pub = &u->service.pub;
         hr_service_event(&u->service, HR_EV_STOP, 0); /* or it would be started again */
         if (!has_process(u))
             continue;
-        hr_process_name(pub->pid, name);
+        hr_proc_name(pub->pid, name);
         hr_warn("killing %s, pid %d (%s)", pub->name, pub->pid, name);
         (void)kill(-pub->pid, SIGKILL);
         (void)kill(pub->pid, SIGKILL); /* it may not have made its group yet */

@@ -24,7 +24,4 @@ int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid);
 /* SIGKILL to all that is left. */
 void hr_sweep_kill(void);
 
-/* Command name of a process as /proc has it, "?" if it cannot be read. */
-void hr_process_name(pid_t pid, char out[32]);
-
 #endif

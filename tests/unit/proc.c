@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "loader/supervisor/proc.h"
+
+#include "check.h"
+#include "common/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int parse(const char *text, struct hr_proc_entry *ret)
+{
+    return hr_proc_parse_stat(text, strlen(text), ret);
+}
+
+static void stat_is_read_from_the_end_of_the_name(void **state)
+{
+    struct hr_proc_entry e;
+    (void)state;
+    assert_int_equal(parse("17 (python3) S 1 17 17 0 -1 4194560 5150", &e), 0);
+    assert_int_equal(e.pid, 17);
+    assert_int_equal(e.ppid, 1);
+    assert_int_equal(e.state, 'S');
+    assert_string_equal(e.comm, "python3");
+    assert_int_equal(parse("9 () Z 0 9", &e), 0);
+    assert_string_equal(e.comm, "");
+    assert_int_equal(parse("9 (a) S 1 (b) Z 4 9 9", &e), 0); /* a name that wants to deceive */
+    assert_string_equal(e.comm, "a) S 1 (b");
+    assert_int_equal(e.ppid, 4);
+    assert_int_equal(parse("2147483647 (a\\nb\\\\c\x1b[m) R 2147483647 1", &e), 0);
+    assert_string_equal(e.comm, "a?b\\c?[m");
+    assert_int_equal(e.ppid, INT32_MAX);
+    assert_int_equal(parse("5 (kworker/u8:3-events_unbound) I 2 0", &e), 0);
+    assert_string_equal(e.comm, "kworker/u8:3-ev"); /* cut */
+}
+
+static void other_text_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "1",
+        "1 ",
+        "1 (",
+        "1 (a",
+        "1 (a)",
+        "1 (a) ",
+        "1 (a) S",
+        "1 (a) S ",
+        "1 (a) S x",
+        "1 (a) S -1",
+        "1 (a) 1 2 3",
+        "1 (a)S 2 ",
+        "0 (a) S 1 1",
+        "-1 (a) S 1",
+        "1 a) S 1 1",
+        "x (a) S 1",
+        "1 )a( S 1 1",
+        "1(a) S 1",
+        "1 (a) SS 1",
+        " 1 (a) S 1",
+        "1 (a)  S 11",
+        "1 () S",
+        "2147483648 (a) S 1 1",
+        "1 (a) S 99999999999999999999 1",
+    };
+    struct hr_proc_entry e;
+    (void)state;
+    memset(&e, 0x5a, sizeof(e));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (parse(bad[i], &e) != -EPROTO)
+            fail_msg("taken: %s", bad[i]);
+    assert_int_equal(e.pid, 0x5a5a5a5a); /* untouched */
+}
+
+static void a_real_process(void **state)
+{
+    struct hr_proc_entry e;
+    char name[HR_PROC_COMM];
+    (void)state;
+    assert_int_equal(prctl(PR_SET_NAME, "a (b) c\n\\"), 0);
+    assert_int_equal(hr_proc_read(getpid(), &e), 0);
+    assert_int_equal(e.pid, getpid());
+    assert_int_equal(e.ppid, getppid());
+    assert_int_equal(e.state, 'R');
+    assert_string_equal(e.comm, "a (b) c?\\");
+    hr_proc_name(getpid(), name);
+    assert_string_equal(name, e.comm);
+    assert_int_equal(hr_proc_read(INT32_MAX, &e), -ENOENT);
+    hr_proc_name(INT32_MAX, name);
+    assert_string_equal(name, "?");
+}
+
+/* Fork a child that forks `deeper` more below it, each telling its pid, and then waits. */
+static void grow(int deeper, int tell)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return;
+    pid = getpid();
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+        _exit(1);
+    if (deeper > 0)
+        grow(deeper - 1, tell);
+    for (;;)
+        (void)pause();
+}
+
+static void descendants_are_found_and_skipped(void **state)
+{
+    enum { N = 6 };
+    pid_t pids[N];
+    struct hr_proc_entry got[N];
+    int fds[2];
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    grow(3, fds[1]); /* pids[0] to [3], one below the other */
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(read(fds[0], &pids[i], sizeof(pids[i])), sizeof(pids[i]));
+    grow(1, fds[1]);
+    for (int i = 4; i < N; i++)
+        assert_int_equal(read(fds[0], &pids[i], sizeof(pids[i])), sizeof(pids[i]));
+
+    assert_int_equal(hr_proc_children(getpid(), NULL, 0, got, N), N);
+    for (int i = 0; i < N; i++)
+        assert_true(hr_proc_among(pids, N, got[i].pid));
+    assert_int_equal(hr_proc_children(getpid(), NULL, 0, got, 2), N); /* says that there are more */
+    assert_int_equal(hr_proc_children(getpid(), NULL, 0, NULL, 0), N);
+    assert_int_equal(hr_proc_children(getpid(), &pids[1], 1, got, N), 3); /* and what is below it */
+    assert_true(got[0].pid == pids[0] && got[1].pid == pids[4] && got[2].pid == pids[5]);
+    assert_int_equal(got[2].ppid, pids[4]);
+    assert_int_equal(hr_proc_children(pids[2], NULL, 0, got, N), 1);
+    assert_int_equal(got[0].pid, pids[3]);
+    assert_int_equal(hr_proc_children(INT32_MAX, NULL, 0, got, N), 0);
+
+    assert_int_equal(kill(pids[4], SIGKILL), 0); /* its child dies of that too */
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pids[4], &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(hr_proc_read(pids[4], &got[0]), 0); /* as at a crash: dead, not yet reaped */
+    assert_int_equal(got[0].state, 'Z');
+    assert_int_equal(kill(pids[0], SIGKILL), 0);
+    assert_int_equal(waitpid(pids[0], NULL, 0), pids[0]);
+    assert_int_equal(waitpid(pids[4], NULL, 0), pids[4]);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void every_process_is_listed_again_and_again(void **state)
+{
+    struct hr_proc_dir d;
+    (void)state;
+    assert_int_equal(hr_proc_open(&d), 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = 0;
+        pid_t last = 0;
+        bool me = false;
+        while ((pid = hr_proc_next(&d)) > 0) {
+            assert_true(pid > last); /* the search in the table relies on it */
+            last = pid;
+            me = me || pid == getpid();
+        }
+        assert_true(me);
+        assert_int_equal(hr_proc_next(&d), 0);
+        hr_proc_rewind(&d);
+    }
+    hr_proc_close(&d);
+    assert_int_equal(d.fd, -1);
+}
+
+/* Run in a child whose root is an empty folder, or one with an empty /proc. */
+static int look_without_proc(const char *root)
+{
+    struct hr_proc_entry e;
+    struct hr_proc_dir d;
+    struct hr_proc_lines l;
+    char name[HR_PROC_COMM];
+    if (chroot(root) < 0 || chdir("/") < 0)
+        return 77;
+    hr_proc_name(1, name);
+    return hr_proc_read(1, &e) == -ENOENT && strcmp(name, "?") == 0 &&
+                   hr_proc_open(&d) == -ENOENT && d.fd == -1 &&
+                   hr_proc_children(1, NULL, 0, &e, 1) == -ENOENT &&
+                   hr_proc_lines_open(&l, "/proc/net/tcp", 100) == -ENOENT
+               ? 0
+               : 1;
+}
+
+static void without_proc_it_says_so(void **state)
+{
+    char root[] = "/tmp/handrail-proc-XXXXXX";
+    char proc[64];
+    int status = 0;
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(proc, sizeof(proc), "%s/proc", root);
+    for (int i = 0; i < 2 && status != 77 << 8; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(look_without_proc(root));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(status == 0 || status == 77 << 8);
+        (void)mkdir(proc, 0700);
+    }
+    (void)rmdir(proc);
+    (void)rmdir(root);
+    if (status)
+        skip(); /* not root */
+}
+
+/* The lines of a file with that content, joined by '|'. */
+static const char *lines_of(const char *text, size_t n, size_t budget)
+{
+    static char all[3 * HR_PROC_LINE];
+    struct hr_proc_lines l;
+    char path[64];
+    const char *line = NULL;
+    size_t len = 0;
+    size_t at = 0;
+    int fd = -1;
+    assert_int_equal(hr_memfd_sealed("lines", text, n, &fd), 0);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    assert_int_equal(hr_proc_lines_open(&l, path, budget), 0);
+    while ((line = hr_proc_lines_next(&l, &len))) {
+        assert_true(at + len + 2 < sizeof(all));
+        memcpy(all + at, line, len);
+        at += len;
+        all[at++] = '|';
+    }
+    hr_proc_lines_close(&l);
+    hr_close(&fd);
+    all[at] = '\0';
+    return all;
+}
+
+static void lines_come_whole_or_not_at_all(void **state)
+{
+    static char big[3 * HR_PROC_LINE];
+    (void)state;
+    assert_string_equal(lines_of("", 0, 100), "");
+    assert_string_equal(lines_of("a\n\nbc\n", 6, 100), "a||bc|");
+    assert_string_equal(lines_of("a\nbc", 4, 100), "a|"); /* cut: not whole */
+    assert_string_equal(lines_of("ab\ncd\n", 6, 5), "ab|");
+    assert_string_equal(lines_of("ab\ncd\n", 6, 0), "");
+    memset(big, 'x', sizeof(big));
+    memcpy(big, "first\n", 6);
+    memcpy(big + sizeof(big) - 6, "\nlast\n", 6);
+    assert_string_equal(lines_of(big, sizeof(big), sizeof(big)), "first|last|"); /* one too long */
+    memset(big, 'y', sizeof(big));
+    big[HR_PROC_LINE - 1] = '\n'; /* just fits */
+    memcpy(big + HR_PROC_LINE, "z\n", 2);
+    assert_int_equal(strlen(lines_of(big, HR_PROC_LINE + 2, sizeof(big))), HR_PROC_LINE + 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stat_is_read_from_the_end_of_the_name),
+        cmocka_unit_test(other_text_is_refused),
+        cmocka_unit_test(a_real_process),
+        cmocka_unit_test(descendants_are_found_and_skipped),
+        cmocka_unit_test(every_process_is_listed_again_and_again),
+        cmocka_unit_test(without_proc_it_says_so),
+        cmocka_unit_test(lines_come_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
