@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * Listening sockets.  See sockets.h. */
+#include "sockets.h"
+
+#include "proc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+enum {
+    STATE_SYN_RECEIVED = 0x03, /* of the kernel's list in tcp_states.h */
+    STATE_LISTEN = 0x0a,
+};
+
+/* Where we are in a line. */
+struct text {
+    const char *at;
+    size_t n;
+};
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return 16;
+}
+
+/* A number of `min` to `max` digits and, unless it is NUL, the character that must follow. */
+static bool number(struct text *t, unsigned base, size_t min, size_t max, char follows,
+                   uint64_t *ret)
+{
+    uint64_t v = 0;
+    size_t n = 0;
+    while (n < max && n < t->n && (unsigned)digit(t->at[n]) < base)
+        v = v * base + (unsigned)digit(t->at[n++]);
+    if (n < min || (follows && (n == t->n || t->at[n] != follows)))
+        return false;
+    n += follows != '\0';
+    t->at += n;
+    t->n -= n;
+    *ret = v;
+    return true;
+}
+
+static void skip_spaces(struct text *t)
+{
+    while (t->n && *t->at == ' ') {
+        t->at++;
+        t->n--;
+    }
+}
+
+static bool skip_word(struct text *t)
+{
+    skip_spaces(t);
+    size_t before = t->n;
+    while (t->n && *t->at != ' ') {
+        t->at++;
+        t->n--;
+    }
+    return t->n != before;
+}
+
+/* "0100007F:EA60": the address as 32-bit words of the network's order, each printed as a number of
+ * this machine's. */
+static bool endpoint(struct text *t, bool v6, char address[HR_SOCKET_ADDRESS], uint16_t *ret_port)
+{
+    uint32_t words[4] = {0};
+    uint64_t v = 0;
+    skip_spaces(t);
+    for (size_t i = 0; i < (v6 ? 4U : 1U); i++) {
+        if (!number(t, 16, 8, 8, '\0', &v))
+            return false;
+        words[i] = (uint32_t)v;
+    }
+    if (!t->n || *t->at != ':')
+        return false;
+    t->at++;
+    t->n--;
+    if (!number(t, 16, 4, 4, ' ', &v))
+        return false;
+    *ret_port = (uint16_t)v;
+    return inet_ntop(v6 ? AF_INET6 : AF_INET, words, address, HR_SOCKET_ADDRESS) != NULL;
+}
+
+/* "  0: local remote state queues timer retransmits uid timeout inode ...".  The state, or -EPROTO;
+ * *ret is filled either way. */
+static int parse(const char *line, size_t n, bool v6, struct hr_socket *ret)
+{
+    struct text t = {line, n};
+    char remote[HR_SOCKET_ADDRESS];
+    uint16_t remote_port = 0;
+    uint64_t state = 0;
+    uint64_t uid = 0;
+    skip_spaces(&t);
+    if (!number(&t, 10, 1, 10, ':', &state) || !endpoint(&t, v6, ret->address, &ret->port) ||
+        !endpoint(&t, v6, remote, &remote_port))
+        return -EPROTO;
+    skip_spaces(&t);
+    if (!number(&t, 16, 2, 2, ' ', &state) || !skip_word(&t) || !skip_word(&t) || !skip_word(&t))
+        return -EPROTO;
+    skip_spaces(&t);
+    if (!number(&t, 10, 1, 10, ' ', &uid) || !skip_word(&t))
+        return -EPROTO;
+    skip_spaces(&t);
+    if (!number(&t, 10, 1, 19, '\0', &ret->inode) || (t.n && *t.at != ' '))
+        return -EPROTO;
+    ret->uid = (uint32_t)uid;
+    return (int)state;
+}
+
+int hr_sockets_parse(const char *line, size_t n, bool v6, struct hr_socket *ret)
+{
+    struct hr_socket s = {0};
+    int state = parse(line, n, v6, &s);
+    if (state < 0)
+        return state;
+    if (state != STATE_LISTEN)
+        return 0;
+    *ret = s;
+    return 1;
+}
+
+/* Append those of one file to `out`, which holds *n.  0 or -ENOENT. */
+static int read_file(const char *path, bool v6, struct hr_socket *out, size_t max, size_t *n)
+{
+    struct hr_proc_lines lines;
+    const char *line = NULL;
+    size_t len = 0;
+    int err = hr_proc_lines_open(&lines, path, HR_SOCKETS_BYTES);
+    if (err)
+        return err;
+    while (*n < max && (line = hr_proc_lines_next(&lines, &len))) {
+        struct hr_socket s = {0};
+        int state = parse(line, len, v6, &s);
+        if (state == STATE_LISTEN)
+            out[(*n)++] = s;
+        else if (state >= 0 && state != STATE_SYN_RECEIVED)
+            break; /* the kernel lists those that listen first, and there may be many others */
+    }
+    hr_proc_lines_close(&lines);
+    return 0;
+}
+
+int hr_sockets_listening(struct hr_socket *out, size_t max)
+{
+    size_t n = 0;
+    int err = read_file("/proc/net/tcp", false, out, max, &n);
+    int err6 = read_file("/proc/net/tcp6", true, out, max, &n);
+    return err && err6 ? -ENOENT : (int)n;
+}
