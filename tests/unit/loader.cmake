@@ -6,3 +6,5 @@ foreach(name service output ambient notify watchdog init_record tail sink loglin
 endforeach()
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
+hr_unit_test(control_parse DEPS hr_supervisor hr_common)
+hr_unit_test(control_listen DEPS hr_supervisor hr_common)
