@@ -7,6 +7,7 @@ endforeach()
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
 hr_unit_test(control_parse DEPS hr_supervisor hr_common)
+hr_unit_test(control_status DEPS hr_supervisor hr_common)
 hr_unit_test(control_listen DEPS hr_supervisor hr_common)
 foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
