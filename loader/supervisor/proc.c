@@ -91,7 +91,7 @@ int hr_proc_read(pid_t pid, struct hr_proc_entry *ret)
 
 void hr_proc_name(pid_t pid, char out[HR_PROC_COMM])
 {
-    struct hr_proc_entry e;
+    struct hr_proc_entry e = {0};
     if (hr_proc_read(pid, &e) || !e.comm[0])
         (void)snprintf(e.comm, sizeof(e.comm), "?");
     memcpy(out, e.comm, HR_PROC_COMM);

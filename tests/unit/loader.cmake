@@ -1,7 +1,7 @@
 foreach(name address options registry server_command)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name service output ambient notify watchdog init_record tail sink logline proc cgroup sockets)
+foreach(name service output ambient notify watchdog init_record tail sink logline proc cgroup sockets secrets)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
 target_compile_definitions(unit-service PRIVATE

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ * Which values are secrets.  See secrets.h. */
+#include "common/log.h"
+#include "secrets_table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+enum { NAME_MAX_BYTES = 256 }; /* of a JSON member; a longer name is taken for a secret's */
+
+struct hr_secrets hr_secrets_table;
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static bool begins(const char *s, size_t n, const char *word)
+{
+    size_t len = strlen(word);
+    return n >= len && strncasecmp(s, word, len) == 0;
+}
+
+/* Too many are masked rather than too few.  But a report in which every "openhands" is gone because
+ * that is the author's name of git is worth nothing, and no more is one without a severity. */
+static bool is_harmless(const char *s, size_t n)
+{
+    return begins(s, n, "KEYBOARD") || (begins(s, n, "AUTHOR") && !begins(s, n, "AUTHORI"));
+}
+
+bool hr_secrets_name(const char *name, size_t n)
+{
+    static const char *const words[] = {"KEY",        "TOKEN",      "SECRET", "PASSWORD", "PASSWD",
+                                        "PASSPHRASE", "CREDENTIAL", "AUTH",   "COOKIE",   "DSN"};
+    static const char level[] = "LOG_JSON_LEVEL_KEY"; /* of the server: how its logs name it */
+    if (n == sizeof(level) - 1 && begins(name, n, level))
+        return false;
+    if (n >= 4 && begins(name + n - 4, 4, "PASS"))
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+            if (begins(name + i, n - i, words[w]) && !is_harmless(name + i, n - i))
+                return true;
+    }
+    return false;
+}
+
+/* ---- escapes ------------------------------------------------------------------------------- */
+
+bool hr_secret_special(unsigned char c)
+{
+    return c < 0x20 || c >= 0x7f || strchr("\"\\/'<>&", c) != NULL;
+}
+
+static int hex(const char *p, size_t n, size_t digits, uint32_t *ret)
+{
+    uint32_t v = 0;
+    if (n < digits)
+        return -EPROTO;
+    for (size_t i = 0; i < digits; i++) {
+        if (!isxdigit((unsigned char)p[i]))
+            return -EPROTO;
+        v = v * 16 +
+            (uint32_t)(isdigit((unsigned char)p[i]) ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
+    }
+    *ret = v;
+    return 0;
+}
+
+/* A character as UTF-8; its bytes. */
+static unsigned encode(uint32_t c, unsigned char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (unsigned char)c;
+        return 1;
+    }
+    unsigned n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (unsigned i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (unsigned char)(0x80 | (c & 0x3f));
+    out[0] = (unsigned char)((0xf00U >> n) | c);
+    return n;
+}
+
+/* The character of "\uXXXX", or of a pair of them, at p.  The bytes of the text, 0 if it is none.
+ */
+static size_t unicode(const char *p, size_t n, uint32_t *ret)
+{
+    uint32_t high = 0;
+    uint32_t low = 0;
+    if (n < 6 || hex(p + 2, n - 2, 4, &high))
+        return 0;
+    if (high < 0xd800 || high > 0xdfff) {
+        *ret = high;
+        return 6;
+    }
+    if (high > 0xdbff || n < 12 || p[6] != '\\' || p[7] != 'u' || hex(p + 8, n - 8, 4, &low) ||
+        low < 0xdc00 || low > 0xdfff)
+        return 0;
+    *ret = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+    return 12;
+}
+
+/* The character of the escape at p, which is a backslash.  The bytes of the text, 0 if it is none.
+ */
+static size_t escape(const char *p, size_t n, uint32_t *ret)
+{
+    static const char names[] = "\"\\/'bfnrt";
+    static const char meant[] = "\"\\/'\b\f\n\r\t";
+    if (n < 2)
+        return 0;
+    const char *name = p[1] ? strchr(names, p[1]) : NULL;
+    if (name) {
+        *ret = (unsigned char)meant[name - names];
+        return 2;
+    }
+    if (p[1] == 'u')
+        return unicode(p, n, ret);
+    /* Python's, for control characters; above them it may be a byte or a character. */
+    return p[1] == 'x' && hex(p + 2, n - 2, 2, ret) == 0 && *ret < 0x80 ? 4 : 0;
+}
+
+int hr_unescape_next(struct hr_unescape *u)
+{
+    uint32_t c = 0;
+    if (u->nparts)
+        return u->part[--u->nparts];
+    if (u->at == u->end)
+        return -1;
+    if (!u->escaped || *u->at != '\\')
+        return (unsigned char)*u->at++;
+    size_t n = escape(u->at, (size_t)(u->end - u->at), &c);
+    if (!n)
+        return -1;
+    unsigned char bytes[4];
+    unsigned len = encode(c, bytes);
+    u->at += n;
+    for (unsigned i = len - 1; i > 0; i--) /* the last to be given lies lowest */
+        u->part[len - 1 - i] = bytes[i];
+    u->nparts = len - 1;
+    return bytes[0];
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+/* Without the white space at its end: files have a newline there, which nobody prints. */
+static size_t trimmed(const char *p, size_t n, bool escaped)
+{
+    for (;;) {
+        if (n && isspace((unsigned char)p[n - 1]))
+            n--;
+        else if (escaped && n > 2 && p[n - 2] == '\\' && p[n - 3] != '\\' &&
+                 strchr("nrt", p[n - 1]))
+            n -= 2;
+        else
+            return n;
+    }
+}
+
+static int add(const char *p, size_t n, bool escaped)
+{
+    struct hr_secrets *t = &hr_secrets_table;
+    while (n && isspace((unsigned char)*p)) {
+        p++;
+        n--;
+    }
+    n = trimmed(p, n, escaped);
+    struct hr_secret s = {.p = p, .n = n, .escaped = escaped && n && memchr(p, '\\', n)};
+    struct hr_unescape u = {.at = p, .end = p + n, .escaped = s.escaped};
+    size_t bytes = 0;
+    int c = -1;
+    while ((c = hr_unescape_next(&u)) >= 0) {
+        s.special = s.special || hr_secret_special((unsigned char)c);
+        bytes++;
+    }
+    if (bytes < HR_SECRET_MIN)
+        return -EINVAL;
+    if (t->n == HR_SECRETS_MAX) {
+        if (!t->full)
+            hr_warn("more than %d secrets are known: output is left out of crash reports from now "
+                    "on",
+                    HR_SECRETS_MAX);
+        t->full = true;
+        return -ENOSPC;
+    }
+    t->all[t->n++] = s;
+    t->changed = true;
+    return 0;
+}
+
+int hr_secrets_add(const char *value, size_t n)
+{
+    return add(value, n, false);
+}
+
+/* The credentials alone of "Bearer abc", the value of a header. */
+static void add_credentials(const char *p, size_t n, bool escaped)
+{
+    static const char *const schemes[] = {"Bearer ", "Basic ", "Token ", "ApiKey "};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (begins(p, n, schemes[i]))
+            (void)add(p + strlen(schemes[i]), n - strlen(schemes[i]), escaped);
+}
+
+/* The password of every "scheme://user:password@host". */
+static void add_passwords(const char *p, size_t n, bool escaped)
+{
+    const char *end = p + n;
+    const char *at = NULL;
+    while ((at = memmem(p, (size_t)(end - p), "://", 3))) {
+        p = at + 3;
+        const char *colon = NULL;
+        const char *host = NULL;
+        for (const char *q = p; q < end && !strchr("/?# \t\n\"", *q); q++) {
+            if (*q == ':' && !colon)
+                colon = q;
+            if (*q == '@')
+                host = q;
+        }
+        if (colon && host && colon < host)
+            (void)add(colon + 1, (size_t)(host - colon - 1), escaped);
+    }
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+/* Length of the string whose inside begins at p; without its quote it goes to the end. */
+static size_t string_length(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && p[i] != '"')
+        i += p[i] == '\\' && i + 1 < n ? 2 : 1;
+    return i;
+}
+
+static bool secret_member(const char *p, size_t n)
+{
+    struct hr_unescape u = {.at = p, .end = p + n, .escaped = true};
+    char name[NAME_MAX_BYTES];
+    size_t len = 0;
+    int c = -1;
+    while ((c = hr_unescape_next(&u)) >= 0) {
+        if (len == sizeof(name))
+            return true;
+        name[len++] = (char)c;
+    }
+    return hr_secrets_name(name, len);
+}
+
+static void take_string(const char *p, size_t n, bool secret)
+{
+    add_passwords(p, n, true);
+    if (!secret)
+        return;
+    (void)add(p, n, true);
+    add_credentials(p, n, true);
+}
+
+/* secret: all strings in it are. */
+static void scan(const char *json, size_t n, bool secret)
+{
+    bool inside[HR_SECRETS_DEPTH + 1] = {secret}; /* what holds at each depth */
+    bool next = secret;                           /* what holds for the value that comes */
+    size_t depth = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t here = depth < HR_SECRETS_DEPTH ? depth : HR_SECRETS_DEPTH;
+        if (json[i] == '{' || json[i] == '[') {
+            depth++;
+            if (here < HR_SECRETS_DEPTH)
+                inside[here + 1] = next;
+            else
+                inside[here] = next = inside[here] || next;
+        } else if (json[i] == '}' || json[i] == ']') {
+            depth -= depth > 0;
+            next = inside[depth < HR_SECRETS_DEPTH ? depth : HR_SECRETS_DEPTH];
+        } else if (json[i] == ',') {
+            next = inside[here];
+        } else if (json[i] == '"') {
+            const char *p = json + i + 1;
+            size_t len = string_length(p, n - i - 1);
+            i += len + 1;
+            size_t after = i + 1;
+            while (after < n && isspace((unsigned char)json[after]))
+                after++;
+            if (after < n && json[after] == ':')
+                next = inside[here] || secret_member(p, len);
+            else
+                take_string(p, len, next);
+        }
+    }
+}
+
+void hr_secrets_add_json(const char *json, size_t n)
+{
+    scan(json, n, false);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+void hr_secrets_init(char *const *env)
+{
+    hr_secrets_table.n = 0;
+    hr_secrets_table.full = false;
+    hr_secrets_table.changed = true;
+    for (; env && *env; env++) {
+        const char *value = strchr(*env, '=');
+        if (!value++)
+            continue;
+        size_t n = strlen(value);
+        bool secret = hr_secrets_name(*env, (size_t)(value - 1 - *env));
+        if (secret) {
+            (void)add(value, n, false);
+            add_credentials(value, n, false);
+        }
+        if (*value == '{' || *value == '[')
+            scan(value, n, secret);
+        else
+            add_passwords(value, n, false);
+    }
+}
+
+void hr_secrets_forget(const void *from, size_t n)
+{
+    struct hr_secrets *t = &hr_secrets_table;
+    uintptr_t start = (uintptr_t)from;
+    size_t kept = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        uintptr_t at = (uintptr_t)t->all[i].p;
+        if (at < start || at - start >= n)
+            t->all[kept++] = t->all[i];
+    }
+    t->n = kept;
+    t->changed = true;
+}
+
+size_t hr_secrets_count(void)
+{
+    return hr_secrets_table.n;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * What must never appear in a crash report: keys and tokens from our environment and from the body
+ * of an accepted POST /api/init, which the server may have printed before it died.
+ *
+ * Values are borrowed, never copied, so there is no second copy of a secret in memory; who owns
+ * the memory says when it goes, with hr_secrets_forget().  PID 1 only; allocates nothing.
+ *
+ * Masked are: the value as it is, its JSON and Python escaped forms, a long value that is cut short
+ * or goes on differently after HR_SECRET_ENOUGH bytes, and the rest or the beginning of a value at
+ * the two ends of the text.  Not found are: values of less than HR_SECRET_MIN bytes, and encodings
+ * (base64, percent-encoding, escaped twice, or a line-by-line prefix inside a value of many lines).
+ */
+#ifndef HR_SUPERVISOR_SECRETS_H
+#define HR_SUPERVISOR_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    HR_SECRETS_MAX = 512,  /* values; a text is withheld altogether once there were more */
+    HR_SECRET_MIN = 6,     /* bytes; what is shorter would be found everywhere */
+    HR_SECRET_ENOUGH = 32, /* bytes that a text has in common with a longer value to be masked */
+    HR_SECRETS_DEPTH = 32, /* of JSON that is looked into; below, all is as at this depth */
+    /* Bytes compared for one text, some 50 ms at worst.  The rest of a text that is made to need
+     * more is withheld. */
+    HR_SECRETS_WORK = 8 * 1024 * 1024,
+};
+
+/* Is the value of a variable, header or JSON member of that name a secret? */
+bool hr_secrets_name(const char *name, size_t n);
+
+/* Start anew, with the secrets of this environment: the values under such names; in a value that is
+ * JSON, the strings in it; and the password of any URL.  Borrowed for ever. */
+void hr_secrets_init(char *const *env);
+
+/* One more, without the white space around it.  0, -EINVAL if it is too short, -ENOSPC. */
+int hr_secrets_add(const char *value, size_t n);
+
+/* The strings of a JSON text that stand under a secret's name, directly or deeper, and the
+ * passwords of URLs anywhere.  Text that is not quite JSON does no harm. */
+void hr_secrets_add_json(const char *json, size_t n);
+
+/* Drop those that lie in this memory. */
+void hr_secrets_forget(const void *from, size_t n);
+
+/* How many there are. */
+size_t hr_secrets_count(void);
+
+/* Replace what is secret by "****", in place.  The new length, never more than n. */
+size_t hr_secrets_mask(char *text, size_t n);
+
+#endif
