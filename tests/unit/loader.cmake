@@ -1,14 +1,12 @@
 foreach(name address options registry server_command)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name service output ambient notify watchdog init_record tail sink logline proc cgroup sockets secrets)
+foreach(name ambient cgroup control_listen control_parse control_status init_record logline notify
+        output proc secrets service sink sockets tail watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
-target_compile_definitions(unit-service PRIVATE
-  HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
-hr_unit_test(control_parse DEPS hr_supervisor hr_common)
-hr_unit_test(control_status DEPS hr_supervisor hr_common)
-hr_unit_test(control_listen DEPS hr_supervisor hr_common)
 foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
 endforeach()
+target_compile_definitions(unit-service PRIVATE
+  HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
