@@ -2,10 +2,10 @@
  * Our other programs.  See programs.h. */
 #include "programs.h"
 
+#include "loader/config/program.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 /* Names, or with a trailing '*' the beginnings of names, of what is passed on. */
@@ -26,28 +26,11 @@ static int is_passed(const char *variable)
     return 0;
 }
 
-/* The folder of our own file: from /proc, else from the name by which the kernel ran us. */
-static void own_folder(char *out, size_t size)
-{
-    char *name = NULL;
-    ssize_t n = readlink("/proc/self/exe", out, size - 1);
-    if (n > 0)
-        out[n] = '\0';
-    else if ((name = realpath((const char *)getauxval(AT_EXECFN), NULL)))
-        (void)snprintf(out, size, "%s", name);
-    else
-        out[0] = '\0';
-    free(name);
-    char *slash = strrchr(out, '/');
-    if (slash)
-        *slash = '\0';
-}
-
 void hr_programs_find(struct hr_programs *p)
 {
     char dir[HR_PROGRAM_PATH - 32];
     size_t n = 0;
-    own_folder(dir, sizeof(dir));
+    hr_program_own_folder(dir, sizeof(dir));
     (void)snprintf(p->sidecar, sizeof(p->sidecar), "%s/handrail-sidecar", dir);
     (void)snprintf(p->toolhost, sizeof(p->toolhost), "%s/handrail-toolhost", dir);
     p->sidecar_argv[0] = p->sidecar;
