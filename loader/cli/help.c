@@ -2,7 +2,7 @@
  * Help texts, on standard output, each on one screen. */
 #include "help.h"
 
-#include "loader/config/options.h"
+#include "loader/config/settings.h"
 
 #include <stdio.h>
 
@@ -21,19 +21,23 @@ void hr_help_main(void)
 
 void hr_help_run(void)
 {
+    (void)printf("usage: handrail run [options] -- CMD ARGS\n"
+                 "\n"
+                 "Each option is a variable too, and wins over it: --crash-dir is\n"
+                 "HANDRAIL_CRASH_DIR.  SECONDS may have a fraction.  A switch is on with --NAME\n"
+                 "alone and off with --no-NAME.  [In brackets: the default.]\n"
+                 "\n");
+    hr_settings_help(stdout);
     (void)printf(
-        "usage: handrail run [options] -- CMD ARGS\n\n%s\n"
-        "Environment (options win):\n"
-        "  HANDRAIL_SIDECAR      on or off\n"
-        "  HANDRAIL_RESTART      as --restart\n"
-        "  HANDRAIL_GRACE        as --grace\n"
-        "  HANDRAIL_CONFIG_DIR   as --config-dir\n"
-        "  HANDRAIL_AGENT_PORT   the agent-server's port (default: its --port, else 8000)\n"
-        "  HANDRAIL_HEALTH_ADDR  probes, metrics, status (default: 0.0.0.0:60010)\n"
-        "  HANDRAIL_MCP_ADDR     native tools, loopback only (default: 127.0.0.1:60011)\n"
-        "  HANDRAIL_LOG_LEVEL    error, warning, info or debug\n"
+        "  HANDRAIL_LOG_LEVEL       of our own messages: error, warning, info or debug\n"
+        "\n"
+        "The nine from --restart to --stop-timeout exist twice more: as --sidecar-restart ...\n"
+        "for the sidecar, as --toolhost-restart ... for the process of each plugin.\n"
+        "\n"
+        "The agent-server's command:\n"
+        "  CUSTOM_AGENT_MODULE      a Python module that it imports at its start ...\n"
+        "  CUSTOM_AGENT_PATH        ... and its folder [/app, else the current one]\n"
         "\n"
         "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it\n"
-        "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n",
-        hr_options_help);
+        "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n");
 }

@@ -6,79 +6,73 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "options.h"
+#include "program.h"
 #include "registry.h"
 #include "server_command.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    GRACE_DEFAULT_MS = 25 * 1000, /* inside the 30 s a pod gets by default */
-    AGENT_PORT_DEFAULT = 8000,    /* the agent-server's own default */
-};
-static const char config_dir_default[] = "/app/config";
-
-/* A variable's value, NULL when it is unset or empty. */
-static const char *env(const char *name)
+bool hr_config_is_nested(void)
 {
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
+    const char *text = getenv("HANDRAIL_SUPERVISED");
+    return text && strcmp(text, "1") == 0;
 }
 
-/* The mode: option, else HANDRAIL_SIDECAR=on|off, else on. */
-static int load_mode(const struct hr_options *o, struct hr_config *c)
+/* What an option or the environment asked for stays; the other one follows. */
+static int match_backoff(const struct hr_config *c, const char *prefix,
+                         struct hr_service_settings *s)
 {
-    const char *text = env("HANDRAIL_SIDECAR");
-    c->sidecar = true;
-    if (o->sidecar >= 0) {
-        c->sidecar = o->sidecar != 0;
-    } else if (text && strcmp(text, "off") == 0) {
-        c->sidecar = false;
-    } else if (text && strcmp(text, "on") != 0) {
-        hr_error("HANDRAIL_SIDECAR is \"%s\": expected on or off", text);
+    char name[64];
+    if (s->backoff_ms <= s->backoff_max_ms)
+        return 0;
+    (void)snprintf(name, sizeof(name), "%sbackoff-max", prefix);
+    bool max_given = hr_setting_origin(c, name) != HR_FROM_DEFAULT;
+    (void)snprintf(name, sizeof(name), "%sbackoff", prefix);
+    bool first_given = hr_setting_origin(c, name) != HR_FROM_DEFAULT;
+    if (max_given && first_given) {
+        hr_error("--%sbackoff is more than --%sbackoff-max: it must not be (their variables are "
+                 "meant as well)",
+                 prefix, prefix);
         return HR_EXIT_CONFIG;
     }
+    if (max_given)
+        s->backoff_ms = s->backoff_max_ms;
+    else
+        s->backoff_max_ms = s->backoff_ms;
     return 0;
 }
 
-static int load_policy(const struct hr_options *o, struct hr_config *c)
+/* Settings whose value depends on others. */
+static int match_settings(struct hr_config *c)
 {
-    int restart = c->sidecar ? HR_RESTART_ON_FAILURE : HR_RESTART_NEVER;
-    const char *text = env("HANDRAIL_RESTART");
-    if (o->restart >= 0) {
-        restart = o->restart;
-    } else if (text && hr_restart_parse(text, &restart)) {
-        hr_error("HANDRAIL_RESTART is \"%s\": expected never, on-failure or always", text);
-        return HR_EXIT_CONFIG;
+    if (!c->sidecar) { /* a plain init does nothing that was not asked for */
+        if (hr_setting_origin(c, "restart") == HR_FROM_DEFAULT)
+            c->server.restart = HR_RESTART_NEVER;
+        if (hr_setting_origin(c, "grace") == HR_FROM_DEFAULT)
+            c->grace_ms = 0;
     }
-    c->restart = (enum hr_restart)restart;
-
-    c->grace_ms = c->sidecar ? GRACE_DEFAULT_MS : 0;
-    text = env("HANDRAIL_GRACE");
-    if (o->grace_ms >= 0) {
-        c->grace_ms = o->grace_ms;
-    } else if (text && hr_grace_parse(text, &c->grace_ms)) {
-        hr_error("HANDRAIL_GRACE is \"%s\": expected whole seconds, 0 for no limit", text);
-        return HR_EXIT_CONFIG;
-    }
-    return 0;
+    int code = match_backoff(c, "", &c->server);
+    if (!code)
+        code = match_backoff(c, "sidecar-", &c->sidecar_settings);
+    if (!code)
+        code = match_backoff(c, "toolhost-", &c->toolhosts);
+    return code;
 }
 
 /* Where the agent-server is probed: the host it is told to bind, unless that is every address or a
  * name, which only the server can resolve. */
 static int load_agent(struct hr_config *c)
 {
-    int64_t port = AGENT_PORT_DEFAULT;
-    const char *where = "HANDRAIL_AGENT_PORT";
-    const char *text = env(where);
-    if (!text) {
-        where = "--port in the server's command";
-        text = hr_command_option(c->command, "--port");
-    }
-    if (text && hr_parse_int(text, 1, 65535, &port)) {
-        hr_error("%s is \"%s\": expected a port number from 1 to 65535", where, text);
+    int64_t port = c->agent_port;
+    const char *text = hr_command_option(c->command, "--port");
+    if (text && hr_setting_origin(c, "agent-port") == HR_FROM_DEFAULT &&
+        hr_parse_int(text, 1, 65535, &port)) {
+        hr_error("--port in the server's command is \"%s\": expected a port number from 1 to 65535",
+                 text);
         return HR_EXIT_CONFIG;
     }
     c->agent_port = (uint16_t)port;
@@ -99,24 +93,9 @@ static int load_agent(struct hr_config *c)
     return 0;
 }
 
-static int load_address(const char *name, const char *fallback, const char *default_host,
-                        struct hr_address *ret)
-{
-    const char *text = env(name);
-    if (hr_address_parse(text ? text : fallback, default_host, ret) == 0)
-        return 0;
-    hr_error("%s is \"%s\": expected a numeric address and port such as %s", name, text, fallback);
-    return HR_EXIT_CONFIG;
-}
-
-static int load_addresses(struct hr_config *c)
+static int check_addresses(const struct hr_config *c)
 {
     char text[HR_ADDRESS_TEXT];
-    int code = load_address("HANDRAIL_HEALTH_ADDR", "0.0.0.0:60010", "0.0.0.0", &c->health);
-    if (!code)
-        code = load_address("HANDRAIL_MCP_ADDR", "127.0.0.1:60011", "127.0.0.1", &c->mcp);
-    if (code)
-        return code;
     uint16_t health = hr_address_port(&c->health);
     uint16_t mcp = hr_address_port(&c->mcp);
     if (!hr_address_is_loopback(&c->mcp)) {
@@ -135,13 +114,12 @@ static int load_addresses(struct hr_config *c)
     return 0;
 }
 
-static int load_registry(const struct hr_options *o, struct hr_config *c)
+static int load_registry(struct hr_config *c)
 {
-    if (o->registry)
-        return hr_registry_load(o->registry, true, c);
+    if (c->registry)
+        return hr_registry_load(c->registry, true, c);
     char path[PATH_MAX];
-    const char *dir = o->config_dir ? o->config_dir : env("HANDRAIL_CONFIG_DIR");
-    int n = snprintf(path, sizeof(path), "%s/tool_registry.json", dir ? dir : config_dir_default);
+    int n = snprintf(path, sizeof(path), "%s/tool_registry.json", c->config_dir);
     if (n < 0 || (size_t)n >= sizeof(path)) {
         hr_error("the configuration folder's name is longer than %d bytes", PATH_MAX);
         return HR_EXIT_CONFIG;
@@ -149,37 +127,45 @@ static int load_registry(const struct hr_options *o, struct hr_config *c)
     return hr_registry_load(path, false, c);
 }
 
-static int load(const struct hr_options *o, struct hr_config *ret)
+/* Everything but the options, which c has already. */
+static int load(struct hr_config *c)
 {
-    struct hr_config c = {.command = o->command};
-    int code = load_mode(o, &c);
+    c->nested = hr_config_is_nested();
+    int code = hr_settings_environment(c);
     if (!code)
-        code = load_policy(o, &c);
-    if (!code && c.sidecar) {
-        code = load_agent(&c);
-        if (!code)
-            code = load_addresses(&c);
-        if (!code)
-            code = load_registry(o, &c);
-    }
+        code = match_settings(c);
+    if (code || !c->sidecar || c->nested)
+        return code;
+    code = load_agent(c);
+    if (!code)
+        code = check_addresses(c);
+    if (!code)
+        code = load_registry(c);
+    return code;
+}
+
+static int finish(struct hr_config *c, struct hr_config *ret)
+{
+    int code = load(c);
     if (code)
-        hr_config_free(&c);
+        hr_config_free(c);
     else
-        *ret = c;
+        *ret = *c;
     return code;
 }
 
 int hr_config_load(char **argv, struct hr_config *ret)
 {
-    struct hr_options o;
-    int code = hr_options_parse(argv, &o);
+    struct hr_config c = {0};
+    hr_settings_default(&c);
+    int code = hr_options_parse(argv, &c, &c.command);
     if (code)
         return code;
-    if (!o.command[0]) {
+    if (!c.command[0]) {
         hr_error("no command given: handrail run [options] -- CMD ARGS");
         return HR_EXIT_USAGE;
     }
-    return load(&o, ret);
+    return finish(&c, ret);
 }
 
 /* Do two command names mean the same program? */
@@ -190,7 +176,16 @@ static bool same_name(const char *a, const char *b)
     return strcmp(x ? x + 1 : a, y ? y + 1 : b) == 0;
 }
 
-int hr_config_load_as_server(char **argv, struct hr_config *ret)
+/* A launcher that gives the whole command as arguments to an image's entrypoint.  If it names the
+ * server once more, that is dropped and the flags stay; if it is another command ("/venv/bin/python
+ * -m openhands.agent_server"), it is the command. */
+static bool is_whole_command(char **argv)
+{
+    return argv[1] && !same_name(argv[0], argv[1]) && strchr(argv[1], '/') &&
+           hr_program_is_executable(argv[1]);
+}
+
+static int real_command(char **argv, char ***ret_command)
 {
     char *server = NULL;
     int err = hr_real_server(argv[0], &server);
@@ -198,7 +193,7 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
         hr_error(
             "HANDRAIL_SERVER is \"%s\": expected the absolute path of the server, which is not "
             "handrail itself",
-            env("HANDRAIL_SERVER"));
+            getenv("HANDRAIL_SERVER"));
         return HR_EXIT_CONFIG;
     }
     if (err) {
@@ -207,13 +202,23 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
                  argv[0], argv[0]);
         return 127;
     }
-    /* A launcher that gives the whole command as arguments to an image's entrypoint: the server's
-     * own name comes first once more. */
     if (argv[1] && same_name(argv[0], argv[1]))
         argv++;
     argv[0] = server; /* lives as long as the process */
-    struct hr_options o = {.sidecar = -1, .restart = -1, .grace_ms = -1, .command = argv};
-    return load(&o, ret);
+    *ret_command = argv;
+    return 0;
+}
+
+int hr_config_load_as_server(char **argv, struct hr_config *ret)
+{
+    struct hr_config c = {0};
+    hr_settings_default(&c);
+    int code = 0;
+    if (is_whole_command(argv))
+        c.command = argv + 1;
+    else
+        code = real_command(argv, &c.command);
+    return code ? code : finish(&c, ret);
 }
 
 void hr_config_free(struct hr_config *c)

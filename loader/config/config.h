@@ -4,6 +4,7 @@
  * Precedence: command line, then environment, then file, then default.  Everything is checked here,
  * before anything is started: each problem is one line on standard error that says where it is,
  * what was expected and what came, and hr_config_load() then gives the code to exit with.
+ * What can be set, and by which names, is one table: settings.c.
  *
  * Start-up only: it allocates.  The strings of argv and the environment are borrowed for ever.
  */
@@ -17,7 +18,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    HR_MAX_SETTINGS = 64, /* rows of the table of settings */
+    HR_MAX_SIGNALS = 65,  /* signals are 1 to 64 */
+    HR_BUDGET_MAX = 100,  /* failures: the largest budget, so that their times have a fixed place */
+};
+
 enum hr_restart { HR_RESTART_NEVER, HR_RESTART_ON_FAILURE, HR_RESTART_ALWAYS };
+
+enum hr_log_format { HR_LOG_FORMAT_RAW, HR_LOG_FORMAT_JSON };
+
+/* What a dead server left behind that is ended before its next start. */
+enum hr_cleanup {
+    HR_CLEANUP_NONE,
+    HR_CLEANUP_KNOWN, /* what is known to be in the next one's way */
+    HR_CLEANUP_ALL,
+};
+
+/* Where the value of a setting came from. */
+enum hr_origin { HR_FROM_DEFAULT, HR_FROM_ENVIRONMENT, HR_FROM_OPTION };
 
 struct hr_plugin_config {
     char id[HR_PLUGIN_ID_MAX + 1];
@@ -26,28 +45,67 @@ struct hr_plugin_config {
     json_t *config; /* an object, never NULL */
 };
 
+/* How one kind of process is kept running. */
+struct hr_service_settings {
+    enum hr_restart restart;
+    int64_t backoff_ms;       /* delay before a restart, doubling ... */
+    int64_t backoff_max_ms;   /* ... up to this; never below backoff_ms */
+    int64_t stable_ms;        /* up for this long: the first restart is at once */
+    int64_t backoff_reset_ms; /* up for this long: the doubling starts over */
+    int64_t budget_window_ms;
+    int64_t start_timeout_ms; /* not ready within this: killed; 0: no limit */
+    int64_t stop_timeout_ms;  /* not gone within this: killed; 0: no limit but the stop's own */
+    uint32_t budget;          /* failures within budget_window_ms before it is given up; 0: none */
+};
+
 struct hr_config {
     char **command; /* the server's argv, NULL-ended */
-    bool sidecar;   /* false: a plain init and nothing else */
-    enum hr_restart restart;
-    int64_t grace_ms; /* whole budget of a stop; 0: no limit */
 
-    char agent_host[64]; /* numeric address at which the agent-server is probed */
-    uint16_t agent_port;
+    /* The settings.  Each has its place in the table of settings.c. */
+    struct hr_service_settings server;
+    struct hr_service_settings sidecar_settings;
+    struct hr_service_settings toolhosts;
+    int64_t grace_ms;         /* whole budget of a stop; 0: no limit */
+    int64_t pause_ms;         /* for the server to prepare for its pause; 0: it is not asked */
+    int64_t watchdog_soft_ms; /* a loop that lags this much: a warning */
+    int64_t watchdog_ms;      /* this much: a restart; 0: never */
+    int64_t log_rate;         /* lines a second for each service; 0: no limit */
+    const char *config_dir;   /* where tool_registry.json is looked for */
+    const char *registry;     /* the file itself; NULL: the one in config_dir */
+    const char *crash_dir;    /* absolute; NULL: crash reports stay in memory */
     struct hr_address health;
     struct hr_address mcp;
+    enum hr_cleanup cleanup;
+    enum hr_log_format log_format;
+    uint16_t agent_port;
+    bool sidecar;       /* false: a plain init and nothing else */
+    bool stay;          /* with /livez failing when the server is given up; else exit */
+    bool group_signals; /* signals go to the command's whole process group */
+    bool replay;        /* the init record, to a server that was restarted */
+    bool helper;        /* have the server import our Python helper */
+    unsigned char rewrite[HR_MAX_SIGNALS];  /* what a signal becomes; 0: it is dropped */
+    unsigned char origins[HR_MAX_SETTINGS]; /* enum hr_origin of each; see hr_setting_origin() */
 
+    /* What follows from them. */
+    bool nested;         /* a handrail supervises already: run the command in our place, no more */
+    char agent_host[64]; /* numeric address at which the agent-server is probed */
     struct hr_plugin_config plugins[HR_MAX_PLUGINS];
     uint32_t nplugins;
 };
 
 /* argv: the arguments after `run` or `--`, options first.  Returns 0, or the exit code (64 for
- * usage, 78 for configuration) after having said why.  On success free with hr_config_free(). */
+ * usage, 78 for configuration) after having said why.  On success free with hr_config_free().
+ * With HANDRAIL_SUPERVISED=1 in the environment only the command and the settings are found out,
+ * and `nested` is true. */
 int hr_config_load(char **argv, struct hr_config *ret);
 
-/* The same for a call by the server's own name: argv[0] is that name, the rest are its flags. */
+/* The same for a call by the server's own name: argv[0] is that name, the rest are its flags, or
+ * the whole command of the server once more. */
 int hr_config_load_as_server(char **argv, struct hr_config *ret);
 
 void hr_config_free(struct hr_config *c);
+
+/* Does a handrail above us supervise us already?  It says so in the environment. */
+bool hr_config_is_nested(void);
 
 #endif

@@ -348,7 +348,7 @@ static const struct hr_policy toolhost_policy = {
 static struct hr_policy server_policy(const struct hr_config *c)
 {
     return (struct hr_policy){
-        .restart = c->restart,
+        .restart = c->server.restart,
         .says_ready = c->sidecar, /* the sidecar tells */
         .final_code = -1,
         .final_code_unready = c->sidecar ? 2 : -1, /* its usage error, as argparse has it */

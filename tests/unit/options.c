@@ -1,169 +1,158 @@
 /* SPDX-License-Identifier: MIT
- * The command line, and what it, the environment and the defaults become together. */
+ * The command line. */
 #include "loader/config/options.h"
 
 #include "check.h"
 #include "common/handoff.h"
+#include "loader/config/settings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define ARGS(...) ((char *[]){__VA_ARGS__, NULL})
 
+static char **command;
+
+static int parse(char **argv, struct hr_config *c)
+{
+    memset(c, 0, sizeof(*c));
+    hr_settings_default(c);
+    command = NULL;
+    return hr_options_parse(argv, c, &command);
+}
+
 static void options_in_any_form(void **state)
 {
-    struct hr_options o;
+    struct hr_config c;
     (void)state;
-    assert_int_equal(
-        hr_options_parse(ARGS("--no-sidecar", "--restart=always", "--grace", "3", "--registry=/r",
-                              "--config-dir", "/c", "--", "cmd", "-x"),
-                         &o),
-        0);
-    assert_int_equal(o.sidecar, 0);
-    assert_int_equal(o.restart, HR_RESTART_ALWAYS);
-    assert_int_equal(o.grace_ms, 3000);
-    assert_string_equal(o.registry, "/r");
-    assert_string_equal(o.config_dir, "/c");
-    assert_string_equal(o.command[0], "cmd");
-    assert_string_equal(o.command[1], "-x");
-    assert_null(o.command[2]);
+    assert_int_equal(parse(ARGS("--no-sidecar", "--restart=always", "--grace", "3", "--registry=/r",
+                                "--config-dir", "/c", "--", "cmd", "-x"),
+                           &c),
+                     0);
+    assert_false(c.sidecar);
+    assert_int_equal(c.server.restart, HR_RESTART_ALWAYS);
+    assert_int_equal(c.grace_ms, 3000);
+    assert_string_equal(c.registry, "/r");
+    assert_string_equal(c.config_dir, "/c");
+    assert_string_equal(command[0], "cmd");
+    assert_string_equal(command[1], "-x");
+    assert_null(command[2]);
+}
+
+static void switches_in_any_form(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse(ARGS("-g", "--sidecar=off", "--no-init-replay", "--helper=off"), &c), 0);
+    assert_true(c.group_signals);
+    assert_false(c.sidecar);
+    assert_false(c.replay);
+    assert_false(c.helper);
+    assert_int_equal(parse(ARGS("-g", "--no-group", "--no-sidecar", "--sidecar"), &c), 0);
+    assert_false(c.group_signals); /* the last one counts */
+    assert_true(c.sidecar);
+    /* A switch never takes the next argument. */
+    assert_int_equal(parse(ARGS("--group", "off"), &c), 0);
+    assert_true(c.group_signals);
+    assert_string_equal(command[0], "off");
+    assert_int_equal(parse(ARGS("--no-sidecar=on", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("--group=yes", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("-gr", "TERM:INT", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("--no-grace", "x"), &c), 64); /* is no switch */
+    assert_int_equal(parse(ARGS("--no-", "x"), &c), 64);
+}
+
+static void rewriting_adds_up(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse(ARGS("-r", "TERM:INT", "-rHUP:0", "--rewrite", "10:12",
+                                "--rewrite=SIGUSR2:usr1,15:3", "x"),
+                           &c),
+                     0);
+    assert_int_equal(c.rewrite[15], 3); /* the later one counts */
+    assert_int_equal(c.rewrite[1], 0);
+    assert_int_equal(c.rewrite[10], 12);
+    assert_int_equal(c.rewrite[12], 10);
+    assert_int_equal(c.rewrite[2], 2);
+    assert_int_equal(hr_setting_origin(&c, "rewrite"), HR_FROM_OPTION);
+    assert_int_equal(parse(ARGS("-r", "KILL:TERM", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("-r"), &c), 64);
 }
 
 static void the_command_may_follow_without_dashes(void **state)
 {
-    struct hr_options o;
+    struct hr_config c;
     (void)state;
-    assert_int_equal(hr_options_parse(ARGS("cmd", "--grace=x"), &o), 0);
-    assert_string_equal(o.command[0], "cmd");
-    assert_int_equal(o.grace_ms, -1);
-    assert_int_equal(hr_options_parse(ARGS("--", "--odd"), &o), 0);
-    assert_string_equal(o.command[0], "--odd");
+    assert_int_equal(parse(ARGS("cmd", "--grace=x"), &c), 0);
+    assert_string_equal(command[0], "cmd");
+    assert_int_equal(c.grace_ms, 25000);
+    assert_int_equal(parse(ARGS("--", "--odd"), &c), 0);
+    assert_string_equal(command[0], "--odd");
+    assert_int_equal(parse(ARGS("--grace=1"), &c), 0);
+    assert_null(command[0]);
 }
 
 static void wrong_options_are_usage_errors(void **state)
 {
-    struct hr_options o;
-    (void)state;
-    assert_int_equal(hr_options_parse(ARGS("--bogus", "--", "x"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("--restart=sometimes", "x"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("--grace=-1", "x"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("--grace=1.5", "x"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("--registry"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("--registryx", "y"), &o), 64);
-    assert_int_equal(hr_options_parse(ARGS("-"), &o), 64);
-}
-
-static void clean_environment(void)
-{
-    static const char *const names[] = {
-        "HANDRAIL_SIDECAR",    "HANDRAIL_RESTART",     "HANDRAIL_GRACE",    "HANDRAIL_CONFIG_DIR",
-        "HANDRAIL_AGENT_PORT", "HANDRAIL_HEALTH_ADDR", "HANDRAIL_MCP_ADDR", "HANDRAIL_SERVER"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        (void)unsetenv(names[i]);
-}
-
-static int config(char **argv, struct hr_config *c)
-{
-    int code = hr_config_load(argv, c);
-    if (!code)
-        hr_config_free(c);
-    return code;
-}
-
-static void defaults(void **state)
-{
-    struct hr_config c;
-    (void)state;
-    clean_environment();
-    assert_int_equal(config(ARGS("server"), &c), 0);
-    assert_true(c.sidecar);
-    assert_int_equal(c.restart, HR_RESTART_ON_FAILURE);
-    assert_int_equal(c.grace_ms, 25000);
-    assert_int_equal(c.agent_port, 8000);
-    assert_string_equal(c.agent_host, "127.0.0.1");
-    assert_int_equal(hr_address_port(&c.health), 60010);
-    assert_int_equal(hr_address_port(&c.mcp), 60011);
-    assert_int_equal(config(ARGS("--no-sidecar", "--", "x"), &c), 0);
-    assert_int_equal(c.restart, HR_RESTART_NEVER);
-    assert_int_equal(c.grace_ms, 0);
-}
-
-static void the_command_line_wins_over_the_environment(void **state)
-{
-    struct hr_config c;
-    (void)state;
-    clean_environment();
-    (void)setenv("HANDRAIL_RESTART", "always", 1);
-    (void)setenv("HANDRAIL_GRACE", "7", 1);
-    (void)setenv("HANDRAIL_SIDECAR", "off", 1);
-    assert_int_equal(config(ARGS("x"), &c), 0);
-    assert_false(c.sidecar);
-    assert_int_equal(c.restart, HR_RESTART_ALWAYS);
-    assert_int_equal(c.grace_ms, 7000);
-    assert_int_equal(config(ARGS("--restart=never", "--grace=1", "x"), &c), 0);
-    assert_int_equal(c.restart, HR_RESTART_NEVER);
-    assert_int_equal(c.grace_ms, 1000);
-}
-
-static void the_agent_is_found_in_its_own_command(void **state)
-{
-    struct hr_config c;
-    (void)state;
-    clean_environment();
-    assert_int_equal(config(ARGS("s", "--port", "60000", "--host", "0.0.0.0"), &c), 0);
-    assert_int_equal(c.agent_port, 60000);
-    assert_string_equal(c.agent_host, "127.0.0.1");
-    assert_int_equal(config(ARGS("s", "--port=1", "--port=2", "--host=::"), &c), 0);
-    assert_int_equal(c.agent_port, 2); /* as the server itself reads it: the last one */
-    assert_string_equal(c.agent_host, "::1");
-    assert_int_equal(config(ARGS("s", "--host", "10.1.2.3"), &c), 0);
-    assert_string_equal(c.agent_host, "10.1.2.3");
-    assert_int_equal(config(ARGS("s", "--host", "some.name"), &c), 0);
-    assert_string_equal(c.agent_host, "127.0.0.1");
-    (void)setenv("HANDRAIL_AGENT_PORT", "5", 1);
-    assert_int_equal(config(ARGS("s", "--port", "60000"), &c), 0);
-    assert_int_equal(c.agent_port, 5);
-    assert_int_equal(config(ARGS("s", "--port"), &c), 0); /* the server will complain itself */
-}
-
-static void wrong_values_are_configuration_errors(void **state)
-{
-    static const struct {
-        const char *name, *value;
-    } cases[] = {
-        {"HANDRAIL_AGENT_PORT", "0"},
-        {"HANDRAIL_AGENT_PORT", "http"},
-        {"HANDRAIL_AGENT_PORT", "60010"}, /* clashes with the health port */
-        {"HANDRAIL_HEALTH_ADDR", "localhost:1"},
-        {"HANDRAIL_HEALTH_ADDR", "0.0.0.0:60011"},
-        {"HANDRAIL_MCP_ADDR", "0.0.0.0:60011"}, /* not loopback */
-        {"HANDRAIL_SIDECAR", "maybe"},
-        {"HANDRAIL_RESTART", "sometimes"},
-        {"HANDRAIL_GRACE", "soon"},
+    static char *const wrong[][3] = {
+        {"--bogus", "--", "x"},
+        {"--restart=sometimes", "x"},
+        {"--restart=", "x"},
+        {"--restart=on", "x"}, /* the beginning of a word is not the word */
+        {"--grace=-1", "x"},
+        {"--grace=1.2345", "x"},
+        {"--registry"},
+        {"--registry=", "x"},
+        {"--registryx", "y"},
+        {"--crash-dir=here", "x"},
+        {"--budget=101", "x"},
+        {"--agent-port=0", "x"},
+        {"-"},
+        {"-x", "y"},
+        {"---grace=1", "x"},
+        {"--=1", "x"},
     };
     struct hr_config c;
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        clean_environment();
-        (void)setenv(cases[i].name, cases[i].value, 1);
-        assert_int_equal(config(ARGS("x"), &c), 78);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char *argv[4] = {wrong[i][0], wrong[i][1], wrong[i][2], NULL};
+        assert_int_equal(parse(argv, &c), 64);
+        assert_null(command);
     }
-    clean_environment();
-    assert_int_equal(config(ARGS("x", "--port", "99999"), &c), 78);
-    assert_int_equal(config(ARGS("--registry=/does/not/exist", "x"), &c), 78);
-    assert_int_equal(config(ARGS("--grace=1"), &c), 64);
+}
+
+/* Every row of the table can be set by its option, and says then that it was. */
+static void every_option_is_known(void **state)
+{
+    struct hr_config c;
+    char arg[128];
+    char value[HR_SETTING_TEXT];
+    (void)state;
+    for (size_t i = 0; i < hr_nsettings; i++) {
+        const struct hr_setting *s = &hr_settings[i];
+        hr_settings_default(&c);
+        hr_setting_format(&c, s, value);
+        if (s->type == HR_SETTING_PATH || s->type == HR_SETTING_ABSOLUTE)
+            (void)snprintf(value, sizeof(value), "/some/where");
+        else if (s->type == HR_SETTING_REWRITE)
+            (void)snprintf(value, sizeof(value), "1:2");
+        (void)snprintf(arg, sizeof(arg), "--%s=%.60s", s->option, value);
+        assert_int_equal(parse(ARGS(arg, "x"), &c), 0);
+        assert_int_equal(hr_setting_origin(&c, s->option), HR_FROM_OPTION);
+        for (size_t j = 0; j < hr_nsettings; j++)
+            assert_int_equal(c.origins[j], j == i ? HR_FROM_OPTION : HR_FROM_DEFAULT);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_in_any_form),
+        cmocka_unit_test(switches_in_any_form),
+        cmocka_unit_test(rewriting_adds_up),
         cmocka_unit_test(the_command_may_follow_without_dashes),
         cmocka_unit_test(wrong_options_are_usage_errors),
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(the_command_line_wins_over_the_environment),
-        cmocka_unit_test(the_agent_is_found_in_its_own_command),
-        cmocka_unit_test(wrong_values_are_configuration_errors),
+        cmocka_unit_test(every_option_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

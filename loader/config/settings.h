@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * The table of settings: each one's names, kind, limits, default, place in struct hr_config, and
+ * its line of help.  The command line, the environment and the help text are all driven from it,
+ * so a setting is added by one row here and one member there.
+ *
+ * The variable of --some-name is HANDRAIL_SOME_NAME, always. */
+#ifndef HR_CONFIG_SETTINGS_H
+#define HR_CONFIG_SETTINGS_H
+
+#include "config.h"
+
+#include <stdio.h>
+
+/* The parts of the help. */
+enum hr_setting_group {
+    HR_GROUP_MODE,
+    HR_GROUP_RESTART,
+    HR_GROUP_STOP,
+    HR_GROUP_WATCH,
+    HR_GROUP_OUTPUT,
+    HR_GROUP_FAMILY, /* not listed one by one: the same as the server's, for others */
+};
+
+enum hr_setting_type {
+    HR_SETTING_SWITCH,   /* off or on; "--name" is on, "--no-name" is off */
+    HR_SETTING_CHOICE,   /* one of the words of `value`, stored as its place among them */
+    HR_SETTING_SECONDS,  /* with at most three decimals; stored and limited in milliseconds */
+    HR_SETTING_COUNT,    /* a whole number */
+    HR_SETTING_PATH,     /* not empty; borrowed */
+    HR_SETTING_ABSOLUTE, /* a path from the root; borrowed */
+    HR_SETTING_ADDRESS,  /* see address.h; the default host is that of the default */
+    HR_SETTING_REWRITE,  /* see rewrite.h; each use of the option adds to the table */
+};
+
+struct hr_setting {
+    const char *option; /* without its dashes */
+    const char *variable;
+    char letter; /* of its short form; 0: none */
+    enum hr_setting_group group;
+    enum hr_setting_type type;
+    const char *value; /* in the help: "SECONDS"; of a switch or choice its words: "exit|stay" */
+    int64_t min;
+    int64_t max;
+    int64_t fallback;          /* the default; of a switch or choice its place */
+    const char *fallback_text; /* the same for paths and addresses; NULL: none */
+    size_t offset;             /* in struct hr_config */
+    size_t size;
+    const char *help;
+};
+
+enum { HR_SETTING_TEXT = 4096 }; /* bytes that hold any value as text but an overlong path */
+
+extern const struct hr_setting hr_settings[];
+extern const size_t hr_nsettings;
+
+/* The row whose option has this name of n bytes, or NULL. */
+const struct hr_setting *hr_setting_find(const char *option, size_t n);
+
+/* Every setting to its default. */
+void hr_settings_default(struct hr_config *c);
+
+/* Those that were not set by an option, from their variables; an empty one counts as unset.
+ * 0, or 78 after a line for each wrong one. */
+int hr_settings_environment(struct hr_config *c);
+
+/* Set one.  0, 64 (from an option) or 78 (from the environment), after one line that says why; the
+ * configuration is untouched then. */
+int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_origin origin,
+                   const char *text);
+
+/* Its value as text that hr_setting_set() takes, empty if it has none; and where it came from. */
+void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
+                       char out[HR_SETTING_TEXT]);
+enum hr_origin hr_setting_origin(const struct hr_config *c, const char *option);
+
+/* The list for `handrail run --help`. */
+void hr_settings_help(FILE *to);
+
+#endif
