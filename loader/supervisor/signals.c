@@ -26,6 +26,11 @@ enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
     }
 }
 
+int hr_signal_rewrite(const unsigned char rewrite[65], int sig)
+{
+    return sig < 1 || sig > 64 || sig == SIGCHLD ? sig : rewrite[sig];
+}
+
 /* Take out of the set what a terminal or shell sends to those it wants to end and was told not to:
  * nohup, and "&" in a script, start programs with these signals ignored. */
 static void leave_ignored(sigset_t *set)

@@ -17,6 +17,14 @@ enum hr_signal_meaning {
 /* How a signal is treated; plain: in the mode without a sidecar. */
 enum hr_signal_meaning hr_signal_meaning(int sig, bool plain);
 
+/* What the server gets in a signal's stead: `rewrite` is a table of the configuration, in which an
+ * unchanged signal is itself.  0: nothing, it is dropped and means nothing to us either.
+ *
+ * To be asked before the signal is acted upon.  A signal that stops us still does when it is
+ * rewritten: the meaning is that of the signal which came, and only what is sent to the server
+ * changes.  SIGCHLD is ours and is never rewritten. */
+int hr_signal_rewrite(const unsigned char rewrite[65], int sig);
+
 struct hr_signals {
     int fd; /* signalfd, non-blocking */
     sigset_t inherited_mask;

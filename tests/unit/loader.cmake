@@ -2,7 +2,7 @@ foreach(name address config options program registry rewrite server_command sett
     settings)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name ambient cgroup control_listen control_parse control_status init_record logline notify output proc secrets service sink sockets tail watchdog crash)
+foreach(name ambient cgroup control_listen control_parse control_status init_record logline notify output proc secrets service sink sockets tail watchdog crash signals)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
 foreach(name control control_abuse)
