@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The command line, on any arguments: the input is a list of strings with a NUL behind each. */
 #include "common/log.h"
+#include "loader/config/agent_command.h"
 #include "loader/config/options.h"
 #include "loader/config/settings.h"
 
@@ -52,9 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&c, 0, sizeof(c));
     hr_settings_default(&c);
+    (void)hr_is_agent_server(argv);
     if (hr_options_parse(argv, &c, &command) == 0) {
         if (command < argv || command > argv + n)
             abort();
+        (void)hr_is_agent_server(command);
         check_round_trip(&c);
     }
     free(text);

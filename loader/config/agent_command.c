@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT
+ * The agent-server's command.  See agent_command.h. */
+#include "agent_command.h"
+
+#include "common/buf.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "program.h"
+#include "server_version.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { LIST_MAX = 64 * 1024 }; /* bytes of a list of modules or folders */
+
+static const char helper_module[] = "handrail_agent";
+static const char modules_since[] = "1.20"; /* --import-modules */
+static const char path_since[] = "1.22.1";  /* OH_EXTRA_PYTHON_PATH */
+
+/* ---- whose command is it -------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Has this argument of python, which begins with a dash, something to say about -m?
+ * 1: ret_module is its module, or NULL if that is the next argument; 0: no; 2: no, and the next
+ * argument is its value; -1: no, and there is no -m after it. */
+static int python_option(const char *arg, const char **ret_module)
+{
+    if (arg[1] == '-')
+        return strcmp(arg, "--check-hash-based-pycs") == 0 ? 2 : -1;
+    for (const char *c = arg + 1; *c; c++) {
+        switch (*c) {
+        case 'm': *ret_module = c[1] ? c + 1 : NULL; return 1;
+        case 'W':
+        case 'X': return c[1] ? 0 : 2;
+        case 'c': return -1;
+        default: break; /* "-u", or "-Bu": without a value */
+        }
+    }
+    return 0;
+}
+
+static bool python_runs_server(char *const *argv)
+{
+    for (argv++; *argv && (*argv)[0] == '-' && (*argv)[1]; argv++) {
+        const char *module = NULL;
+        int r = python_option(*argv, &module);
+        if (r == 1 && !module)
+            module = argv[1];
+        if (r == 1)
+            return module && strcmp(module, "openhands.agent_server") == 0;
+        if (r < 0 || (r == 2 && !*++argv))
+            return false;
+    }
+    return false;
+}
+
+bool hr_is_agent_server(char *const *argv)
+{
+    static const char *const names[] = {"agent-server", "openhands-agent-server"};
+    if (!argv[0])
+        return false;
+    const char *name = base_name(argv[0]);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(name, names[i], n) == 0 && (!name[n] || strcmp(name + n, ".real") == 0))
+            return true;
+    }
+    return strncmp(name, "python", 6) == 0 && python_runs_server(argv);
+}
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+static size_t count(char *const *list)
+{
+    size_t n = 0;
+    while (list[n])
+        n++;
+    return n;
+}
+
+/* The value of a variable, NULL when it is unset or blank, as the server reads it. */
+static const char *variable(char *const *env, const char *name)
+{
+    size_t n = strlen(name);
+    for (; *env; env++)
+        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+            return (*env)[n + 1 + strspn(*env + n + 1, " \t\r\n")] ? *env + n + 1 : NULL;
+    return NULL;
+}
+
+/* Where an option of the server stands: the last one counts.  It may be cut short, down to `least`
+ * bytes, where that is unambiguous: argparse takes it.  ret_value: the value, or NULL for the next
+ * argument.  -1: not there. */
+static int find_option(char *const *argv, const char *name, size_t least, const char **ret_value)
+{
+    int found = -1;
+    for (int i = 1; argv[i]; i++) {
+        size_t n = strcspn(argv[i], "=");
+        if (n < least || strncmp(argv[i], name, n) != 0)
+            continue;
+        found = i;
+        *ret_value = argv[i][n] ? argv[i] + n + 1 : NULL;
+        if (!argv[i][n] && argv[i + 1])
+            i++; /* its value, whatever that looks like */
+    }
+    return found;
+}
+
+/* Is `item`, of n bytes, in a list?  Blanks around an item do not count, as the server has it. */
+static bool in_list(const char *list, char separator, const char *item, size_t n)
+{
+    while (list) {
+        const char *end = strchrnul(list, separator);
+        const char *from = list + strspn(list, " ");
+        size_t len = from < end ? (size_t)(end - from) : 0;
+        while (len && from[len - 1] == ' ')
+            len--;
+        if (len == n && strncmp(from, item, n) == 0)
+            return true;
+        list = *end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+/* "<head><parts with the separator between>", allocated; missing and empty parts are left out.
+ * NULL: no memory. */
+static char *join(const char *head, char separator, const char *const parts[3])
+{
+    struct hr_buf b;
+    hr_buf_init(&b, LIST_MAX);
+    int err = hr_buf_adds(&b, head);
+    for (int i = 0; i < 3 && !err; i++) {
+        if (!parts[i] || !*parts[i])
+            continue;
+        if (b.len > strlen(head))
+            err = hr_buf_addc(&b, separator);
+        if (!err)
+            err = hr_buf_adds(&b, parts[i]);
+    }
+    if (!err)
+        return hr_buf_take(&b);
+    hr_buf_free(&b);
+    return NULL;
+}
+
+/* ---- what is to be added --------------------------------------------------------------------- */
+
+struct plan {
+    const char *helper;    /* its folder; NULL: not imported */
+    const char *module;    /* of the custom agent; NULL: none */
+    char folder[PATH_MAX]; /* where that lies; empty: python finds it itself */
+    bool host;             /* add --host 0.0.0.0 */
+};
+
+/* "name" or "package.name": what python would import.  It may have letters beyond ASCII. */
+static bool is_module_name(const char *name)
+{
+    bool start = true;
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+        bool digit = c >= '0' && c <= '9';
+        if (start ? !letter : !letter && !digit && c != '.')
+            return false;
+        start = c == '.';
+    }
+    return !start;
+}
+
+static bool is_native(const char *module)
+{
+    size_t n = strlen(module);
+    return strncmp(module, "native:", 7) == 0 ||
+           (module[0] == '/' && n > 4 && strcmp(module + n - 3, ".so") == 0);
+}
+
+/* Does the folder have the first part of the module's name, as a file or as a package? */
+static bool has_module(const char *folder, const char *module)
+{
+    char path[PATH_MAX];
+    int n = (int)strcspn(module, ".");
+    if (snprintf(path, sizeof(path), "%s/%.*s.py", folder, n, module) < PATH_MAX &&
+        access(path, F_OK) == 0)
+        return true;
+    return snprintf(path, sizeof(path), "%s/%.*s/", folder, n, module) < PATH_MAX &&
+           access(path, F_OK) == 0;
+}
+
+/* 0 or 78. */
+static int plan_module(struct plan *p, const struct hr_agent_places *places, char *const *env)
+{
+    const char *module = variable(env, "CUSTOM_AGENT_MODULE");
+    const char *folder = variable(env, "CUSTOM_AGENT_PATH");
+    if (!module)
+        return 0;
+    if (is_native(module)) {
+        hr_warn("CUSTOM_AGENT_MODULE is \"%s\": native code is loaded from tool_registry.json: "
+                "list it there",
+                module);
+        return 0;
+    }
+    if (!is_module_name(module)) {
+        hr_error("CUSTOM_AGENT_MODULE is \"%s\": expected the name of a Python module, such as "
+                 "my_agent or my_package.agent",
+                 module);
+        return HR_EXIT_CONFIG;
+    }
+    p->module = module;
+    if (!folder && has_module(places->app, module))
+        folder = places->app;
+    else if (!folder && *places->cwd && has_module(places->cwd, module))
+        folder = places->cwd;
+    (void)snprintf(p->folder, sizeof(p->folder), "%s", folder ? folder : "");
+    return 0;
+}
+
+/* Take out what the server at `program` is too old for. */
+static void plan_for_version(struct plan *p, const char *program)
+{
+    char version[HR_VERSION_TEXT];
+    if ((!p->helper && !p->module) || !program || hr_server_version(program, version))
+        return;
+    if (hr_version_compare(version, modules_since) < 0) {
+        hr_warn("agent-server %s cannot import modules at its start, %s can: going on without %s",
+                version, modules_since, p->module ? p->module : helper_module);
+        p->helper = p->module = NULL;
+        p->folder[0] = '\0';
+    } else if (hr_version_compare(version, path_since) < 0) {
+        hr_warn(
+            "agent-server %s does not read OH_EXTRA_PYTHON_PATH, %s does: going on without it%s",
+            version, path_since, p->helper ? " and without handrail_agent" : "");
+        p->helper = NULL; /* it would not be found, and that ends the server */
+        p->folder[0] = '\0';
+    }
+}
+
+/* A server that waits for /api/init and has no session key yet listens on loopback only, where
+ * nobody can reach it. */
+static void plan_host(struct plan *p, char *const *argv, char *const *env)
+{
+    const char *deferred = variable(env, "OH_DEFERRED_INIT");
+    const char *value = NULL;
+    if (!deferred || (strcmp(deferred, "1") != 0 && strcasecmp(deferred, "true") != 0))
+        return;
+    bool given = find_option(argv, "--host", 4, &value) >= 0; /* "--h" may be --help */
+    if (variable(env, "OH_SECRET_KEY")) {
+        p->host = !given;
+        if (p->host)
+            hr_info("adding --host 0.0.0.0: with OH_DEFERRED_INIT the server would listen on "
+                    "loopback only, where /api/init cannot be reached");
+        return;
+    }
+    /* The server takes a session key in its stead. */
+    if (!variable(env, "SESSION_API_KEY") && !variable(env, "OH_SESSION_API_KEYS_0"))
+        hr_warn("OH_DEFERRED_INIT is set, but OH_SECRET_KEY is not: nothing guards /api/init%s; "
+                "set OH_SECRET_KEY",
+                given ? "" : ", so the server stays on loopback");
+}
+
+/* ---- the new lists --------------------------------------------------------------------------- */
+
+/* --import-modules: our helper, what is there, the custom agent.  0 or -ENOMEM. */
+static int put_modules(struct hr_agent_command *c, const struct plan *p)
+{
+    static const char head[] = "--import-modules=";
+    const char *value = NULL;
+    int at = find_option(c->argv, "--import-modules", 3, &value);
+    if (at >= 0 && !value && !(value = c->argv[at + 1]))
+        return 0; /* without its value: the server will say so */
+    const char *helper = p->helper && !in_list(value, ',', helper_module, sizeof(helper_module) - 1)
+                             ? helper_module
+                             : NULL;
+    const char *module =
+        p->module && !in_list(value, ',', p->module, strlen(p->module)) ? p->module : NULL;
+    if (!helper && !module)
+        return 0;
+    char *text = join(head, ',', (const char *const[3]){helper, value, module});
+    if (!text)
+        return -ENOMEM;
+    c->owned[0] = text;
+    if (at < 0)
+        c->argv[count(c->argv)] = text;
+    else if (strchr(c->argv[at], '='))
+        c->argv[at] = text;
+    else
+        c->argv[at + 1] = text + sizeof(head) - 1;
+    return 0;
+}
+
+/* OH_EXTRA_PYTHON_PATH: our helper's folder, the module's, what is there.  0 or -ENOMEM. */
+static int put_path(struct hr_agent_command *c, const struct plan *p)
+{
+    static const char head[] = "OH_EXTRA_PYTHON_PATH=";
+    const char *value = variable(c->env, "OH_EXTRA_PYTHON_PATH");
+    const char *helper =
+        p->helper && !in_list(value, ':', p->helper, strlen(p->helper)) ? p->helper : NULL;
+    const char *folder =
+        p->folder[0] && !in_list(value, ':', p->folder, strlen(p->folder)) ? p->folder : NULL;
+    if (!helper && !folder)
+        return 0;
+    char *text = join(head, ':', (const char *const[3]){helper, folder, value});
+    if (!text)
+        return -ENOMEM;
+    c->owned[1] = text;
+    size_t at = 0;
+    while (c->env[at] && strncmp(c->env[at], head, sizeof(head) - 1) != 0)
+        at++;
+    c->env[at] = text;
+    return 0;
+}
+
+/* A copy of the list with room for `more` at its end. */
+static char **copy_list(char *const *list, size_t more)
+{
+    size_t n = count(list);
+    char **copy = calloc(n + more + 1, sizeof(*copy));
+    if (copy && n)
+        memcpy(copy, list, n * sizeof(*copy));
+    return copy;
+}
+
+static int build(const struct plan *p, char *const *argv, char *const *env,
+                 struct hr_agent_command *c)
+{
+    static char host[] = "--host";
+    static char everywhere[] = "0.0.0.0";
+    c->argv = copy_list(argv, 3);
+    c->env = copy_list(env, 1);
+    if (!c->argv || !c->env)
+        return -ENOMEM;
+    if (p->host) {
+        size_t n = count(c->argv);
+        c->argv[n] = host;
+        c->argv[n + 1] = everywhere;
+    }
+    int err = put_modules(c, p);
+    return err ? err : put_path(c, p);
+}
+
+void hr_agent_command_free(struct hr_agent_command *c)
+{
+    free(c->argv);
+    free(c->env);
+    free(c->owned[0]);
+    free(c->owned[1]);
+    *c = (struct hr_agent_command){0};
+}
+
+/* Everything that is to be added to this command.  0 or 78. */
+static int make_plan(struct plan *p, const struct hr_agent_places *places,
+                     const struct hr_config *config, char *const *argv, char *const *env)
+{
+    char *program = NULL;
+    int code = 0;
+    (void)hr_program_find(argv[0], "", &program);
+    /* Our own link in the server's place will do all this itself, and it knows which server. */
+    if (!program || !hr_program_is_self(program)) {
+        p->helper = config->helper ? places->helper : NULL;
+        code = plan_module(p, places, env);
+        if (!code) {
+            plan_for_version(p, program);
+            plan_host(p, argv, env);
+        }
+    }
+    free(program);
+    return code;
+}
+
+int hr_agent_command_in(const struct hr_agent_places *places, const struct hr_config *config,
+                        char *const *argv, char *const *env, struct hr_agent_command *ret)
+{
+    struct plan p = {0};
+    struct hr_agent_command c = {0};
+    int code = hr_is_agent_server(argv) ? make_plan(&p, places, config, argv, env) : 0;
+    if (code)
+        return code;
+    int err = build(&p, argv, env, &c);
+    if (err) {
+        hr_agent_command_free(&c);
+        hr_error("cannot put the server's command together: %s", strerror(-err));
+        return HR_EXIT_OSERR;
+    }
+    *ret = c;
+    return 0;
+}
+
+int hr_agent_command(const struct hr_config *config, char *const *argv, char *const *env,
+                     struct hr_agent_command *ret)
+{
+    char own[PATH_MAX];
+    char helper[PATH_MAX + 32];
+    char file[PATH_MAX + 64];
+    char cwd[PATH_MAX];
+    struct hr_agent_places places = {.app = "/app", .cwd = cwd};
+    hr_program_own_folder(own, sizeof(own));
+    char *slash = strrchr(own, '/'); /* <prefix>/bin */
+    if (slash) {
+        *slash = '\0';
+        (void)snprintf(helper, sizeof(helper), "%s/share/python", own);
+        (void)snprintf(file, sizeof(file), "%s/%s.py", helper, helper_module);
+        if (access(file, R_OK) == 0)
+            places.helper = helper;
+        else
+            hr_debug("no Python helper for the server: %s: %s", file, strerror(errno));
+    }
+    if (!getcwd(cwd, sizeof(cwd)))
+        cwd[0] = '\0';
+    return hr_agent_command_in(&places, config, argv, env, ret);
+}
