@@ -10,11 +10,16 @@ void hr_help_main(void)
 {
     (void)printf("handrail " HR_VERSION ": entrypoint and health sidecar for agent-server images\n"
                  "\n"
-                 "  handrail run [options] -- CMD ARGS   supervise the agent-server CMD\n"
-                 "  handrail -- CMD ARGS                 the same, without options\n"
-                 "  handrail run --help                  its options, and the environment\n"
-                 "  handrail --version\n"
-                 "\n"
+                 "  handrail [options] -- CMD ARGS   supervise the agent-server CMD\n"
+                 "  handrail /path/of/CMD ARGS       the same\n"
+                 "  handrail CMD ARGS                the same, if CMD is found on PATH\n"
+                 "  handrail \"CMD ARGS\"              the same, from a single argument\n"
+                 "\n");
+}
+
+void hr_help_commands_end(void)
+{
+    (void)printf("\n"
                  "Called by any other name it supervises the program NAME.real beside itself, or\n"
                  "the one in HANDRAIL_SERVER, with the arguments it was given.\n");
 }

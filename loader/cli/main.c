@@ -1,39 +1,163 @@
 /* SPDX-License-Identifier: MIT
- * handrail: the command line. */
+ * handrail: the command line.  Which program to supervise can be said in several ways, because
+ * launchers do; all of them end in run(). */
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "help.h"
+#include "loader/config/agent_command.h"
 #include "loader/config/config.h"
+#include "loader/config/one_string.h"
+#include "loader/config/program.h"
 #include "loader/supervisor/signals.h"
 #include "loader/supervisor/supervisor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Supervise, with the arguments after `run`; or, called by the server's name, with all of them. */
+static int load(char **argv, bool as_server, struct hr_config *config)
+{
+    int code = as_server ? hr_config_load_as_server(argv, config) : hr_config_load(argv, config);
+    if (!code && !config->sidecar && !getenv("HANDRAIL_LOG_LEVEL"))
+        hr_log_init("handrail", HR_LOG_WARNING); /* a plain init is quiet */
+    return code;
+}
+
+/* A handrail above us supervises already, and has the ports: become the command. */
+static int become(char **argv, bool as_server)
+{
+    struct hr_config config;
+    struct hr_agent_command command = {0};
+    int code = load(argv, as_server, &config);
+    if (code)
+        return code;
+    code = hr_agent_command(&config, config.command, environ, &command);
+    if (code)
+        return code;
+    hr_info("HANDRAIL_SUPERVISED=1, there is a supervisor already: running %s in our place",
+            command.argv[0]);
+    (void)execvpe(command.argv[0], command.argv, command.env);
+    int err = errno;
+    hr_error("cannot run %s: %s", command.argv[0], strerror(err));
+    hr_agent_command_free(&command);
+    return err == ENOENT || err == ENOTDIR ? 127 : 126; /* as a shell does */
+}
+
+/* Supervise.  argv: options and the command; or, as_server, the server's name and its flags. */
 static int run(char **argv, bool as_server)
 {
     struct hr_config config;
     struct hr_signals signals;
+    if (hr_config_is_nested())
+        return become(argv, as_server);
     int err = hr_signals_init(&signals);
     if (err) {
         hr_error("cannot set up signals: %s", strerror(-err));
         return HR_EXIT_OSERR;
     }
-    int code = as_server ? hr_config_load_as_server(argv, &config) : hr_config_load(argv, &config);
+    int code = load(argv, as_server, &config);
     if (code)
         return code;
-    if (!config.sidecar && !getenv("HANDRAIL_LOG_LEVEL"))
-        hr_log_init("handrail", HR_LOG_WARNING); /* a plain init is quiet */
     code = hr_supervisor_run(&config, &signals);
     hr_config_free(&config);
     return code;
 }
 
+/* ---- the commands ---------------------------------------------------------------------------- */
+
+static int command_run(char **argv)
+{
+    if (argv[1] && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        hr_help_run();
+        return 0;
+    }
+    return run(argv + 1, false);
+}
+
+static int command_help(char **argv);
+
+static int command_version(char **argv)
+{
+    (void)argv;
+    (void)printf("handrail %s\n", HR_VERSION);
+    return 0;
+}
+
+/* A new command is one line here.  argv[0] is its name; what it returns is our exit code. */
+static const struct command {
+    const char *name;
+    int (*function)(char **argv);
+    const char *help; /* NULL: another name of one that is shown */
+} commands[] = {
+    {"run", command_run, "the same; run --help: the options"},
+    {"--version", command_version, "which handrail this is"},
+    {"--help", command_help, "this text"},
+    {"help", command_help, NULL},
+    {"-h", command_help, NULL},
+};
+
+static int command_help(char **argv)
+{
+    (void)argv;
+    hr_help_main();
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (commands[i].help)
+            (void)printf("  handrail %-23s %s\n", commands[i].name, commands[i].help);
+    hr_help_commands_end();
+    return 0;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* ---- the ways in ----------------------------------------------------------------------------- */
+
+/* The only argument, with blanks in it: a whole command, unless it is the name of a file. */
+static bool is_one_string(char *const *argv)
+{
+    return !argv[1] && argv[0][strcspn(argv[0], " \t\n")] && !hr_program_is_executable(argv[0]);
+}
+
+static int run_one_string(const char *text)
+{
+    char **words = NULL;
+    if (hr_one_string(text, &words)) {
+        hr_error("cannot read the command: %s", strerror(ENOMEM));
+        return HR_EXIT_OSERR;
+    }
+    int code = run(words, false);
+    free(words);
+    return code;
+}
+
+/* No command of ours and no option: the program to supervise. */
+static int run_program(char **argv)
+{
+    char *path = NULL;
+    if (is_one_string(argv))
+        return run_one_string(argv[0]);
+    if (!strchr(argv[0], '/')) {
+        if (hr_program_find(argv[0], "", &path)) {
+            hr_error("unknown command %s, and no program of that name on PATH: see handrail --help",
+                     argv[0]);
+            return HR_EXIT_USAGE;
+        }
+        free(path);
+    }
+    return run(argv, false);
+}
+
 int main(int argc, char **argv)
 {
+    static char *no_arguments[] = {"--help", NULL};
     hr_fill_standard_fds();
     hr_log_init("handrail", hr_log_level_from_env());
     if (argc < 1)
@@ -41,23 +165,11 @@ int main(int argc, char **argv)
     const char *slash = strrchr(argv[0], '/');
     if (strcmp(slash ? slash + 1 : argv[0], "handrail") != 0)
         return run(argv, true);
-    const char *command = argc > 1 ? argv[1] : "--help";
-    if (strcmp(command, "run") == 0 && argc > 2 && strcmp(argv[2], "--help") == 0)
-        hr_help_run();
-    else if (strcmp(command, "run") == 0)
-        return run(argv + 2, false);
-    else if (strcmp(command, "--") == 0)
-        return run(argv + 1, false);
-    else if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0)
-        hr_help_main();
-    else if (strcmp(command, "--version") == 0)
-        (void)printf("handrail %s\n", HR_VERSION);
-    else {
-        hr_error(
-            "unknown command %s: expected run, --, --help or --version; a program to supervise "
-            "goes behind \"--\": handrail -- %s",
-            command, command);
-        return HR_EXIT_USAGE;
-    }
-    return 0;
+    argv = argv[1] ? argv + 1 : no_arguments;
+    const struct command *command = find_command(argv[0]);
+    if (command)
+        return command->function(argv);
+    if (argv[0][0] == '-')
+        return run(argv, false);
+    return run_program(argv);
 }

@@ -1,5 +1,5 @@
-foreach(name address agent_command config options program registry rewrite server_command
-    server_version setting_value settings)
+foreach(name address agent_command config one_string options program registry rewrite
+    server_command server_version setting_value settings)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 foreach(name ambient cgroup control_listen control_parse control_status init_record logline notify output proc secrets service sink sockets tail watchdog crash signals)
