@@ -116,15 +116,15 @@ static int check_addresses(const struct hr_config *c)
 
 static int load_registry(struct hr_config *c)
 {
-    if (c->registry)
-        return hr_registry_load(c->registry, true, c);
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof(path), "%s/tool_registry.json", c->config_dir);
-    if (n < 0 || (size_t)n >= sizeof(path)) {
-        hr_error("the configuration folder's name is longer than %d bytes", PATH_MAX);
+    int n = c->registry
+                ? snprintf(c->registry_path, sizeof(c->registry_path), "%s", c->registry)
+                : snprintf(c->registry_path, sizeof(c->registry_path), "%s/tool_registry.json",
+                           c->config_dir);
+    if (n < 0 || (size_t)n >= sizeof(c->registry_path)) {
+        hr_error("the tool registry's name is longer than %zu bytes", sizeof(c->registry_path));
         return HR_EXIT_CONFIG;
     }
-    return hr_registry_load(path, false, c);
+    return hr_registry_load(c->registry_path, c->registry != NULL, c);
 }
 
 /* Everything but the options, which c has already. */

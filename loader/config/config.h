@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "common/board.h"
+#include "common/log.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -25,8 +26,6 @@ enum {
 };
 
 enum hr_restart { HR_RESTART_NEVER, HR_RESTART_ON_FAILURE, HR_RESTART_ALWAYS };
-
-enum hr_log_format { HR_LOG_FORMAT_RAW, HR_LOG_FORMAT_JSON };
 
 /* What a dead server left behind that is ended before its next start. */
 enum hr_cleanup {
@@ -89,6 +88,7 @@ struct hr_config {
     /* What follows from them. */
     bool nested;         /* a handrail supervises already: run the command in our place, no more */
     char agent_host[64]; /* numeric address at which the agent-server is probed */
+    char registry_path[4096]; /* `registry`, or the one in config_dir */
     struct hr_plugin_config plugins[HR_MAX_PLUGINS];
     uint32_t nplugins;
 };

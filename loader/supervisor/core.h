@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the supervisor itself share: its state, and that of each unit. */
+ * What the files of the supervisor itself share: its state. */
 #ifndef HR_SUPERVISOR_CORE_H
 #define HR_SUPERVISOR_CORE_H
 
 #include "ambient.h"
+#include "control.h"
 #include "handout.h"
-#include "output.h"
+#include "leftovers.h"
+#include "loader/config/agent_command.h"
+#include "pipes.h"
 #include "programs.h"
-#include "service.h"
+#include "reload.h"
+#include "reports.h"
+#include "server.h"
 #include "sweep.h"
+#include "unit.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -16,24 +22,13 @@
 
 struct hr_signals;
 
-enum hr_phase { HR_RUNNING, HR_DRAINING, HR_ENDING, HR_CLOSING, HR_KILLING };
-
-/* A service and its descriptors. */
-struct hr_unit {
-    struct hr_service service; /* first: the ops get this address */
-    struct hr_supervisor *sup;
-    struct hr_output output; /* not used by the server, whose output is ours */
-    int notify[2];           /* packet sockets, ours and theirs, for all lives; -1: none */
-    int report;              /* exec report of the current life, or -1 */
-    ev_timer timer;
-    ev_io output_io;
-    ev_io notify_io;
-    ev_io report_io;
-};
+/* See supervisor.h. */
+enum hr_phase { HR_RUNNING, HR_PAUSING, HR_DRAINING, HR_ENDING, HR_CLOSING, HR_KILLING };
 
 struct hr_supervisor {
-    const struct hr_config *config;
+    struct hr_config *config; /* only its plugins ever change, by a reload */
     const struct hr_signals *signals;
+    struct hr_agent_command command; /* the server's argv, and its environment but for server.env */
     struct ev_loop *loop;
     struct hr_board *board; /* NULL in a plain init */
     int board_fd;
@@ -42,16 +37,25 @@ struct hr_supervisor {
     struct hr_handout handout;
     struct hr_ambient ambient;
     struct hr_programs programs;
+    struct hr_pipes pipes;
+    struct hr_server server;
+    struct hr_leftovers leftovers;
+    struct hr_reports reports;
+    struct hr_reload reload;
+    struct hr_control control;
     struct hr_unit units[HR_MAX_SERVICES];
     uint32_t nunits;
+    uint16_t vscode_port; /* the server's other one */
     bool foreground; /* a plain init in the foreground of a terminal: the command gets it */
 
     enum hr_phase phase;
     int stop_signal; /* that began the stop; 0: the server ended by itself */
+    unsigned stop_orders; /* how often it was asked for */
     struct hr_sweep sweep;
     int64_t stop_began_ms;
     int64_t named_ms; /* when we last said whom we wait for */
     ev_io signal_io;
+    ev_timer pause;  /* for the server's preparation */
     ev_timer budget; /* of the stop */
     ev_timer tick;   /* while ending */
 };

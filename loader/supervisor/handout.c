@@ -24,78 +24,111 @@ static int listen_on(const char *variable, struct hr_address *address, int *ret_
     return HR_EXIT_CONFIG;
 }
 
-/* The settings as a sealed file.  Steals root.  0 or exit code. */
-static int seal_settings(json_t *root, int *ret_fd)
+/* The settings as a sealed file in place of the one before.  Steals root.  0 or -errno. */
+static int seal_settings(json_t *root, int *fd)
 {
+    int fresh = -1;
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     size_t n = text ? strlen(text) : 0;
     int err = !text ? -ENOMEM : n > HR_SETTINGS_MAX ? -E2BIG : 0;
     json_decref(root);
     if (!err)
-        err = hr_memfd_sealed("handrail-settings", text, n, ret_fd);
+        err = hr_memfd_sealed("handrail-settings", text, n, &fresh);
     if (text)
         explicit_bzero(text, n);
     free(text);
-    if (!err)
-        return 0;
-    hr_error("cannot prepare the settings of a program: %s", strerror(-err));
-    return err == -E2BIG ? HR_EXIT_CONFIG : HR_EXIT_OSERR;
+    if (err)
+        return err;
+    hr_close(fd);
+    *fd = fresh;
+    return 0;
 }
 
-/* Socket and settings of one toolhost; appends its entry to `list` for the sidecar. */
-static int make_toolhost(const struct hr_config *c, uint32_t i, const char *key, json_t *list,
-                         struct hr_handout *h)
+int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin_config *p)
 {
-    const struct hr_plugin_config *p = &c->plugins[i];
-    char name[HR_ABSTRACT_NAME_MAX];
-    char hex[2 * HR_ABSTRACT_NAME_MAX + 1];
-    int err = hr_listen_abstract(name, &h->toolhosts[i].calls_fd);
-    if (err) {
-        hr_error("cannot open the socket of plugin %s: %s", p->id, strerror(-err));
-        return HR_EXIT_OSERR;
+    if (h->toolhosts[i].calls_fd < 0) {
+        int err = hr_listen_abstract(h->toolhosts[i].name, &h->toolhosts[i].calls_fd);
+        if (err)
+            return err;
     }
+    return seal_settings(json_pack("{s:s, s:s, s:O, s:s}", "id", p->id, "path", p->path, "config",
+                                   p->config, "ipc_key", h->ipc_key),
+                         &h->toolhosts[i].settings_fd);
+}
+
+static json_t *plugin_entry(const struct hr_handout *h, uint32_t i,
+                            const struct hr_plugin_config *p)
+{
+    char hex[2 * HR_ABSTRACT_NAME_MAX + 1];
+    const char *name = h->toolhosts[i].name;
     for (size_t k = 0; k <= strlen(name); k++)
         (void)snprintf(hex + 2 * k, 3, "%02x", (unsigned char)name[k]);
     hex[2 * strlen(name)] = '\0';
-    (void)json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:b}", "id", p->id, "socket", hex,
-                                                "service", (int)i + HR_INDEX_TOOLHOST, "required",
-                                                p->required));
-    return seal_settings(json_pack("{s:s, s:s, s:O, s:s}", "id", p->id, "path", p->path, "config",
-                                   p->config, "ipc_key", key),
-                         &h->toolhosts[i].settings_fd);
+    return json_pack("{s:s, s:s, s:i, s:b}", "id", p->id, "socket", hex, "service",
+                     (int)i + HR_INDEX_TOOLHOST, "required", p->required);
+}
+
+static void set_key(json_t *agent, const char *name, const char *value)
+{
+    if (value && *value)
+        (void)json_object_set_new(agent, name, json_string(value));
+}
+
+int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
+{
+    json_t *list = json_array();
+    json_t *agent =
+        json_pack("{s:s, s:i, s:b}", "host", c->agent_host, "port", (int)c->agent_port, "deferred",
+                  hr_is_true(getenv("OH_DEFERRED_INIT")));
+    set_key(agent, "session_key", h->session_key);
+    set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
+    for (uint32_t i = 0; i < c->nplugins; i++)
+        if (c->plugins[i].path)
+            (void)json_array_append_new(list, plugin_entry(h, i, &c->plugins[i]));
+    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o}", "agent", agent, "mcp", "token",
+                                   h->mcp_token, "ipc_key", h->ipc_key, "plugins", list),
+                         &h->sidecar_settings_fd);
+}
+
+/* The first session key the server is given: OH_SESSION_API_KEYS is a JSON list, or each has a
+ * variable of its own; SESSION_API_KEY is the old name.  Allocated, NULL for none. */
+static char *session_key(void)
+{
+    static const char *const names[] = {"OH_SESSION_API_KEYS_0", "SESSION_API_KEY"};
+    const char *list = getenv("OH_SESSION_API_KEYS");
+    json_t *parsed = list ? json_loads(list, 0, NULL) : NULL;
+    const char *key = json_string_value(json_array_get(parsed, 0));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !(key && *key); i++)
+        key = getenv(names[i]);
+    char *copy = key && *key ? strdup(key) : NULL;
+    json_decref(parsed);
+    return copy;
 }
 
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
 {
-    static struct hr_handout h; /* zeroed; large for a stack */
-    char key[HR_KEY_TEXT];
-    h.health = c->health;
-    h.mcp = c->mcp;
-    h.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int code = listen_on("HANDRAIL_HEALTH_ADDR", &h.health, &h.health_fd);
+    struct hr_handout *h = ret;
+    h->health = c->health;
+    h->mcp = c->mcp;
+    h->sidecar_settings_fd = -1;
+    h->session_key = session_key();
+    for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
+        h->toolhosts[i].calls_fd = h->toolhosts[i].settings_fd = -1;
+    h->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int code = listen_on("HANDRAIL_HEALTH_ADDR", &h->health, &h->health_fd);
     if (!code)
-        code = listen_on("HANDRAIL_MCP_ADDR", &h.mcp, &h.mcp_fd);
+        code = listen_on("HANDRAIL_MCP_ADDR", &h->mcp, &h->mcp_fd);
     if (code)
         return code;
-    int err = hr_random_hex(key, HR_KEY_BYTES);
+    int err = hr_random_hex(h->ipc_key, HR_KEY_BYTES);
     if (!err)
-        err = hr_random_hex(h.mcp_token, HR_KEY_BYTES);
-    if (err) {
-        hr_error("cannot make keys: %s", strerror(-err));
-        return HR_EXIT_OSERR;
-    }
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < c->nplugins && !code; i++)
-        code = make_toolhost(c, i, key, list, &h);
-    json_t *sidecar =
-        json_pack("{s:{s:s, s:i}, s:{s:s}, s:s, s:o}", "agent", "host", c->agent_host, "port",
-                  (int)c->agent_port, "mcp", "token", h.mcp_token, "ipc_key", key, "plugins", list);
-    if (!code)
-        code = seal_settings(sidecar, &h.sidecar_settings_fd);
-    else
-        json_decref(sidecar);
-    explicit_bzero(key, sizeof(key));
-    if (!code)
-        *ret = h;
-    return code;
+        err = hr_random_hex(h->mcp_token, HR_KEY_BYTES);
+    for (uint32_t i = 0; i < c->nplugins && !err; i++)
+        err = hr_handout_toolhost(h, i, &c->plugins[i]);
+    if (!err)
+        err = hr_handout_sidecar(h, c);
+    if (!err)
+        return 0;
+    hr_error("cannot prepare what our programs need: %s", strerror(-err));
+    return err == -E2BIG ? HR_EXIT_CONFIG : HR_EXIT_OSERR;
 }

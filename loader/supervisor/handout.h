@@ -4,6 +4,7 @@
 #ifndef HR_SUPERVISOR_HANDOUT_H
 #define HR_SUPERVISOR_HANDOUT_H
 
+#include "listen.h"
 #include "loader/config/config.h"
 
 enum {
@@ -19,8 +20,11 @@ struct hr_handout {
     int sidecar_settings_fd;
     int null_fd; /* /dev/null, standard input of our own programs */
     char mcp_token[HR_KEY_TEXT];
+    char ipc_key[HR_KEY_TEXT]; /* first frame to every toolhost */
+    char *session_key;         /* the server's, of our environment; NULL: none */
     struct {
-        int calls_fd;
+        char name[HR_ABSTRACT_NAME_MAX]; /* of the socket */
+        int calls_fd;                    /* -1 until the first plugin of this place */
         int settings_fd;
     } toolhosts[HR_MAX_PLUGINS];
 };
@@ -28,7 +32,14 @@ struct hr_handout {
 /* Service indexes on the board. */
 enum { HR_INDEX_SERVER = 0, HR_INDEX_SIDECAR = 1, HR_INDEX_TOOLHOST = 2 };
 
-/* 0, or the exit code after having said what is wrong. */
+/* All but the settings.  0, or the exit code after having said what is wrong. */
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret);
+
+/* Socket (if this place has none yet) and settings for the plugin in place i.  0 or -errno. */
+int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin_config *p);
+
+/* The sidecar's settings, with the plugins there are now; a place whose path is NULL is empty.
+ * 0 or -errno. */
+int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c);
 
 #endif

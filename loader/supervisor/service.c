@@ -369,3 +369,13 @@ void hr_service_init(struct hr_service *s, const char *name, enum hr_service_kin
     (void)snprintf(s->pub.name, sizeof(s->pub.name), "%s", name);
     s->program = s->pub.name;
 }
+
+void hr_service_rename(struct hr_service *s, const char *name)
+{
+    s->pub.failures = 0;
+    s->pub.ready_once = 0;
+    s->pub.last_status = -1;
+    s->pub.reason[0] = '\0';
+    (void)snprintf(s->pub.name, sizeof(s->pub.name), "%s", name);
+    s->ops->changed(s->ctx, s);
+}

@@ -54,7 +54,6 @@ struct hr_policy {
 
 enum {
     HR_BACKOFF_JITTER_PERCENT = 10, /* in both directions */
-    HR_BUDGET_MAX = 100,
     HR_KILL_RETRY_MS = 500,        /* killed, and still there: kill again after this */
     HR_ABORT_GRACE_MS = 10 * 1000, /* hung, and still there after SIGABRT: killed after this */
 };
@@ -96,6 +95,10 @@ struct hr_service {
 /* Prepare a service in state down.  name is cut to fit. */
 void hr_service_init(struct hr_service *s, const char *name, enum hr_service_kind kind,
                      const struct hr_policy *policy, const struct hr_service_ops *ops, void *ctx);
+
+/* Another program takes this place, which has no process: its name is new and it has no past, but
+ * its lives are counted on, so that no life is mistaken for an earlier one.  "" is nobody. */
+void hr_service_rename(struct hr_service *s, const char *name);
 
 /* Feed one event.  arg: see enum hr_event, else 0. */
 void hr_service_event(struct hr_service *s, enum hr_event event, int arg);

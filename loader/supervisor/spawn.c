@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +20,11 @@
 static int place_fds(const struct hr_spawn *spawn, int *keep)
 {
     int high[HR_SPAWN_FDS];
+    bool any = spawn->only_these;
+    for (int i = 0; i < HR_SPAWN_FDS; i++)
+        any = any || spawn->fds[i] >= 0;
+    if (!any)
+        return 0;
     int moved = fcntl(*keep, F_DUPFD_CLOEXEC, HR_SPAWN_FDS);
     if (moved < 0)
         return errno; /* and *keep still tells it */
@@ -29,9 +37,11 @@ static int place_fds(const struct hr_spawn *spawn, int *keep)
     for (int i = 0; i < HR_SPAWN_FDS; i++) {
         if (high[i] >= 0 && dup2(high[i], i) < 0)
             return errno;
-        if (high[i] < 0 && i > 2)
+        if (high[i] < 0 && i > 2 && spawn->only_these)
             (void)close(i);
     }
+    if (!spawn->only_these)
+        return 0;
     /* Mark, not close: the report pipe is among them and must live until exec.  Kernels before
      * 5.11 cannot; there, our own descriptors close by their own flags. */
     (void)syscall(SYS_close_range, HR_SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -46,6 +56,21 @@ static void own_group(const struct hr_spawn *spawn)
         (void)tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
+/* sd_listen_fds(3): the sockets are for the process whose pid stands there.  That was to be us, and
+ * is now the program we become. */
+static void rewrite_listen_pid(char *const *env, pid_t parent)
+{
+    static char mine[32];
+    char ours[32];
+    (void)snprintf(ours, sizeof(ours), "LISTEN_PID=%d", (int)parent);
+    for (char **e = (char **)(uintptr_t)env; *e; e++) {
+        if (strcmp(*e, ours) != 0)
+            continue;
+        (void)snprintf(mine, sizeof(mine), "LISTEN_PID=%d", (int)getpid());
+        *e = mine;
+    }
+}
+
 _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t parent)
 {
     int err = 0;
@@ -55,8 +80,9 @@ _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t pare
         if (getppid() != parent)
             _exit(EXIT_FAILURE); /* it was gone before we asked */
     }
-    if (spawn->only_these)
-        err = place_fds(spawn, &report);
+    if (!spawn->only_these)
+        rewrite_listen_pid(spawn->env, parent);
+    err = place_fds(spawn, &report);
     if (!err && spawn->cwd && chdir(spawn->cwd) < 0)
         err = errno;
     if (!err) {

@@ -17,6 +17,8 @@ enum {
     NAME_WAITERS_MS = 5000, /* while stopping: say every so often whom we wait for */
     LEFTOVER_MS = 5000,     /* budget for what is left, when no grace period is set */
     KILL_WAIT_MS = 1000,    /* after SIGKILL to all: leave even if something survives */
+    HASTE_MS = 2000,        /* what a second order to stop leaves of the budget */
+    PAUSE_SHARE = 3,        /* the preparation gets no more than this part of the budget */
 };
 
 static bool has_process(const struct hr_unit *u)
@@ -103,20 +105,34 @@ static void begin_ending(struct hr_supervisor *sup)
     look_for_leftovers(sup);
 }
 
-static void begin_draining(struct hr_supervisor *sup)
+/* The clock of the stop starts. */
+static void begin(struct hr_supervisor *sup, enum hr_phase phase)
 {
-    sup->phase = HR_DRAINING;
+    sup->phase = phase;
     sup->stop_began_ms = sup->named_ms = hr_now_ms();
     if (sup->config->grace_ms)
         arm(sup, &sup->budget, sup->config->grace_ms, 0);
+}
+
+/* Ask the server to end, whether it is prepared or not. */
+static void end_server(struct hr_supervisor *sup)
+{
+    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    ev_timer_stop(sup->loop, &sup->pause);
+    sup->phase = HR_DRAINING;
+    hr_service_event(server, HR_EV_STOP, 0);
+    server->ops->kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
 }
 
 /* Go on with a stop as far as it goes now.  Called after everything that may have changed. */
 void hr_stop_advance(struct hr_supervisor *sup)
 {
     struct hr_unit *server = &sup->units[HR_INDEX_SERVER];
-    if (sup->phase == HR_RUNNING && server->service.pub.state == HR_FAILED)
-        begin_draining(sup);
+    if (sup->phase == HR_RUNNING && server->service.pub.state == HR_FAILED && !sup->config->stay)
+        begin(sup, HR_DRAINING);
+    if (sup->phase == HR_PAUSING &&
+        (!has_process(server) || !has_process(&sup->units[HR_INDEX_SIDECAR])))
+        end_server(sup);
     if (sup->phase == HR_DRAINING && !has_process(server))
         begin_ending(sup);
     else if (sup->phase == HR_ENDING)
@@ -133,26 +149,90 @@ void hr_stop_advance(struct hr_supervisor *sup)
     ev_break(sup->loop, EVBREAK_ALL);
 }
 
+/* Have the server save its conversations first, if it can be asked.  True if that has begun. */
+static bool prepare(struct hr_supervisor *sup)
+{
+    const struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    const struct hr_service *sidecar = &sup->units[HR_INDEX_SIDECAR].service;
+    int64_t limit = sup->config->pause_ms;
+    if (!limit || server->pub.state != HR_UP || sidecar->pub.state != HR_UP ||
+        !hr_server_has_key(sup))
+        return false;
+    int err = hr_server_order_pause(sup);
+    if (err) {
+        hr_warn("server: cannot be asked to prepare for its pause: %s", strerror(-err));
+        return false;
+    }
+    if (sup->config->grace_ms && limit > sup->config->grace_ms / PAUSE_SHARE)
+        limit = sup->config->grace_ms / PAUSE_SHARE;
+    arm(sup, &sup->pause, limit, 0);
+    return true;
+}
+
+void hr_stop_paused(struct hr_supervisor *sup, uint32_t life, int status)
+{
+    if (sup->phase != HR_PAUSING || life != sup->units[HR_INDEX_SERVER].service.pub.starts)
+        return;
+    if (status >= 200 && status < 300)
+        hr_info("server: has prepared for its pause");
+    else if (status == 503 || status == 404) /* it is dormant, or does not know the request */
+        hr_debug("server: did not prepare for its pause: status %d", status);
+    else
+        hr_warn("server: has not prepared for its pause: %s %d",
+                status < 0 ? strerror(-status) : "status", status);
+    end_server(sup);
+}
+
+static void on_pause(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    (void)loop;
+    (void)revents;
+    if (sup->phase != HR_PAUSING)
+        return;
+    hr_warn("server: has not prepared for its pause in time: going on without");
+    end_server(sup);
+    hr_stop_advance(sup);
+}
+
 /* Somebody wants us to end. */
 static void begin_stop(struct hr_supervisor *sup, int sig)
 {
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
-    begin_draining(sup);
+    begin(sup, HR_PAUSING);
     sup->stop_signal = sig;
-    sup->head.draining = 1;
-    if (sup->board)
-        hr_board_put_head(sup->board, &sup->head);
-    hr_publish(sup);
     if (!sup->config->sidecar) { /* a plain init passes on what it gets, and no more */
+        sup->phase = HR_DRAINING;
         server->policy.stop_signal = sig;
         hr_service_event(server, HR_EV_STOP, 0);
         return;
     }
+    if (sig != SIGTERM)
+        server->policy.stop_signal = sig;
+    sup->head.draining = 1;
+    hr_board_put_head(sup->board, &sup->head);
+    hr_publish(sup);
+    hr_server_stopping(sup);
     hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
             (long long)sup->config->grace_ms);
-    hr_service_event(server, HR_EV_STOP, 0);
-    server->ops->kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
+    if (!prepare(sup))
+        end_server(sup);
     arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
+}
+
+/* Asked once more: there is no time for the preparation, and little for the rest. */
+static void hasten(struct hr_supervisor *sup, int sig)
+{
+    ev_now_update(sup->loop);
+    double left = ev_is_active(&sup->budget)
+                      ? (double)ev_timer_remaining(sup->loop, &sup->budget) * 1000
+                      : HASTE_MS;
+    hr_warn("signal %d (%s) again: %d ms are left, a third one kills at once", sig, strsignal(sig),
+            left < HASTE_MS ? (int)left : HASTE_MS);
+    if (left >= HASTE_MS)
+        arm(sup, &sup->budget, HASTE_MS, 0);
+    if (sup->phase == HR_PAUSING)
+        end_server(sup);
 }
 
 void hr_stop_signal(struct hr_supervisor *sup, int sig)
@@ -162,8 +242,10 @@ void hr_stop_signal(struct hr_supervisor *sup, int sig)
         begin_stop(sup, sig);
     } else if (!sup->config->sidecar && sup->phase == HR_DRAINING) {
         server->ops->kill(server->ctx, server, sig);
+    } else if (sup->phase != HR_KILLING && ++sup->stop_orders == 1) {
+        hasten(sup, sig);
     } else if (sup->phase != HR_KILLING) {
-        hr_warn("signal %d (%s) again: killing what is left", sig, strsignal(sig));
+        hr_warn("signal %d (%s) once more: killing what is left", sig, strsignal(sig));
         kill_all(sup);
     }
 }
@@ -187,14 +269,15 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     struct hr_supervisor *sup = w->data;
     (void)loop;
     (void)revents;
-    if (sup->phase == HR_DRAINING)
+    if (sup->phase == HR_DRAINING || sup->phase == HR_PAUSING)
         say_waiting(sup, sup->units[HR_INDEX_SERVER].service.pub.pid);
     hr_stop_advance(sup);
 }
 
 void hr_stop_init(struct hr_supervisor *sup)
 {
+    ev_init(&sup->pause, on_pause);
     ev_init(&sup->budget, on_budget);
     ev_init(&sup->tick, on_tick);
-    sup->budget.data = sup->tick.data = sup;
+    sup->pause.data = sup->budget.data = sup->tick.data = sup;
 }

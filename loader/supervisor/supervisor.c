@@ -22,233 +22,19 @@
 #include <unistd.h>
 
 enum {
-    SIDECAR_START_MS = 10 * 1000,
-    SIDECAR_STOP_MS = 2000,
-    SIDECAR_BACKOFF_MS = 1000, /* while it is down nobody answers the probes */
-    TOOLHOST_START_MS = 30 * 1000,
-    TOOLHOST_STOP_MS = 5000,
-    PACKETS_PER_EVENT = 16, /* of one notification socket */
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself */
+    VSCODE_PORT_DEFAULT = 8001,
 };
 
 /* The one supervisor of this process.  Static: nothing is allocated for it. */
 static struct hr_supervisor the_supervisor;
-
-/* ---- what the state machine needs from the world ------------------------------------------- */
-
-static int64_t op_now_ms(void *ctx)
-{
-    (void)ctx;
-    return hr_now_ms();
-}
-
-static uint32_t op_random(void *ctx)
-{
-    static uint32_t x;
-    (void)ctx;
-    if (!x)
-        x = (uint32_t)hr_now_us() | 1;
-    x ^= x << 13; /* xorshift32: jitter needs no more */
-    x ^= x >> 17;
-    x ^= x << 5;
-    return x;
-}
 
 void hr_publish(struct hr_supervisor *sup)
 {
     static const uint64_t one = 1;
     if (sup->board && write(sup->event_fd, &one, sizeof(one)) < 0)
         hr_debug("the board's event counter is full: %s", strerror(errno));
-}
-
-static void op_changed(void *ctx, struct hr_service *s)
-{
-    struct hr_supervisor *sup = ((struct hr_unit *)ctx)->sup;
-    if (sup->board)
-        hr_board_put_service(sup->board, s->index, &s->pub);
-    hr_publish(sup);
-}
-
-static void op_kill(void *ctx, struct hr_service *s, int sig)
-{
-    (void)ctx;
-    if (s->pub.pid > 0 && kill(s->pub.pid, sig) < 0)
-        hr_warn("%s: cannot send signal %d to pid %d: %s", s->pub.name, sig, s->pub.pid,
-                strerror(errno));
-}
-
-static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
-{
-    struct hr_unit *u = ctx;
-    (void)s;
-    ev_timer_stop(u->sup->loop, &u->timer);
-    if (delay_ms < 0)
-        return;
-    ev_now_update(u->sup->loop);
-    ev_timer_set(&u->timer, (double)delay_ms / 1000.0, 0.0);
-    ev_timer_start(u->sup->loop, &u->timer);
-}
-
-/* What a service's process gets. */
-static struct hr_spawn spawn_plan(const struct hr_unit *u)
-{
-    const struct hr_supervisor *sup = u->sup;
-    uint32_t index = u->service.index;
-    struct hr_spawn plan = {.signals = sup->signals, .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
-    if (index == HR_INDEX_SERVER) {
-        plan.argv = sup->config->command;
-        plan.env = environ;
-        plan.die_with_us = sup->config->sidecar;
-        plan.foreground = sup->foreground;
-        return plan;
-    }
-    plan.env = sup->programs.env;
-    plan.cwd = "/";
-    plan.only_these = true;
-    plan.die_with_us = true;
-    plan.fds[STDIN_FILENO] = sup->handout.null_fd;
-    plan.fds[STDOUT_FILENO] = u->output.write_fd;
-    plan.fds[STDERR_FILENO] = u->output.write_fd;
-    plan.fds[HR_FD_NOTIFY] = u->notify[1];
-    if (index == HR_INDEX_SIDECAR) {
-        plan.argv = (char *const *)sup->programs.sidecar_argv;
-        plan.fds[HR_FD_SETTINGS] = sup->handout.sidecar_settings_fd;
-        plan.fds[HR_FD_BOARD] = sup->board_fd;
-        plan.fds[HR_FD_EVENT] = sup->event_fd;
-        plan.fds[HR_FD_HEALTH] = sup->handout.health_fd;
-        plan.fds[HR_FD_MCP] = sup->handout.mcp_fd;
-    } else {
-        uint32_t i = index - HR_INDEX_TOOLHOST;
-        plan.argv = (char *const *)sup->programs.toolhost_argv;
-        plan.fds[HR_FD_SETTINGS] = sup->handout.toolhosts[i].settings_fd;
-        plan.fds[HR_FD_CALLS] = sup->handout.toolhosts[i].calls_fd;
-    }
-    return plan;
-}
-
-static void drop_report(struct hr_unit *u)
-{
-    ev_io_stop(u->sup->loop, &u->report_io);
-    hr_close(&u->report);
-}
-
-static int op_spawn(void *ctx, struct hr_service *s)
-{
-    struct hr_unit *u = ctx;
-    struct hr_spawn plan = spawn_plan(u);
-    (void)s;
-    drop_report(u);
-    pid_t pid = hr_spawn(&plan, &u->report);
-    if (pid > 0) {
-        ev_io_set(&u->report_io, u->report, EV_READ);
-        ev_io_start(u->sup->loop, &u->report_io);
-    }
-    return pid;
-}
-
-static void op_crashed(void *ctx, struct hr_service *s, int status)
-{
-    (void)ctx;
-    (void)s;
-    (void)status;
-}
-
-static const struct hr_service_ops real_ops = {
-    .now_ms = op_now_ms,
-    .random = op_random,
-    .spawn = op_spawn,
-    .kill = op_kill,
-    .set_timer = op_set_timer,
-    .changed = op_changed,
-    .crashed = op_crashed,
-};
-
-/* ---- events of the loop -------------------------------------------------------------------- */
-
-static void on_service_timer(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct hr_unit *u = w->data;
-    (void)loop;
-    (void)revents;
-    hr_service_event(&u->service, HR_EV_TIMER, 0);
-    hr_stop_advance(u->sup);
-}
-
-static void on_output(struct ev_loop *loop, ev_io *w, int revents)
-{
-    struct hr_unit *u = w->data;
-    (void)loop;
-    (void)revents;
-    hr_output_read(&u->output);
-}
-
-static void take_report(struct hr_unit *u)
-{
-    if (u->report < 0)
-        return;
-    int err = hr_spawn_report(u->report);
-    if (err == -EAGAIN)
-        return;
-    drop_report(u);
-    hr_service_event(&u->service, err ? HR_EV_EXEC_FAILED : HR_EV_EXECUTED, err);
-}
-
-static void on_report(struct ev_loop *loop, ev_io *w, int revents)
-{
-    (void)loop;
-    (void)revents;
-    take_report(w->data);
-}
-
-/* One notification line of a unit's process. */
-static void notified(struct hr_unit *u, const char *line)
-{
-    static const char server[] = "SERVER=";
-    struct hr_service *s = &u->sup->units[HR_INDEX_SERVER].service;
-    int64_t starts = 0;
-    if (strcmp(line, "READY=1") == 0) {
-        hr_service_event(&u->service, HR_EV_READY, 0);
-    } else if (u->service.index == HR_INDEX_SIDECAR &&
-               strncmp(line, server, sizeof(server) - 1) == 0 &&
-               hr_parse_int(line + sizeof(server) - 1, 0, UINT32_MAX, &starts) == 0) {
-        if ((uint32_t)starts == s->pub.starts)
-            hr_service_event(s, HR_EV_READY, 0);
-    } else {
-        hr_debug("%s: notification not understood", u->service.pub.name);
-    }
-}
-
-static void take_notifications(struct hr_unit *u)
-{
-    char text[HR_NOTIFICATION_MAX];
-    int fd = -1;
-    if (u->notify[0] < 0)
-        return;
-    for (int i = 0; i < PACKETS_PER_EVENT; i++) {
-        int err = hr_packet_receive(u->notify[0], text, sizeof(text), &fd);
-        if (err == -EMSGSIZE)
-            continue;
-        if (err)
-            return;
-        hr_close(&fd);
-        notified(u, text);
-    }
-}
-
-static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
-{
-    (void)loop;
-    (void)revents;
-    take_notifications(w->data);
-}
-
-static struct hr_unit *unit_of(struct hr_supervisor *sup, pid_t pid)
-{
-    for (uint32_t i = 0; i < sup->nunits; i++)
-        if (sup->units[i].service.pub.pid == pid)
-            return &sup->units[i];
-    return NULL;
 }
 
 /* Our own programs always do.  The server does if it has died: what it has left in its group is the
@@ -261,36 +47,60 @@ static bool ends_with_its_group(const struct hr_unit *u)
             u->service.policy.restart != HR_RESTART_NEVER);
 }
 
+/* The server is dead and nobody had asked for that: what it left in the next one's way goes. */
+static void clean_up_after_server(struct hr_supervisor *sup)
+{
+    const struct hr_service *s = &sup->units[HR_INDEX_SERVER].service;
+    const uint16_t ports[] = {sup->config->agent_port, sup->vscode_port};
+    pid_t keep[HR_MAX_SERVICES];
+    size_t n = 0;
+    if (!sup->config->sidecar || sup->phase != HR_RUNNING || s->pub.state != HR_BACKOFF)
+        return;
+    for (uint32_t i = 0; i < sup->nunits; i++)
+        if (sup->units[i].service.pub.pid > 0)
+            keep[n++] = sup->units[i].service.pub.pid;
+    hr_leftovers_begin(&sup->leftovers, sup->config->cleanup, keep, n, ports,
+                       sizeof(ports) / sizeof(ports[0]), hr_now_ms());
+}
+
+static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int status,
+                   const struct rusage *usage)
+{
+    hr_leftovers_ended(&sup->leftovers, pid);
+    if (!u) {
+        hr_reload_ended(sup, pid, status);
+        return;
+    }
+    hr_unit_ended(u, status, usage);
+    if (u->service.index == HR_INDEX_SERVER)
+        clean_up_after_server(sup);
+}
+
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid
  * cannot belong to anybody else. */
 static void reap(struct hr_supervisor *sup)
 {
     for (;;) {
         siginfo_t info = {0};
+        struct rusage usage;
         int status = 0;
         int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0 || info.si_pid == 0)
             break;
-        struct hr_unit *u = unit_of(sup, info.si_pid);
-        if (u) { /* what it has said comes before its end */
-            take_report(u);
-            take_notifications(u);
-            if (u->output.read_fd >= 0)
-                hr_output_read(&u->output);
+        struct hr_unit *u = hr_unit_of(sup, info.si_pid);
+        if (u) {
+            hr_unit_take_all(u); /* what it has said comes before its end */
             if (ends_with_its_group(u)) /* now: afterwards the number may be somebody else's */
                 (void)kill(-info.si_pid, SIGKILL);
         }
-        pid_t pid = waitpid(info.si_pid, &status, WNOHANG);
+        pid_t pid = wait4(info.si_pid, &status, WNOHANG, &usage);
         if (pid < 0 && errno == EINTR)
             continue;
         if (pid != info.si_pid)
             break;
-        if (u) {
-            drop_report(u);
-            hr_service_event(&u->service, HR_EV_EXITED, status);
-        }
+        reaped(sup, u, pid, status, &usage);
     }
 }
 
@@ -303,112 +113,85 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
     (void)loop;
     (void)revents;
     for (int i = 0; i < SIGNALS_PER_EVENT && (sig = hr_signals_next(sup->signals)) > 0; i++) {
-        switch (hr_signal_meaning(sig, !sup->config->sidecar)) {
+        int sent = hr_signal_rewrite(sup->config->rewrite, sig);
+        switch (sent ? hr_signal_meaning(sig, !sup->config->sidecar) : HR_SIGNAL_IGNORE) {
         case HR_SIGNAL_CHILD: children = true; break;
-        case HR_SIGNAL_SHUTDOWN: hr_stop_signal(sup, sig); break;
-        case HR_SIGNAL_FORWARD: op_kill(server->ctx, server, sig); break;
+        case HR_SIGNAL_SHUTDOWN: hr_stop_signal(sup, sent); break;
+        case HR_SIGNAL_FORWARD: server->ops->kill(server->ctx, server, sent); break;
         case HR_SIGNAL_IGNORE: break;
         }
     }
-    if (children)
+    if (children) {
         reap(sup);
+        hr_job_control(sup);
+        hr_reload_advance(sup);
+    }
     hr_stop_advance(sup);
 }
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
-static const struct hr_policy sidecar_policy = {
-    .restart = HR_RESTART_ON_FAILURE,
-    .says_ready = true,
-    .final_code = -1,
-    .final_code_unready = -1,
-    .stop_signal = SIGTERM,
-    .start_timeout_ms = SIDECAR_START_MS,
-    .stop_timeout_ms = SIDECAR_STOP_MS,
-    .stable_ms = 10000,
-    .backoff_ms = 500,
-    .backoff_max_ms = SIDECAR_BACKOFF_MS,
-    .backoff_reset_ms = 30000,
-};
-
-static const struct hr_policy toolhost_policy = {
-    .restart = HR_RESTART_ON_FAILURE,
-    .says_ready = true,
-    .final_code = HR_EXIT_CONFIG,
-    .final_code_unready = -1,
-    .stop_signal = SIGTERM,
-    .start_timeout_ms = TOOLHOST_START_MS,
-    .stop_timeout_ms = TOOLHOST_STOP_MS,
-    .stable_ms = 10000,
-    .backoff_ms = 500,
-    .backoff_max_ms = 30000,
-    .backoff_reset_ms = 30000,
-};
-
-static struct hr_policy server_policy(const struct hr_config *c)
+/* What a kind of process is kept running by: the settings, and what its exit codes mean. */
+static struct hr_policy policy_of(const struct hr_service_settings *s)
 {
     return (struct hr_policy){
-        .restart = c->server.restart,
-        .says_ready = c->sidecar, /* the sidecar tells */
+        .restart = s->restart,
+        .says_ready = true,
         .final_code = -1,
-        .final_code_unready = c->sidecar ? 2 : -1, /* its usage error, as argparse has it */
+        .final_code_unready = -1,
         .stop_signal = SIGTERM,
-        .stable_ms = 10000,
-        .backoff_ms = 500,
-        .backoff_max_ms = 30000,
-        .backoff_reset_ms = 30000,
-        .budget = 10,
-        .budget_window_ms = 600000,
+        .start_timeout_ms = s->start_timeout_ms,
+        .stop_timeout_ms = s->stop_timeout_ms,
+        .stable_ms = s->stable_ms,
+        .backoff_ms = s->backoff_ms,
+        .backoff_max_ms = s->backoff_max_ms,
+        .backoff_reset_ms = s->backoff_reset_ms,
+        .budget = s->budget,
+        .budget_window_ms = s->budget_window_ms,
     };
 }
 
-static struct hr_unit *add_unit(struct hr_supervisor *sup, const char *name,
-                                enum hr_service_kind kind, const struct hr_policy *policy)
+static struct hr_policy server_policy(const struct hr_config *c)
 {
-    struct hr_unit *u = &sup->units[sup->nunits];
-    u->sup = sup;
-    u->notify[0] = u->notify[1] = u->report = -1;
-    u->output.read_fd = u->output.write_fd = -1;
-    hr_service_init(&u->service, name, kind, policy, &real_ops, u);
-    u->service.index = sup->nunits++;
-    ev_init(&u->timer, on_service_timer);
-    ev_init(&u->report_io, on_report);
-    ev_init(&u->output_io, on_output);
-    ev_init(&u->notify_io, on_notify);
-    u->timer.data = u->report_io.data = u->output_io.data = u->notify_io.data = u;
-    return u;
+    struct hr_policy p = policy_of(&c->server);
+    p.says_ready = c->sidecar; /* the sidecar tells */
+    if (c->sidecar)
+        p.final_code_unready = 2; /* its usage error, as argparse has it */
+    if (c->sidecar && !p.stop_timeout_ms)
+        p.stop_timeout_ms = c->grace_ms; /* of a restart; a whole stop has its own budget */
+    return p;
 }
 
-/* A unit of ours: with pipes for its output and its notifications.  0 or -errno. */
+/* A unit of ours: with pipes for its output and a socket for its notifications.  0 or -errno. */
 static int add_own_unit(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
                         const struct hr_policy *policy)
 {
-    struct hr_unit *u = add_unit(sup, name, kind, policy);
+    struct hr_unit *u = hr_unit_add(sup, name, kind, policy);
     u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, u->notify) < 0)
-        return -errno;
-    int err = hr_output_init(&u->output, u->service.pub.name);
-    if (err)
-        return err;
-    ev_io_set(&u->output_io, u->output.read_fd, EV_READ);
-    ev_io_start(sup->loop, &u->output_io);
-    ev_io_set(&u->notify_io, u->notify[0], EV_READ);
-    ev_io_start(sup->loop, &u->notify_io);
-    return 0;
+    int err = hr_unit_open_notify(u);
+    if (!err)
+        err = hr_pipes_add(sup, u);
+    return err;
 }
 
 static int add_units(struct hr_supervisor *sup)
 {
     struct hr_policy policy = server_policy(sup->config);
-    int err = 0;
-    add_unit(sup, "server", HR_SERVER, &policy)->service.program = sup->config->command[0];
+    struct hr_unit *server = hr_unit_add(sup, "server", HR_SERVER, &policy);
+    server->service.program = sup->command.argv[0];
     if (!sup->config->sidecar)
         return 0;
-    err = add_own_unit(sup, "sidecar", HR_SIDECAR, &sidecar_policy);
+    int err = hr_pipes_add(sup, server);
+    if (err)
+        return err;
+    policy = policy_of(&sup->config->sidecar_settings);
+    err = add_own_unit(sup, "sidecar", HR_SIDECAR, &policy);
+    policy = policy_of(&sup->config->toolhosts);
+    policy.final_code = HR_EXIT_CONFIG;
     for (uint32_t i = 0; i < sup->config->nplugins && !err; i++) {
         char name[HR_SERVICE_NAME_MAX];
         (void)snprintf(name, sizeof(name), "toolhost/%s", sup->config->plugins[i].id);
-        err = add_own_unit(sup, name, HR_TOOLHOST, &toolhost_policy);
+        err = add_own_unit(sup, name, HR_TOOLHOST, &policy);
     }
     return err;
 }
@@ -428,6 +211,7 @@ static int make_board(struct hr_supervisor *sup)
         .started_wall_ms = hr_wall_ms(),
     };
     hr_board_put_head(sup->board, &sup->head);
+    hr_board_put_server(sup->board, &sup->server.pub);
     for (uint32_t i = 0; i < sup->nunits; i++)
         hr_board_put_service(sup->board, i, &sup->units[i].service.pub);
     return 0;
@@ -455,6 +239,46 @@ static void on_syserr(const char *what) EV_NOEXCEPT
     (void)nanosleep(&pause, NULL);
 }
 
+static uint16_t vscode_port(void)
+{
+    const char *text = getenv("OH_VSCODE_PORT");
+    int64_t port = VSCODE_PORT_DEFAULT;
+    if (text && hr_parse_int(text, 1, 65535, &port))
+        port = VSCODE_PORT_DEFAULT;
+    return (uint16_t)port;
+}
+
+/* What only supervised mode has, but for the units.  0 or the exit code. */
+static int prepare_supervision(struct hr_supervisor *sup)
+{
+    int code = hr_agent_command(sup->config, sup->config->command, environ, &sup->command);
+    if (code)
+        return code;
+    sup->vscode_port = vscode_port();
+    hr_secrets_init(environ);
+    hr_pipes_init(sup);
+    hr_reports_init(sup);
+    hr_reload_init(sup);
+    int err = hr_server_init(sup, sup->command.env);
+    if (!err)
+        err = add_units(sup);
+    if (!err)
+        err = make_board(sup);
+    if (err) {
+        hr_error("cannot start: %s", strerror(-err));
+        return HR_EXIT_OSERR;
+    }
+    code = hr_handout_make(sup->config, &sup->handout);
+    if (code)
+        return code;
+    (void)hr_secrets_add(sup->handout.mcp_token, strlen(sup->handout.mcp_token));
+    (void)hr_secrets_add(sup->handout.ipc_key, strlen(sup->handout.ipc_key));
+    hr_orders_init(sup);
+    /* We hold keys: our memory is nobody's to read, and no core dump's. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    return 0;
+}
+
 /* 0 or the exit code. */
 static int prepare(struct hr_supervisor *sup)
 {
@@ -474,14 +298,12 @@ static int prepare(struct hr_supervisor *sup)
     sup->signal_io.data = sup;
     sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) == getpgrp();
     hr_programs_find(&sup->programs);
-    int err = add_units(sup);
-    if (!err && sup->config->sidecar)
-        err = make_board(sup);
-    if (err) {
-        hr_error("cannot start: %s", strerror(-err));
-        return HR_EXIT_OSERR;
-    }
-    return sup->config->sidecar ? hr_handout_make(sup->config, &sup->handout) : 0;
+    if (sup->config->sidecar)
+        return prepare_supervision(sup);
+    sup->command.argv = sup->config->command;
+    sup->command.env = environ;
+    (void)add_units(sup); /* one, without pipes: it cannot fail */
+    return 0;
 }
 
 /* Our exit code: the server's, from its last life. */
@@ -491,7 +313,7 @@ static int final_code(const struct hr_supervisor *sup)
     return status >= 0 ? hr_exit_code(status) : 128 + sup->stop_signal;
 }
 
-int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *signals)
+int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals)
 {
     struct hr_supervisor *sup = &the_supervisor;
     sup->config = config;
@@ -500,8 +322,10 @@ int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *s
     int code = prepare(sup);
     if (code)
         return code;
-    if (config->sidecar)
+    if (config->sidecar) {
+        hr_preflight_all(sup);
         offer_tools(sup);
+    }
     ev_io_start(sup->loop, &sup->signal_io);
     /* Our own programs first: the tools must be there before the server can ask for them. */
     for (uint32_t i = sup->nunits; i-- > 0;)
@@ -511,8 +335,12 @@ int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *s
         (void)tcsetpgrp(STDIN_FILENO, getpgrp());
     hr_ambient_remove(&sup->ambient);
     code = final_code(sup);
-    if (config->sidecar)
+    if (config->sidecar) {
+        hr_server_wipe(sup);
+        hr_orders_end(sup);
         hr_info("done, exit code %d", code);
+        hr_pipes_finish(sup);
+    }
     ev_loop_destroy(sup->loop);
     return code;
 }

@@ -7,11 +7,13 @@
  *
  * A stop goes through phases, under one budget (the grace period):
  *
- *   running   -> draining   the server is asked to end; the board says "draining" from here on
+ *   running   -> pausing    the board says "draining" from here on, and the server is asked to save
+ *                           its conversations; left out when it cannot be asked
+ *   pausing   -> draining   the server is asked to end
  *   draining  -> ending     the server is gone: toolhosts and every process left are asked to end
  *   ending    -> closing    only the sidecar is left: it is asked to end
  *   closing   -> done
- *   any       -> killing    the budget is spent, or a second order came: SIGKILL to all
+ *   any       -> killing    the budget is spent, or a third order came: SIGKILL to all
  */
 #ifndef HR_SUPERVISOR_SUPERVISOR_H
 #define HR_SUPERVISOR_SUPERVISOR_H
@@ -19,8 +21,8 @@
 #include "loader/config/config.h"
 #include "signals.h"
 
-/* Run to the end.  The exit code of the process: the server's, or one of common/handoff.h with the
- * reason in the log. */
-int hr_supervisor_run(const struct hr_config *config, const struct hr_signals *signals);
+/* Run to the end.  A reload changes the plugins in config.  The exit code of the process: the
+ * server's, or one of common/handoff.h with the reason in the log. */
+int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals);
 
 #endif

@@ -90,7 +90,7 @@ static void defaults_of_the_rest(void **state)
     assert_string_equal(c.config_dir, "/app/config");
     assert_null(c.registry);
     assert_null(c.crash_dir);
-    assert_int_equal(c.log_format, HR_LOG_FORMAT_RAW);
+    assert_int_equal(c.log_format, HR_LOG_TEXT);
     assert_int_equal(c.log_rate, 0);
     assert_false(c.nested);
 }

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ * Reloading the tool registry.  See reload.h. */
+#include "reload.h"
+
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "core.h"
+#include "loader/config/registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    READ_LIMIT_MS = 10 * 1000, /* for the reader */
+    EXIT_MISSING = 66,         /* EX_NOINPUT of sysexits.h */
+    EXIT_LARGE = 65,           /* EX_DATAERR */
+    EXIT_IO = 74,              /* EX_IOERR */
+};
+
+/* What the file holds.  Static: too large for a stack, and one reload is on at a time. */
+static struct hr_config fresh;
+static char text[HR_REGISTRY_MAX + 1];
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* The child: copy the file and say how it went. */
+_Noreturn static void read_file(const char *path, int to)
+{
+    char chunk[4096];
+    size_t total = 0;
+    ssize_t n = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        _exit(errno == ENOENT ? EXIT_MISSING : EXIT_IO);
+    while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+        total += (size_t)n;
+        if (total > HR_REGISTRY_MAX)
+            _exit(EXIT_LARGE);
+        if (hr_write_all(to, chunk, (size_t)n))
+            _exit(EXIT_IO);
+    }
+    _exit(n < 0 ? EXIT_IO : EXIT_SUCCESS);
+}
+
+int hr_reload_begin(struct hr_supervisor *sup)
+{
+    struct hr_reload *r = &sup->reload;
+    if (sup->phase != HR_RUNNING || !sup->board)
+        return -EBUSY;
+    if (r->reader || r->tell_sidecar) {
+        r->again = true;
+        return 0;
+    }
+    r->fd = memfd_create("handrail-registry", MFD_CLOEXEC);
+    pid_t pid = r->fd < 0 ? -1 : fork();
+    if (pid == 0) {
+        hr_signals_restore(sup->signals);
+        read_file(sup->config->registry_path, r->fd);
+    }
+    if (pid < 0) {
+        int err = -errno;
+        hr_error("reload: cannot read %s: %s: the present plugins stay", sup->config->registry_path,
+                 strerror(-err));
+        hr_close(&r->fd);
+        return err;
+    }
+    r->reader = pid;
+    ev_now_update(sup->loop);
+    ev_timer_set(&r->limit, READ_LIMIT_MS / 1000.0, 0.0);
+    ev_timer_start(sup->loop, &r->limit);
+    return 0;
+}
+
+static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    const struct hr_supervisor *sup = w->data;
+    (void)loop;
+    (void)revents;
+    if (sup->reload.reader)
+        (void)kill(sup->reload.reader, SIGKILL);
+}
+
+/* What the reader has to show: 0 with the text, or an exit code of ours after having said why. */
+static int take_text(struct hr_supervisor *sup, int status, size_t *ret_len)
+{
+    const char *path = sup->config->registry_path;
+    ssize_t n = 0;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    *ret_len = 0;
+    if (code == EXIT_MISSING && !sup->config->registry)
+        return 0; /* the file need not be there: no plugins */
+    if (code == 0 && (n = pread(sup->reload.fd, text, HR_REGISTRY_MAX, 0)) >= 0) {
+        *ret_len = (size_t)n;
+        return 0;
+    }
+    if (code == EXIT_LARGE)
+        hr_error("reload: %s is larger than %d bytes", path, HR_REGISTRY_MAX);
+    else if (code < 0)
+        hr_error("reload: %s could not be read within %d s", path, READ_LIMIT_MS / 1000);
+    else
+        hr_error("reload: %s cannot be read%s", path,
+                 code == EXIT_MISSING ? ": No such file or directory" : "");
+    return HR_EXIT_CONFIG;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+
+static bool is_same(const struct hr_plugin_config *a, const struct hr_plugin_config *b)
+{
+    return a->path && b->path && strcmp(a->id, b->id) == 0 && strcmp(a->path, b->path) == 0 &&
+           json_equal(a->config, b->config);
+}
+
+static void drop(struct hr_plugin_config *p)
+{
+    free(p->path);
+    json_decref(p->config);
+    *p = (struct hr_plugin_config){.path = NULL};
+}
+
+/* The place of that id, or -1. */
+static int place_of(const struct hr_config *c, const char *id)
+{
+    for (uint32_t i = 0; i < c->nplugins; i++)
+        if (c->plugins[i].path && strcmp(c->plugins[i].id, id) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* A place for a plugin that has none: an empty one, else a new one, else one whose plugin goes.
+ * There is always one, since a registry holds no more plugins than there are places. */
+static uint32_t free_place(struct hr_config *c, const bool *taken)
+{
+    uint32_t i = 0;
+    for (i = 0; i < c->nplugins; i++)
+        if (!taken[i] && !c->plugins[i].path)
+            return i;
+    if (c->nplugins < HR_MAX_PLUGINS)
+        return c->nplugins++;
+    for (i = 0; i < HR_MAX_PLUGINS - 1 && taken[i]; i++)
+        ;
+    return i;
+}
+
+/* Lay the new plugins out over the places; r->next takes them over. */
+static void lay_out(struct hr_supervisor *sup)
+{
+    struct hr_reload *r = &sup->reload;
+    struct hr_config *c = sup->config;
+    bool taken[HR_MAX_PLUGINS] = {false};
+    memset(r->next, 0, sizeof(r->next));
+    for (int known = 1; known >= 0; known--) { /* those that have a place first */
+        for (uint32_t i = 0; i < fresh.nplugins; i++) {
+            int place = fresh.plugins[i].path ? place_of(c, fresh.plugins[i].id) : -1;
+            if (!fresh.plugins[i].path || (place >= 0) != (known == 1))
+                continue;
+            uint32_t at = place >= 0 ? (uint32_t)place : free_place(c, taken);
+            taken[at] = true;
+            r->next[at] = fresh.plugins[i];
+            fresh.plugins[i].path = NULL;
+        }
+    }
+}
+
+/* ---- applying ------------------------------------------------------------------------------ */
+
+/* Put what waits into a place whose process is gone. */
+static void install(struct hr_supervisor *sup, uint32_t i)
+{
+    struct hr_reload *r = &sup->reload;
+    struct hr_plugin_config *p = &sup->config->plugins[i];
+    char name[HR_SERVICE_NAME_MAX] = "";
+    int err = 0;
+    r->pending[i] = false;
+    drop(p);
+    *p = r->next[i];
+    r->next[i].path = NULL;
+    if (p->path) {
+        (void)snprintf(name, sizeof(name), "toolhost/%s", p->id);
+        err = hr_units_add_toolhost(sup, i);
+        if (!err)
+            err = hr_handout_toolhost(&sup->handout, i, p);
+    }
+    if (err) {
+        hr_error("reload: plugin %s: %s: it is left out", p->id, strerror(-err));
+        drop(p);
+        name[0] = '\0';
+    }
+    if (HR_INDEX_TOOLHOST + i >= sup->nunits)
+        return;
+    struct hr_service *s = &sup->units[HR_INDEX_TOOLHOST + i].service;
+    hr_service_rename(s, name);
+    if (p->path)
+        hr_service_event(s, HR_EV_RESTART, 0);
+}
+
+static void mark_changes(struct hr_supervisor *sup)
+{
+    struct hr_reload *r = &sup->reload;
+    unsigned changed = 0;
+    for (uint32_t i = 0; i < sup->config->nplugins; i++) {
+        struct hr_plugin_config *p = &sup->config->plugins[i];
+        if (is_same(p, &r->next[i])) {
+            p->required = r->next[i].required;
+            drop(&r->next[i]);
+            continue;
+        }
+        if (!p->path && !r->next[i].path)
+            continue;
+        changed++;
+        r->pending[i] = true;
+        if (p->path)
+            hr_service_event(&sup->units[HR_INDEX_TOOLHOST + i].service, HR_EV_STOP, 0);
+    }
+    r->tell_sidecar = true;
+    hr_info("reload: %s: %u plugin%s changed", sup->config->registry_path, changed,
+            changed == 1 ? "" : "s");
+}
+
+void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
+{
+    struct hr_reload *r = &sup->reload;
+    size_t n = 0;
+    if (!r->reader || pid != r->reader)
+        return;
+    r->reader = 0;
+    ev_timer_stop(sup->loop, &r->limit);
+    int code = take_text(sup, status, &n);
+    hr_close(&r->fd);
+    memset(&fresh, 0, sizeof(fresh));
+    if (!code && n)
+        code = hr_registry_parse(sup->config->registry_path, text, n, &fresh);
+    if (code) {
+        hr_error("reload: nothing is changed: the present plugins stay");
+        return;
+    }
+    lay_out(sup);
+    mark_changes(sup);
+    hr_reload_advance(sup);
+}
+
+void hr_reload_advance(struct hr_supervisor *sup)
+{
+    struct hr_reload *r = &sup->reload;
+    bool waiting = false;
+    if (!r->tell_sidecar || sup->phase != HR_RUNNING)
+        return;
+    for (uint32_t i = 0; i < sup->config->nplugins; i++) {
+        if (r->pending[i] && (HR_INDEX_TOOLHOST + i >= sup->nunits ||
+                              sup->units[HR_INDEX_TOOLHOST + i].service.pub.pid == 0))
+            install(sup, i);
+        waiting = waiting || r->pending[i];
+    }
+    if (waiting)
+        return;
+    r->tell_sidecar = false;
+    int err = hr_handout_sidecar(&sup->handout, sup->config);
+    if (err)
+        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
+                 strerror(-err));
+    else
+        hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_RESTART, 0);
+    if (r->again) {
+        r->again = false;
+        (void)hr_reload_begin(sup);
+    }
+}
+
+void hr_reload_init(struct hr_supervisor *sup)
+{
+    sup->reload.fd = -1;
+    ev_init(&sup->reload.limit, on_limit);
+    sup->reload.limit.data = sup;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * Crash reports.  See reports.h. */
+#include "reports.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "core.h"
+#include "crash_file.h"
+#include "secrets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void hr_reports_init(struct hr_supervisor *sup)
+{
+    sup->reports.has_cgroup = hr_cgroup_open(&sup->reports.cgroup, "") == 0;
+}
+
+void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
+{
+    hr_cgroup_sample_clear(&u->before);
+    if (sup->reports.has_cgroup)
+        (void)hr_cgroup_read(&sup->reports.cgroup, &u->before);
+    hr_tail_reset(&u->output.tail); /* a report is about one life */
+}
+
+void hr_reports_look(struct hr_supervisor *sup, struct hr_unit *u)
+{
+    struct hr_reports *r = &sup->reports;
+    pid_t skip[HR_MAX_SERVICES];
+    size_t n = 0;
+    (void)u;
+    for (uint32_t i = 0; i < sup->nunits; i++)
+        if (sup->units[i].service.pub.pid > 0)
+            skip[n++] = sup->units[i].service.pub.pid;
+    r->open = hr_crash_new();
+    hr_crash_look(r->open, r->has_cgroup ? &r->cgroup : NULL, skip, n);
+}
+
+void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status)
+{
+    struct hr_reports *r = &sup->reports;
+    struct hr_crash *c = r->open ? r->open : hr_crash_new();
+    const struct hr_board_service *pub = &u->service.pub;
+    struct hr_board_crash summary;
+    uint64_t written = u->output.tail.total;
+    r->open = NULL;
+    memcpy(c->service, pub->name, sizeof(c->service));
+    memcpy(c->reason, pub->reason, sizeof(c->reason));
+    c->life = pub->starts;
+    c->failures = pub->failures;
+    c->pid = u->last_pid;
+    c->status = status;
+    c->uptime_ms = hr_now_ms() - pub->started_ms;
+    c->before = u->before;
+    hr_crash_set_rusage(c, &u->usage);
+    size_t n = hr_tail_copy(&u->output.tail, c->output, sizeof(c->output));
+    c->output_lost = written - n;
+    c->output_len = hr_secrets_mask(c->output, n);
+    hr_crash_summary(c, &summary);
+    hr_board_put_crash(sup->board, &summary);
+    if (sup->config->crash_dir)
+        (void)hr_crash_file_start(sup->config->crash_dir, c);
+}

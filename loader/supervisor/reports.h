@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * Crash reports, from the side of the supervisor: when one is made, and of what (crash.h). */
+#ifndef HR_SUPERVISOR_REPORTS_H
+#define HR_SUPERVISOR_REPORTS_H
+
+#include "cgroup.h"
+#include "crash.h"
+
+struct hr_supervisor;
+struct hr_unit;
+
+struct hr_reports {
+    struct hr_cgroup cgroup;
+    bool has_cgroup;
+    struct hr_crash *open; /* begun by hr_reports_look(), not finished yet; NULL: none */
+};
+
+void hr_reports_init(struct hr_supervisor *sup);
+
+/* A process of this unit is about to start: how does the container stand? */
+void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u);
+
+/* It has died and is not reaped yet; nobody had asked for that.  Look around before what it has
+ * left behind is ended. */
+void hr_reports_look(struct hr_supervisor *sup, struct hr_unit *u);
+
+/* It has been reaped, and what it had to say has been taken: finish the report. */
+void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status);
+
+#endif

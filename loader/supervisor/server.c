@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ * What is special about the server.  See server.h. */
+#include "server.h"
+
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "core.h"
+#include "proc.h"
+#include "secrets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    NOTICES_PER_EVENT = 32,
+    WATCHDOG_MIN_MS = 1000, /* a server cannot ask for less */
+    ENV_ADDED = 3,          /* variables we add to the server's environment */
+    UPWARDS_MAX = 512,      /* bytes of a message to our own supervisor */
+};
+
+static struct hr_service *service(struct hr_supervisor *sup)
+{
+    return &sup->units[HR_INDEX_SERVER].service;
+}
+
+static void publish(struct hr_supervisor *sup)
+{
+    hr_board_put_server(sup->board, &sup->server.pub);
+    hr_publish(sup);
+}
+
+/* ---- our own supervisor -------------------------------------------------------------------- */
+
+static void tell_upwards(struct hr_supervisor *sup, const char *text)
+{
+    if (!sup->server.upwards)
+        return;
+    int err = hr_notify_upwards(sup->server.upwards, text);
+    if (err)
+        hr_debug("cannot notify %s: %s", sup->server.upwards, strerror(-err));
+}
+
+static void on_upwards_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    tell_upwards(w->data, "WATCHDOG=1");
+}
+
+/* Our own WATCHDOG_USEC: a heartbeat at half of it, as sd_watchdog_enabled(3) recommends. */
+static void start_upwards(struct hr_supervisor *sup)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+    int64_t us = 0;
+    int64_t whose = 0;
+    const char *name = getenv("NOTIFY_SOCKET");
+    if (!name || !*name)
+        return;
+    sup->server.upwards = name;
+    if (!usec || hr_parse_int(usec, 2000, INT64_MAX, &us))
+        return;
+    if (pid && (hr_parse_int(pid, 1, INT32_MAX, &whose) || whose != getpid()))
+        return;
+    double period = (double)us / 2e6;
+    ev_timer_init(&sup->server.upwards_timer, on_upwards_timer, period, period);
+    sup->server.upwards_timer.data = sup;
+    ev_timer_start(sup->loop, &sup->server.upwards_timer);
+}
+
+/* ---- the watchdog -------------------------------------------------------------------------- */
+
+static void arm_watchdog(struct hr_supervisor *sup)
+{
+    struct hr_server *s = &sup->server;
+    int64_t delay = hr_watchdog_next(&s->watchdog, hr_now_ms());
+    ev_timer_stop(sup->loop, &s->watch_timer);
+    if (delay < 0 || service(sup)->hung_s)
+        return;
+    ev_now_update(sup->loop);
+    ev_timer_set(&s->watch_timer, (double)delay / 1000.0, 0.0);
+    ev_timer_start(sup->loop, &s->watch_timer);
+}
+
+/* A process that somebody has stopped does not hang, and cannot be aborted either. */
+static bool is_stopped(struct hr_supervisor *sup)
+{
+    struct hr_proc_entry p;
+    return hr_proc_read(service(sup)->pub.pid, &p) == 0 && (p.state == 'T' || p.state == 't');
+}
+
+static void hung(struct hr_supervisor *sup, int64_t now)
+{
+    struct hr_server *s = &sup->server;
+    int64_t silence = hr_watchdog_silence(&s->watchdog, now);
+    if (!is_stopped(sup)) {
+        hr_service_event(service(sup), HR_EV_HUNG, silence >= 1000 ? (int)(silence / 1000) : 1);
+        return;
+    }
+    if (!s->stopped_told)
+        hr_warn("server: no heartbeat for %lld s, but pid %d is stopped by a signal: not taken for "
+                "a hang; kill -CONT %d lets it run on",
+                (long long)silence / 1000, service(sup)->pub.pid, service(sup)->pub.pid);
+    s->stopped_told = true;
+    hr_watchdog_excuse(&s->watchdog, now);
+}
+
+static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    struct hr_server *s = &sup->server;
+    (void)loop;
+    (void)revents;
+    hr_server_take(sup); /* what waits in the socket counts: we may be the ones who are late */
+    int64_t now = hr_now_ms();
+    switch (hr_watchdog_look(&s->watchdog, now)) {
+    case HR_WATCH_FINE: break;
+    case HR_WATCH_LATE:
+        hr_warn("server: no heartbeat for %lld s; at %lld s it is taken for hung",
+                (long long)hr_watchdog_silence(&s->watchdog, now) / 1000,
+                (long long)s->watchdog.limit_ms / 1000);
+        break;
+    case HR_WATCH_HUNG: hung(sup, now); break;
+    }
+    arm_watchdog(sup);
+}
+
+static void beat(struct hr_supervisor *sup, const struct hr_notice *n)
+{
+    struct hr_server *s = &sup->server;
+    int64_t now = hr_now_ms();
+    hr_watchdog_beat(&s->watchdog, now);
+    s->stopped_told = false;
+    s->pub.beat_ms = now;
+    s->pub.lag_ms = n->lag_ms;
+    if (n->lag_ms >= sup->config->watchdog_soft_ms && sup->config->watchdog_soft_ms)
+        hr_warn("server: its event loop stood still for %lld ms", (long long)n->lag_ms);
+    arm_watchdog(sup);
+}
+
+/* ---- the initialisation -------------------------------------------------------------------- */
+
+bool hr_server_is_initialised(const struct hr_supervisor *sup)
+{
+    return !sup->server.pub.replay_life || sup->server.pub.replay_life != sup->server.life;
+}
+
+void hr_server_wipe(struct hr_supervisor *sup)
+{
+    struct hr_server *s = &sup->server;
+    if (s->record.body)
+        hr_secrets_forget(s->record.body, HR_INIT_MAX);
+    hr_init_record_wipe(&s->record);
+    s->pub.recorded = 0;
+}
+
+static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
+{
+    struct hr_server *s = &sup->server;
+    if (fd < 0 || !sup->config->replay || !s->record.body)
+        return;
+    hr_server_wipe(sup);
+    int err = hr_init_record_take(&s->record, fd, (size_t)bytes);
+    if (err) {
+        hr_error("server: its initialisation cannot be kept: %s: after a crash it will have to be "
+                 "initialised from outside",
+                 strerror(-err));
+        return;
+    }
+    hr_secrets_add_json(s->record.body, s->record.len);
+    if (!s->record.locked)
+        hr_info("server: its initialisation is kept in memory that is not locked: RLIMIT_MEMLOCK "
+                "is less than %zu bytes",
+                s->record.len);
+    if (s->pub.replay_life != s->life)
+        hr_info("server: it has been initialised; after a crash that will be replayed");
+    s->pub.recorded = 1;
+    s->pub.replay_life = 0; /* whoever did it: this life is initialised */
+}
+
+/* Send an order about this life, with the record where there is one. */
+static int order(struct hr_supervisor *sup, const char *what)
+{
+    char text[64];
+    int fd = -1;
+    int err = 0;
+    struct hr_unit *sidecar = &sup->units[HR_INDEX_SIDECAR];
+    if (sup->server.record.len && (err = hr_init_record_pipe(&sup->server.record, &fd)))
+        return err;
+    (void)snprintf(text, sizeof(text), "%s %u", what, sup->server.life);
+    err = hr_order_send(sidecar->notify[0], text, fd);
+    hr_close(&fd);
+    return err;
+}
+
+void hr_server_order_replay(struct hr_supervisor *sup)
+{
+    if (hr_server_is_initialised(sup))
+        return;
+    int err = order(sup, "INIT");
+    if (err) /* it is ordered again when the sidecar is ready anew */
+        hr_error("server: cannot have its initialisation replayed: %s", strerror(-err));
+}
+
+void hr_server_replayed(struct hr_supervisor *sup, uint32_t life, int status)
+{
+    struct hr_server *s = &sup->server;
+    if (life != s->life)
+        return;
+    if (status == 200) {
+        hr_info("server: its initialisation has been replayed");
+        s->pub.replay_life = 0;
+        s->pub.replays++;
+    } else {
+        s->pub.replay_errors++;
+    }
+    publish(sup);
+}
+
+bool hr_server_has_key(const struct hr_supervisor *sup)
+{
+    return sup->server.record.len || sup->handout.session_key;
+}
+
+int hr_server_order_pause(struct hr_supervisor *sup)
+{
+    return order(sup, "PAUSE");
+}
+
+/* ---- what it says -------------------------------------------------------------------------- */
+
+/* Of the server's own process or group?  Its tools run in sessions of their own. */
+static bool is_the_servers(struct hr_supervisor *sup, pid_t from)
+{
+    pid_t pid = service(sup)->pub.pid;
+    return pid > 0 && (from == pid || getpgid(from) == pid);
+}
+
+static void take_agent(struct hr_supervisor *sup, const struct hr_notice *n)
+{
+    struct hr_board_server *pub = &sup->server.pub;
+    if (n->agent_ok) {
+        pub->agent = HR_AGENT_OK;
+        pub->agent_error[0] = '\0';
+    } else if (n->agent_error) {
+        pub->agent = HR_AGENT_WRONG;
+        (void)snprintf(pub->agent_error, sizeof(pub->agent_error), "%s", n->agent_error);
+        hr_error("server: custom agent: %s", pub->agent_error);
+    }
+}
+
+static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, int fd)
+{
+    struct hr_board_server *pub = &sup->server.pub;
+    if (n->watchdog_ms >= WATCHDOG_MIN_MS && sup->config->watchdog_ms)
+        sup->server.watchdog.limit_ms = n->watchdog_ms;
+    take_agent(sup, n);
+    if (n->status)
+        (void)snprintf(pub->status, sizeof(pub->status), "%s", n->status);
+    if (n->init_bytes >= 0)
+        take_record(sup, fd, n->init_bytes);
+    if (n->beat)
+        beat(sup, n);
+    if (n->stopping) /* its loop may stand still from here on */
+        hr_watchdog_reset(&sup->server.watchdog, 0);
+    publish(sup);
+    if (n->ready && hr_server_is_initialised(sup))
+        hr_service_event(service(sup), HR_EV_READY, 0);
+    if (n->trigger)
+        hung(sup, hr_now_ms());
+}
+
+void hr_server_take(struct hr_supervisor *sup)
+{
+    char text[HR_NOTIFY_MAX + 1];
+    struct hr_notice notice;
+    pid_t from = 0;
+    int fd = -1;
+    if (sup->server.notify_fd < 0)
+        return;
+    for (int i = 0; i < NOTICES_PER_EVENT; i++) {
+        int err = hr_notify_receive(sup->server.notify_fd, text, sizeof(text), &from, &fd);
+        if (err == -EMSGSIZE || err == -EACCES)
+            continue;
+        if (err)
+            return;
+        if (is_the_servers(sup, from)) {
+            hr_notice_parse(text, &notice);
+            take_notice(sup, &notice, fd);
+        } else {
+            hr_debug("a notification of pid %d, which is not the server: passed over", (int)from);
+        }
+        hr_close(&fd);
+    }
+}
+
+static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    hr_server_take(w->data);
+}
+
+/* ---- its lives ----------------------------------------------------------------------------- */
+
+static void begin_life(struct hr_supervisor *sup, uint32_t life)
+{
+    struct hr_server *s = &sup->server;
+    struct hr_board_server old = s->pub;
+    s->life = life;
+    s->pub = (struct hr_board_server){.lag_ms = -1,
+                                      .recorded = old.recorded,
+                                      .replays = old.replays,
+                                      .replay_errors = old.replay_errors};
+    s->stopped_told = false;
+    hr_watchdog_reset(&s->watchdog, sup->config->watchdog_ms);
+    if (s->record.len)
+        s->pub.replay_life = life;
+    publish(sup); /* before the service's own record: whoever sees the life sees this too */
+    hr_server_order_replay(sup);
+}
+
+void hr_server_changed(struct hr_supervisor *sup)
+{
+    const struct hr_board_service *pub = &service(sup)->pub;
+    char text[UPWARDS_MAX];
+    if (pub->starts != sup->server.life)
+        begin_life(sup, pub->starts);
+    if (pub->state == HR_STOPPING || pub->pid == 0)
+        hr_watchdog_reset(&sup->server.watchdog, 0);
+    arm_watchdog(sup);
+    (void)snprintf(text, sizeof(text), "%sSTATUS=server %s%s%s", pub->state == HR_UP ? "READY=1\n" : "",
+                   hr_state_name(pub->state), pub->reason[0] ? ": " : "", pub->reason);
+    tell_upwards(sup, text);
+}
+
+void hr_server_stopping(struct hr_supervisor *sup)
+{
+    tell_upwards(sup, "STOPPING=1");
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static bool names(const char *variable, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(variable, name, n) == 0 && variable[n] == '=';
+}
+
+/* The given environment, with the notification socket in place of whatever was there. */
+static int make_env(struct hr_supervisor *sup, char *const *env)
+{
+    static char socket_name[HR_NOTIFY_NAME_MAX + 16];
+    static char limit[48];
+    static char supervised[] = "HANDRAIL_SUPERVISED=1";
+    size_t n = 0;
+    while (env[n])
+        n++;
+    char **copy = calloc(n + ENV_ADDED + 1, sizeof(*copy));
+    if (!copy)
+        return -ENOMEM;
+    char **to = copy;
+    for (size_t i = 0; i < n; i++)
+        if (!names(env[i], "NOTIFY_SOCKET") && !names(env[i], "WATCHDOG_USEC") &&
+            !names(env[i], "WATCHDOG_PID") && !names(env[i], "HANDRAIL_SUPERVISED"))
+            *to++ = env[i];
+    *to++ = supervised;
+    if (sup->server.notify_fd >= 0) {
+        (void)snprintf(socket_name, sizeof(socket_name), "NOTIFY_SOCKET=%s",
+                       sup->server.notify_name);
+        *to++ = socket_name;
+    }
+    if (sup->server.notify_fd >= 0 && sup->config->watchdog_ms) {
+        (void)snprintf(limit, sizeof(limit), "WATCHDOG_USEC=%lld",
+                       (long long)sup->config->watchdog_ms * 1000);
+        *to++ = limit;
+    }
+    sup->server.env = copy;
+    return 0;
+}
+
+int hr_server_init(struct hr_supervisor *sup, char *const *env)
+{
+    struct hr_server *s = &sup->server;
+    s->notify_fd = -1;
+    s->pub.lag_ms = -1;
+    int err = hr_notify_open(s->notify_name, &s->notify_fd);
+    if (err)
+        hr_warn("cannot open a notification socket: %s: the server's heartbeat will not be seen",
+                strerror(-err));
+    if (!err && sup->config->replay && (err = hr_init_record_make(&s->record)))
+        hr_warn("no memory for the server's initialisation: %s: it will not be replayed",
+                strerror(-err));
+    ev_init(&s->watch_timer, on_watch_timer);
+    s->watch_timer.data = sup;
+    if (s->notify_fd >= 0) {
+        ev_io_init(&s->notify_io, on_notify, s->notify_fd, EV_READ);
+        s->notify_io.data = sup;
+        ev_io_start(sup->loop, &s->notify_io);
+    }
+    start_upwards(sup);
+    return make_env(sup, env);
+}

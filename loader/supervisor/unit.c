@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ * A unit.  See unit.h. */
+#include "unit.h"
+
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "core.h"
+#include "reports.h"
+#include "spawn.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PACKETS_PER_EVENT = 16 }; /* of one notification socket */
+
+/* ---- what the state machine needs from the world ------------------------------------------- */
+
+static int64_t op_now_ms(void *ctx)
+{
+    (void)ctx;
+    return hr_now_ms();
+}
+
+static uint32_t op_random(void *ctx)
+{
+    static uint32_t x;
+    (void)ctx;
+    if (!x)
+        x = (uint32_t)hr_now_us() | 1;
+    x ^= x << 13; /* xorshift32: jitter needs no more */
+    x ^= x >> 17;
+    x ^= x << 5;
+    return x;
+}
+
+static void op_changed(void *ctx, struct hr_service *s)
+{
+    struct hr_supervisor *sup = ((struct hr_unit *)ctx)->sup;
+    if (!sup->board)
+        return;
+    if (s->index == HR_INDEX_SERVER)
+        hr_server_changed(sup);
+    hr_board_put_service(sup->board, s->index, &s->pub);
+    hr_publish(sup);
+}
+
+static void op_kill(void *ctx, struct hr_service *s, int sig)
+{
+    const struct hr_supervisor *sup = ((struct hr_unit *)ctx)->sup;
+    pid_t pid = s->pub.pid;
+    if (pid <= 0)
+        return;
+    /* Right after the fork there is no group yet, and then there is nobody else in it. */
+    if (s->index == HR_INDEX_SERVER && sup->config->group_signals && kill(-pid, sig) == 0)
+        return;
+    if (kill(pid, sig) < 0)
+        hr_warn("%s: cannot send signal %d to pid %d: %s", s->pub.name, sig, pid, strerror(errno));
+}
+
+static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
+{
+    struct hr_unit *u = ctx;
+    (void)s;
+    ev_timer_stop(u->sup->loop, &u->timer);
+    if (delay_ms < 0)
+        return;
+    ev_now_update(u->sup->loop);
+    ev_timer_set(&u->timer, (double)delay_ms / 1000.0, 0.0);
+    ev_timer_start(u->sup->loop, &u->timer);
+}
+
+static void op_crashed(void *ctx, struct hr_service *s, int status)
+{
+    struct hr_unit *u = ctx;
+    if (u->sup->board)
+        hr_reports_crashed(u->sup, u, status);
+    (void)s;
+}
+
+/* Its output goes into our pipes, if there are any. */
+static void plan_output(const struct hr_unit *u, struct hr_spawn *plan)
+{
+    if (!u->output.name)
+        return;
+    plan->fds[STDOUT_FILENO] = u->output.streams[HR_STDOUT].write_fd;
+    plan->fds[STDERR_FILENO] = u->output.streams[HR_STDERR].write_fd;
+}
+
+/* What the server's process gets. */
+static void plan_server(const struct hr_unit *u, struct hr_spawn *plan)
+{
+    const struct hr_supervisor *sup = u->sup;
+    plan->argv = sup->command.argv;
+    plan->env = sup->config->sidecar ? sup->server.env : sup->command.env;
+    plan->die_with_us = sup->config->sidecar;
+    plan->foreground = sup->foreground;
+    plan_output(u, plan);
+}
+
+/* What a process of our own gets. */
+static void plan_own(const struct hr_unit *u, struct hr_spawn *plan)
+{
+    const struct hr_supervisor *sup = u->sup;
+    uint32_t index = u->service.index;
+    plan->env = sup->programs.env;
+    plan->cwd = "/";
+    plan->only_these = true;
+    plan->die_with_us = true;
+    plan->fds[STDIN_FILENO] = sup->handout.null_fd;
+    plan_output(u, plan);
+    plan->fds[HR_FD_NOTIFY] = u->notify[1];
+    if (index == HR_INDEX_SIDECAR) {
+        plan->argv = (char *const *)sup->programs.sidecar_argv;
+        plan->fds[HR_FD_SETTINGS] = sup->handout.sidecar_settings_fd;
+        plan->fds[HR_FD_BOARD] = sup->board_fd;
+        plan->fds[HR_FD_EVENT] = sup->event_fd;
+        plan->fds[HR_FD_HEALTH] = sup->handout.health_fd;
+        plan->fds[HR_FD_MCP] = sup->handout.mcp_fd;
+    } else {
+        uint32_t i = index - HR_INDEX_TOOLHOST;
+        plan->argv = (char *const *)sup->programs.toolhost_argv;
+        plan->fds[HR_FD_SETTINGS] = sup->handout.toolhosts[i].settings_fd;
+        plan->fds[HR_FD_CALLS] = sup->handout.toolhosts[i].calls_fd;
+    }
+}
+
+static void drop_report(struct hr_unit *u)
+{
+    ev_io_stop(u->sup->loop, &u->report_io);
+    hr_close(&u->report);
+}
+
+/* Orders that an earlier life has not read are not for the next one. */
+static void drop_orders(struct hr_unit *u)
+{
+    char text[HR_NOTIFICATION_MAX];
+    int fd = -1;
+    for (int i = 0; i < PACKETS_PER_EVENT; i++) {
+        int err = hr_packet_receive(u->notify[1], text, sizeof(text), &fd);
+        if (err && err != -EMSGSIZE)
+            return;
+        hr_close(&fd);
+    }
+}
+
+static int op_spawn(void *ctx, struct hr_service *s)
+{
+    struct hr_unit *u = ctx;
+    struct hr_spawn plan = {.signals = u->sup->signals,
+                            .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    if (s->index == HR_INDEX_SERVER)
+        plan_server(u, &plan);
+    else
+        plan_own(u, &plan);
+    drop_report(u);
+    if (u->notify[1] >= 0)
+        drop_orders(u);
+    if (u->sup->board)
+        hr_reports_started(u->sup, u);
+    pid_t pid = hr_spawn(&plan, &u->report);
+    if (pid > 0) {
+        ev_io_set(&u->report_io, u->report, EV_READ);
+        ev_io_start(u->sup->loop, &u->report_io);
+    }
+    return pid;
+}
+
+static const struct hr_service_ops real_ops = {
+    .now_ms = op_now_ms,
+    .random = op_random,
+    .spawn = op_spawn,
+    .kill = op_kill,
+    .set_timer = op_set_timer,
+    .changed = op_changed,
+    .crashed = op_crashed,
+};
+
+/* ---- events of the loop -------------------------------------------------------------------- */
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_unit *u = w->data;
+    struct hr_supervisor *sup = u->sup;
+    (void)loop;
+    (void)revents;
+    int64_t wait = 0;
+    if (u->service.index == HR_INDEX_SERVER && u->service.pub.state == HR_BACKOFF &&
+        (wait = hr_leftovers_wait_ms(&sup->leftovers, hr_now_ms())) > 0) {
+        op_set_timer(u, &u->service, wait); /* the next one would find its port taken */
+        return;
+    }
+    hr_service_event(&u->service, HR_EV_TIMER, 0);
+    hr_stop_advance(sup);
+}
+
+static void take_report(struct hr_unit *u)
+{
+    if (u->report < 0)
+        return;
+    int err = hr_spawn_report(u->report);
+    if (err == -EAGAIN)
+        return;
+    drop_report(u);
+    hr_service_event(&u->service, err ? HR_EV_EXEC_FAILED : HR_EV_EXECUTED, err);
+}
+
+static void on_report(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    take_report(w->data);
+}
+
+/* "NAME=<starts>" or "NAME=<starts> <status>"; true if it is that. */
+static bool told(const char *line, const char *name, int64_t *ret_starts, int64_t *ret_status)
+{
+    char number[16];
+    size_t n = strlen(name);
+    if (strncmp(line, name, n) != 0 || line[n] != '=')
+        return false;
+    line += n + 1;
+    n = strcspn(line, " ");
+    if (n >= sizeof(number))
+        return false;
+    memcpy(number, line, n);
+    number[n] = '\0';
+    *ret_status = 0;
+    return hr_parse_int(number, 0, UINT32_MAX, ret_starts) == 0 &&
+           (!line[n] || hr_parse_int(line + n + 1, INT32_MIN, INT32_MAX, ret_status) == 0);
+}
+
+/* What only the sidecar may say. */
+static bool sidecar_told(struct hr_supervisor *sup, const char *line)
+{
+    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    int64_t starts = 0;
+    int64_t status = 0;
+    if (told(line, "SERVER", &starts, &status)) {
+        if ((uint32_t)starts == server->pub.starts && hr_server_is_initialised(sup))
+            hr_service_event(server, HR_EV_READY, 0);
+    } else if (told(line, "INIT", &starts, &status)) {
+        hr_server_replayed(sup, (uint32_t)starts, (int)status);
+    } else if (told(line, "PAUSED", &starts, &status)) {
+        hr_stop_paused(sup, (uint32_t)starts, (int)status);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void notified(struct hr_unit *u, const char *line)
+{
+    bool sidecar = u->service.index == HR_INDEX_SIDECAR;
+    if (strcmp(line, "READY=1") == 0) {
+        hr_service_event(&u->service, HR_EV_READY, 0);
+        if (sidecar)
+            hr_server_order_replay(u->sup);
+    } else if (!sidecar || !sidecar_told(u->sup, line)) {
+        hr_debug("%s: notification not understood", u->service.pub.name);
+    }
+}
+
+static void take_notifications(struct hr_unit *u)
+{
+    char text[HR_NOTIFICATION_MAX];
+    int fd = -1;
+    if (u->notify[0] < 0)
+        return;
+    for (int i = 0; i < PACKETS_PER_EVENT; i++) {
+        int err = hr_packet_receive(u->notify[0], text, sizeof(text), &fd);
+        if (err == -EMSGSIZE)
+            continue;
+        if (err)
+            return;
+        hr_close(&fd);
+        notified(u, text);
+    }
+}
+
+static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct hr_unit *u = w->data;
+    (void)loop;
+    (void)revents;
+    take_notifications(u);
+    hr_stop_advance(u->sup);
+}
+
+/* ---- for the supervisor -------------------------------------------------------------------- */
+
+struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid)
+{
+    for (uint32_t i = 0; i < sup->nunits; i++)
+        if (sup->units[i].service.pub.pid == pid)
+            return &sup->units[i];
+    return NULL;
+}
+
+void hr_unit_take_all(struct hr_unit *u)
+{
+    take_report(u);
+    take_notifications(u);
+    if (u->service.index == HR_INDEX_SERVER && u->sup->board)
+        hr_server_take(u->sup);
+    hr_output_drain(&u->output);
+    bool asked = u->service.pub.state == HR_STOPPING;
+    if (u->sup->board && !asked)
+        hr_reports_look(u->sup, u);
+}
+
+void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage)
+{
+    u->usage = *usage;
+    u->last_pid = u->service.pub.pid;
+    drop_report(u);
+    hr_service_event(&u->service, HR_EV_EXITED, status);
+}
+
+struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name,
+                            enum hr_service_kind kind, const struct hr_policy *policy)
+{
+    struct hr_unit *u = &sup->units[sup->nunits];
+    u->sup = sup;
+    u->notify[0] = u->notify[1] = u->report = -1;
+    hr_service_init(&u->service, name, kind, policy, &real_ops, u);
+    u->service.index = sup->nunits++;
+    ev_init(&u->timer, on_timer);
+    ev_init(&u->report_io, on_report);
+    ev_init(&u->notify_io, on_notify);
+    u->timer.data = u->report_io.data = u->notify_io.data = u;
+    return u;
+}
+
+int hr_unit_open_notify(struct hr_unit *u)
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, u->notify) < 0)
+        return -errno;
+    ev_io_set(&u->notify_io, u->notify[0], EV_READ);
+    ev_io_start(u->sup->loop, &u->notify_io);
+    return 0;
+}
