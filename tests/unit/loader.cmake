@@ -10,3 +10,6 @@ foreach(name control control_abuse)
 endforeach()
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
+hr_unit_test(python_number DEPS hr_supervisor)
+foreach(name preflight preflight_env preflight_host preflight_keys)
+  hr_unit_test(${name} SOURCES unit/preflight_fixture.c DEPS hr_supervisor hr_config hr_common)
