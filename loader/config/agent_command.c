@@ -6,6 +6,7 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "program.h"
+#include "server_command.h"
 #include "server_version.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { LIST_MAX = 64 * 1024 }; /* bytes of a list of modules or folders */
@@ -250,7 +250,7 @@ static void plan_host(struct plan *p, char *const *argv, char *const *env)
 {
     const char *deferred = variable(env, "OH_DEFERRED_INIT");
     const char *value = NULL;
-    if (!deferred || (strcmp(deferred, "1") != 0 && strcasecmp(deferred, "true") != 0))
+    if (!hr_server_bool(deferred))
         return;
     bool given = find_option(argv, "--host", 4, &value) >= 0; /* "--h" may be --help */
     if (variable(env, "OH_SECRET_KEY")) {

@@ -116,10 +116,9 @@ static int check_addresses(const struct hr_config *c)
 
 static int load_registry(struct hr_config *c)
 {
-    int n = c->registry
-                ? snprintf(c->registry_path, sizeof(c->registry_path), "%s", c->registry)
-                : snprintf(c->registry_path, sizeof(c->registry_path), "%s/tool_registry.json",
-                           c->config_dir);
+    int n = c->registry ? snprintf(c->registry_path, sizeof(c->registry_path), "%s", c->registry)
+                        : snprintf(c->registry_path, sizeof(c->registry_path),
+                                   "%s/tool_registry.json", c->config_dir);
     if (n < 0 || (size_t)n >= sizeof(c->registry_path)) {
         hr_error("the tool registry's name is longer than %zu bytes", sizeof(c->registry_path));
         return HR_EXIT_CONFIG;

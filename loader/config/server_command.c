@@ -7,6 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+bool hr_server_bool(const char *text)
+{
+    return text && (strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0);
+}
 
 const char *hr_command_option(char *const *argv, const char *name)
 {

@@ -3,7 +3,11 @@
 #ifndef HR_CONFIG_SERVER_COMMAND_H
 #define HR_CONFIG_SERVER_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* A boolean variable as the agent-server reads it: "1" or "true" in any case, else false. */
+bool hr_server_bool(const char *text);
 
 /* The last value of an option in a command line ("--port 60000" or "--port=60000"), borrowed, or
  * NULL.  argv[0] is the program and is not looked at. */

@@ -96,8 +96,8 @@ const struct hr_setting hr_settings[] = {
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 
-    {NAMES("log-format", "LOG_FORMAT"), .group = HR_GROUP_OUTPUT,
-     CHOICE("raw|json", HR_LOG_TEXT), AT(log_format), .help = "of everybody's output"},
+    {NAMES("log-format", "LOG_FORMAT"), .group = HR_GROUP_OUTPUT, CHOICE("raw|json", HR_LOG_TEXT),
+     AT(log_format), .help = "of everybody's output"},
     {NAMES("log-rate", "LOG_RATE"), .group = HR_GROUP_OUTPUT, COUNT("LINES", 0, LOG_RATE_MAX, 0),
      AT(log_rate), .help = "lines a second of each service; 0: no limit"},
     {NAMES("crash-dir", "CRASH_DIR"), .group = HR_GROUP_OUTPUT, .type = HR_SETTING_ABSOLUTE,

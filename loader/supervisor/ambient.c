@@ -105,10 +105,10 @@ static int replace(const char *tmp, const char *path, const char *text)
     return err;
 }
 
-static int write_file(const char *home, const char *path, const char *url, const char *token)
+static int write_file(const char *path, size_t home, const char *url, const char *token)
 {
     char tmp[4096];
-    int n = snprintf(tmp, sizeof(tmp), "%s/.agents/.handrail-mcp.tmp", home);
+    int n = snprintf(tmp, sizeof(tmp), "%.*s/.agents/.handrail-mcp.tmp", (int)home, path);
     if (n < 0 || (size_t)n >= sizeof(tmp))
         return -ENAMETOOLONG;
     char *text = content(url, token);
@@ -120,22 +120,32 @@ static int write_file(const char *home, const char *path, const char *url, const
     return err;
 }
 
-int hr_ambient_write(struct hr_ambient *a, const char *url, const char *token)
+/* The file's path.  *ret_home: how much of it is the home folder's.  0 or -ENOENT. */
+static int locate(char *path, size_t size, size_t *ret_home)
 {
     char home[2048];
-    char path[4096];
+    if (home_folder(home, sizeof(home)))
+        return -ENOENT;
+    (void)snprintf(path, size, "%s/.agents/plugins/handrail/.mcp.json", home);
+    *ret_home = strlen(home);
+    return 0;
+}
+
+int hr_ambient_write(struct hr_ambient *a, const char *url, const char *token)
+{
+    char path[sizeof(a->path)];
+    size_t home = 0;
     a->path[0] = '\0';
-    if (home_folder(home, sizeof(home))) {
+    if (locate(path, sizeof(path), &home)) {
         hr_warn("no home folder for uid %d (HOME is not set): conversations will not find the "
                 "native tools by themselves",
                 (int)getuid());
         return -ENOENT;
     }
-    (void)snprintf(path, sizeof(path), "%s/.agents/plugins/handrail/.mcp.json", home);
-    int err = make_folders(path, strlen(home));
+    int err = make_folders(path, home);
     if (!err) {
         int ours = is_ours(path);
-        err = ours < 0 ? ours : write_file(home, path, url, token);
+        err = ours < 0 ? ours : write_file(path, home, url, token);
     }
     if (err == -EEXIST)
         hr_warn("%s was not written by handrail and is left as it is: conversations will not find "
@@ -147,6 +157,30 @@ int hr_ambient_write(struct hr_ambient *a, const char *url, const char *token)
     else
         memcpy(a->path, path, sizeof(path));
     return err;
+}
+
+int hr_ambient_write_apart(struct hr_ambient *a, const char *url, const char *token)
+{
+    size_t home = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(hr_ambient_write(a, url, token) ? EXIT_FAILURE : EXIT_SUCCESS);
+    if (pid < 0)
+        return -errno;
+    return locate(a->path, sizeof(a->path), &home);
+}
+
+int hr_ambient_remove_apart(struct hr_ambient *a)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        hr_ambient_remove(a);
+        _exit(EXIT_SUCCESS);
+    }
+    if (pid < 0)
+        return -errno;
+    a->path[0] = '\0';
+    return 0;
 }
 
 void hr_ambient_remove(struct hr_ambient *a)

@@ -17,6 +17,11 @@ struct hr_ambient {
  * in each case.  Start-up only. */
 int hr_ambient_write(struct hr_ambient *a, const char *url, const char *token);
 
+/* The same after the start, in a child that is reaped like any other, because a home folder can lie
+ * on a file system that hangs.  0 or -errno; what the child cannot do it says itself. */
+int hr_ambient_write_apart(struct hr_ambient *a, const char *url, const char *token);
+int hr_ambient_remove_apart(struct hr_ambient *a);
+
 /* Remove the file if it was written by us and still is ours. */
 void hr_ambient_remove(struct hr_ambient *a);
 

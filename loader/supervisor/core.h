@@ -46,10 +46,10 @@ struct hr_supervisor {
     struct hr_unit units[HR_MAX_SERVICES];
     uint32_t nunits;
     uint16_t vscode_port; /* the server's other one */
-    bool foreground; /* a plain init in the foreground of a terminal: the command gets it */
+    bool foreground;      /* a plain init in the foreground of a terminal: the command gets it */
 
     enum hr_phase phase;
-    int stop_signal; /* that began the stop; 0: the server ended by itself */
+    int stop_signal;      /* that began the stop; 0: the server ended by itself */
     unsigned stop_orders; /* how often it was asked for */
     struct hr_sweep sweep;
     int64_t stop_began_ms;

@@ -6,6 +6,7 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "listen.h"
+#include "loader/config/server_command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,9 +78,8 @@ static void set_key(json_t *agent, const char *name, const char *value)
 int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
 {
     json_t *list = json_array();
-    json_t *agent =
-        json_pack("{s:s, s:i, s:b}", "host", c->agent_host, "port", (int)c->agent_port, "deferred",
-                  hr_is_true(getenv("OH_DEFERRED_INIT")));
+    json_t *agent = json_pack("{s:s, s:i, s:b}", "host", c->agent_host, "port", (int)c->agent_port,
+                              "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
     set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
     for (uint32_t i = 0; i < c->nplugins; i++)
@@ -131,4 +131,11 @@ int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
         return 0;
     hr_error("cannot prepare what our programs need: %s", strerror(-err));
     return err == -E2BIG ? HR_EXIT_CONFIG : HR_EXIT_OSERR;
+}
+
+void hr_handout_url(const struct hr_handout *h, char out[HR_URL_TEXT])
+{
+    char address[HR_ADDRESS_TEXT];
+    hr_address_format(&h->mcp, address);
+    (void)snprintf(out, HR_URL_TEXT, "http://%s/mcp", address);
 }

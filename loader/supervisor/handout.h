@@ -10,6 +10,7 @@
 enum {
     HR_KEY_BYTES = 32,
     HR_KEY_TEXT = 2 * HR_KEY_BYTES + 1,
+    HR_URL_TEXT = HR_ADDRESS_TEXT + 16,
 };
 
 struct hr_handout {
@@ -41,5 +42,8 @@ int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin
 /* The sidecar's settings, with the plugins there are now; a place whose path is NULL is empty.
  * 0 or -errno. */
 int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c);
+
+/* Of the MCP endpoint, for those who are to use it. */
+void hr_handout_url(const struct hr_handout *h, char out[HR_URL_TEXT]);
 
 #endif

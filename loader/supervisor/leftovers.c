@@ -130,8 +130,9 @@ int64_t hr_leftovers_wait_ms(struct hr_leftovers *l, int64_t now_ms)
         return 0;
     int64_t waited = now_ms - l->since_ms;
     if (waited >= HR_LEFTOVERS_WAIT_MS) {
-        hr_warn("server: pid %d, left behind by its last life, has not ended: starting all the same",
-                (int)l->pids[0]);
+        hr_warn(
+            "server: pid %d, left behind by its last life, has not ended: starting all the same",
+            (int)l->pids[0]);
         l->n = 0;
         return 0;
     }

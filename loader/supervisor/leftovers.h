@@ -4,8 +4,8 @@
  * ports (an editor in a session of its own).  They are ended before the next start: asked, and
  * after a second killed; the start waits for them, though not for ever.
  *
- * Only descendants of ours are touched.  They are our own children by then, as orphans are, so their
- * ends reach us and no number is another process's by mistake.  The supervisor owns it. */
+ * Only descendants of ours are touched.  They are our own children by then, as orphans are, so
+ * their ends reach us and no number is another process's by mistake.  The supervisor owns it. */
 #ifndef HR_SUPERVISOR_LEFTOVERS_H
 #define HR_SUPERVISOR_LEFTOVERS_H
 
@@ -16,10 +16,10 @@
 #include <sys/types.h>
 
 enum {
-    HR_LEFTOVERS_MAX = 128,       /* processes; more than that are left to the next death */
-    HR_LEFTOVERS_ASK_MS = 1000,   /* after the request to end: killed */
-    HR_LEFTOVERS_WAIT_MS = 3000,  /* after that the start waits no longer */
-    HR_LEFTOVERS_LOOK_MS = 10,    /* how often it is looked whether they are gone */
+    HR_LEFTOVERS_MAX = 128,      /* processes; more than that are left to the next death */
+    HR_LEFTOVERS_ASK_MS = 1000,  /* after the request to end: killed */
+    HR_LEFTOVERS_WAIT_MS = 3000, /* after that the start waits no longer */
+    HR_LEFTOVERS_LOOK_MS = 10,   /* how often it is looked whether they are gone */
 };
 
 struct hr_leftovers {

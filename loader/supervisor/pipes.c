@@ -66,8 +66,7 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
         if (!u->output.name)
             continue;
         for (int k = 0; k < HR_NSTREAMS; k++)
-            set_io(loop, &u->output_io[k],
-                   hr_output_wants_read(&u->output, (enum hr_stream_id)k));
+            set_io(loop, &u->output_io[k], hr_output_wants_read(&u->output, (enum hr_stream_id)k));
         int64_t d = hr_output_deadline_ms(&u->output);
         if (d >= 0 && (due < 0 || d < due))
             due = d;
@@ -123,7 +122,7 @@ void hr_pipes_init(struct hr_supervisor *sup)
     p->due_ms = -1;
     ev_prepare_start(sup->loop, &p->prepare);
     log_sink = &p->err;
-    if (sup->config->log_format == HR_LOG_FORMAT_JSON)
+    if (sup->config->log_format == HR_LOG_JSON)
         hr_log_set_format(HR_LOG_JSON);
     hr_log_divert(put_log);
 }
@@ -134,9 +133,9 @@ int hr_pipes_add(struct hr_supervisor *sup, struct hr_unit *u)
     bool server = u->service.index == HR_INDEX_SERVER;
     bool same = hr_sink_same(STDOUT_FILENO, STDERR_FILENO);
     struct hr_output_settings settings = {
-        .mode = sup->config->log_format == HR_LOG_FORMAT_JSON ? HR_OUTPUT_JSON
-                : server                                      ? HR_OUTPUT_RAW
-                                                              : HR_OUTPUT_OWN,
+        .mode = sup->config->log_format == HR_LOG_JSON ? HR_OUTPUT_JSON
+                : server                               ? HR_OUTPUT_RAW
+                                                       : HR_OUTPUT_OWN,
         .lines_per_s = (uint32_t)sup->config->log_rate,
         /* What our own programs write is for people, like our own messages. */
         .sinks = {server && !same ? &p->out : &p->err, &p->err},

@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "core.h"
 #include "loader/config/registry.h"
+#include "signals.h"
+#include "units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -246,6 +248,26 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
     hr_reload_advance(sup);
 }
 
+/* The first tools there are, or the last ones that were: the server's next conversations find them,
+ * or no empty offer. */
+static void offer_tools(struct hr_supervisor *sup)
+{
+    char url[HR_URL_TEXT];
+    bool any = false;
+    int err = 0;
+    for (uint32_t i = 0; i < sup->config->nplugins; i++)
+        any = any || sup->config->plugins[i].path;
+    if (any == (sup->ambient.path[0] != '\0'))
+        return;
+    hr_handout_url(&sup->handout, url);
+    if (any)
+        err = hr_ambient_write_apart(&sup->ambient, url, sup->handout.mcp_token);
+    else
+        err = hr_ambient_remove_apart(&sup->ambient);
+    if (err)
+        hr_error("reload: the server cannot be told of the native tools: %s", strerror(-err));
+}
+
 void hr_reload_advance(struct hr_supervisor *sup)
 {
     struct hr_reload *r = &sup->reload;
@@ -261,6 +283,7 @@ void hr_reload_advance(struct hr_supervisor *sup)
     if (waiting)
         return;
     r->tell_sidecar = false;
+    offer_tools(sup);
     int err = hr_handout_sidecar(&sup->handout, sup->config);
     if (err)
         hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",

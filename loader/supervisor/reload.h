@@ -5,8 +5,8 @@
  * restarted once, at the end, with the new list: its connections are delayed, not refused.
  *
  * The file is read by a child: a file system that hangs must not hang PID 1.  What the child has
- * read comes back in an anonymous file.  A plugin lives in a place, which is a unit, a socket and an
- * index on the board, and keeps it; a place that has become empty is used again.
+ * read comes back in an anonymous file.  A plugin lives in a place, which is a unit, a socket and
+ * an index on the board, and keeps it; a place that has become empty is used again.
  *
  * This is the one event for which PID 1 allocates, as much as the registry needs, and it frees what
  * was there before.  The supervisor owns it. */
@@ -26,7 +26,7 @@ struct hr_reload {
     int fd;       /* what it reads goes here; -1: none */
     bool again;   /* asked for once more meanwhile */
     ev_timer limit;
-    bool pending[HR_MAX_PLUGINS]; /* this place waits for its process to end, ... */
+    bool pending[HR_MAX_PLUGINS];                 /* this place waits for its process to end, ... */
     struct hr_plugin_config next[HR_MAX_PLUGINS]; /* ... to have this; path NULL: nothing */
     bool tell_sidecar;                            /* when nothing is pending any more */
 };

@@ -334,8 +334,9 @@ void hr_server_changed(struct hr_supervisor *sup)
     if (pub->state == HR_STOPPING || pub->pid == 0)
         hr_watchdog_reset(&sup->server.watchdog, 0);
     arm_watchdog(sup);
-    (void)snprintf(text, sizeof(text), "%sSTATUS=server %s%s%s", pub->state == HR_UP ? "READY=1\n" : "",
-                   hr_state_name(pub->state), pub->reason[0] ? ": " : "", pub->reason);
+    (void)snprintf(text, sizeof(text), "%sSTATUS=server %s%s%s",
+                   pub->state == HR_UP ? "READY=1\n" : "", hr_state_name(pub->state),
+                   pub->reason[0] ? ": " : "", pub->reason);
     tell_upwards(sup, text);
 }
 

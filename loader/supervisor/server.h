@@ -34,8 +34,8 @@ struct hr_server {
     struct hr_watchdog watchdog;
     bool stopped_told; /* that it is stopped, in this silence */
     struct hr_init_record record;
-    const char *upwards;     /* our own NOTIFY_SOCKET, or NULL */
-    ev_timer upwards_timer;  /* our own heartbeat, if that is wanted */
+    const char *upwards;    /* our own NOTIFY_SOCKET, or NULL */
+    ev_timer upwards_timer; /* our own heartbeat, if that is wanted */
 };
 
 /* At start, in supervised mode.  What cannot be had is said, and done without.  0 or -ENOMEM. */

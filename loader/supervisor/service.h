@@ -54,8 +54,8 @@ struct hr_policy {
 
 enum {
     HR_BACKOFF_JITTER_PERCENT = 10, /* in both directions */
-    HR_KILL_RETRY_MS = 500,        /* killed, and still there: kill again after this */
-    HR_ABORT_GRACE_MS = 10 * 1000, /* hung, and still there after SIGABRT: killed after this */
+    HR_KILL_RETRY_MS = 500,         /* killed, and still there: kill again after this */
+    HR_ABORT_GRACE_MS = 10 * 1000,  /* hung, and still there after SIGABRT: killed after this */
 };
 
 struct hr_service;

@@ -16,7 +16,8 @@ struct hr_spawn {
     char *const *env;
     const char *cwd;       /* NULL: ours */
     bool only_these;       /* of the descriptors above 2 only `fds`; else what we inherited stays */
-    int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: ours, or closed (only_these, not 0 to 2) */
+    int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: ours, or closed (only_these, not 0 to
+                              2) */
     bool die_with_us;      /* SIGKILL when this process is gone */
     bool foreground;       /* its group becomes the terminal's foreground group */
     const struct hr_signals *signals;

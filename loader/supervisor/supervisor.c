@@ -7,8 +7,13 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "core.h"
-#include "spawn.h"
+#include "crash_file.h"
+#include "job.h"
+#include "orders.h"
+#include "preflight.h"
+#include "secrets.h"
 #include "stop.h"
+#include "units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +73,8 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
 {
     hr_leftovers_ended(&sup->leftovers, pid);
     if (!u) {
-        hr_reload_ended(sup, pid, status);
+        if (!hr_crash_file_reaped(pid, status))
+            hr_reload_ended(sup, pid, status);
         return;
     }
     hr_unit_ended(u, status, usage);
@@ -91,7 +97,7 @@ static void reap(struct hr_supervisor *sup)
             break;
         struct hr_unit *u = hr_unit_of(sup, info.si_pid);
         if (u) {
-            hr_unit_take_all(u); /* what it has said comes before its end */
+            hr_unit_take_all(u);        /* what it has said comes before its end */
             if (ends_with_its_group(u)) /* now: afterwards the number may be somebody else's */
                 (void)kill(-info.si_pid, SIGKILL);
         }
@@ -131,71 +137,6 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
-/* What a kind of process is kept running by: the settings, and what its exit codes mean. */
-static struct hr_policy policy_of(const struct hr_service_settings *s)
-{
-    return (struct hr_policy){
-        .restart = s->restart,
-        .says_ready = true,
-        .final_code = -1,
-        .final_code_unready = -1,
-        .stop_signal = SIGTERM,
-        .start_timeout_ms = s->start_timeout_ms,
-        .stop_timeout_ms = s->stop_timeout_ms,
-        .stable_ms = s->stable_ms,
-        .backoff_ms = s->backoff_ms,
-        .backoff_max_ms = s->backoff_max_ms,
-        .backoff_reset_ms = s->backoff_reset_ms,
-        .budget = s->budget,
-        .budget_window_ms = s->budget_window_ms,
-    };
-}
-
-static struct hr_policy server_policy(const struct hr_config *c)
-{
-    struct hr_policy p = policy_of(&c->server);
-    p.says_ready = c->sidecar; /* the sidecar tells */
-    if (c->sidecar)
-        p.final_code_unready = 2; /* its usage error, as argparse has it */
-    if (c->sidecar && !p.stop_timeout_ms)
-        p.stop_timeout_ms = c->grace_ms; /* of a restart; a whole stop has its own budget */
-    return p;
-}
-
-/* A unit of ours: with pipes for its output and a socket for its notifications.  0 or -errno. */
-static int add_own_unit(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
-                        const struct hr_policy *policy)
-{
-    struct hr_unit *u = hr_unit_add(sup, name, kind, policy);
-    u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
-    int err = hr_unit_open_notify(u);
-    if (!err)
-        err = hr_pipes_add(sup, u);
-    return err;
-}
-
-static int add_units(struct hr_supervisor *sup)
-{
-    struct hr_policy policy = server_policy(sup->config);
-    struct hr_unit *server = hr_unit_add(sup, "server", HR_SERVER, &policy);
-    server->service.program = sup->command.argv[0];
-    if (!sup->config->sidecar)
-        return 0;
-    int err = hr_pipes_add(sup, server);
-    if (err)
-        return err;
-    policy = policy_of(&sup->config->sidecar_settings);
-    err = add_own_unit(sup, "sidecar", HR_SIDECAR, &policy);
-    policy = policy_of(&sup->config->toolhosts);
-    policy.final_code = HR_EXIT_CONFIG;
-    for (uint32_t i = 0; i < sup->config->nplugins && !err; i++) {
-        char name[HR_SERVICE_NAME_MAX];
-        (void)snprintf(name, sizeof(name), "toolhost/%s", sup->config->plugins[i].id);
-        err = add_own_unit(sup, name, HR_TOOLHOST, &policy);
-    }
-    return err;
-}
-
 static int make_board(struct hr_supervisor *sup)
 {
     int err = hr_board_create(&sup->board, &sup->board_fd);
@@ -220,9 +161,8 @@ static int make_board(struct hr_supervisor *sup)
 static void offer_tools(struct hr_supervisor *sup)
 {
     char address[HR_ADDRESS_TEXT];
-    char url[HR_ADDRESS_TEXT + 16];
-    hr_address_format(&sup->handout.mcp, address);
-    (void)snprintf(url, sizeof(url), "http://%s/mcp", address);
+    char url[HR_URL_TEXT];
+    hr_handout_url(&sup->handout, url);
     if (sup->config->nplugins)
         (void)hr_ambient_write(&sup->ambient, url, sup->handout.mcp_token);
     hr_address_format(&sup->handout.health, address);
@@ -261,7 +201,7 @@ static int prepare_supervision(struct hr_supervisor *sup)
     hr_reload_init(sup);
     int err = hr_server_init(sup, sup->command.env);
     if (!err)
-        err = add_units(sup);
+        err = hr_units_make(sup);
     if (!err)
         err = make_board(sup);
     if (err) {
@@ -302,7 +242,7 @@ static int prepare(struct hr_supervisor *sup)
         return prepare_supervision(sup);
     sup->command.argv = sup->config->command;
     sup->command.env = environ;
-    (void)add_units(sup); /* one, without pipes: it cannot fail */
+    (void)hr_units_make(sup); /* one, without pipes: it cannot fail */
     return 0;
 }
 
@@ -323,7 +263,7 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     if (code)
         return code;
     if (config->sidecar) {
-        hr_preflight_all(sup);
+        hr_preflight(config, hr_is_agent_server(sup->command.argv), sup->command.env, NULL, NULL);
         offer_tools(sup);
     }
     ev_io_start(sup->loop, &sup->signal_io);

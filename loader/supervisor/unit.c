@@ -323,8 +323,8 @@ void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage)
     hr_service_event(&u->service, HR_EV_EXITED, status);
 }
 
-struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name,
-                            enum hr_service_kind kind, const struct hr_policy *policy)
+struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
+                            const struct hr_policy *policy)
 {
     struct hr_unit *u = &sup->units[sup->nunits];
     u->sup = sup;

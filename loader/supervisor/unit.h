@@ -21,13 +21,13 @@ struct hr_supervisor;
 struct hr_unit {
     struct hr_service service; /* first: the ops get this address */
     struct hr_supervisor *sup;
-    struct hr_output output; /* of a plain init's command: not used, its output is ours */
-    int notify[2];           /* packet sockets, ours and theirs; -1: none */
-    int report;              /* exec report of the current life, or -1 */
-    struct rusage usage;     /* of the last life, */
-    pid_t last_pid;          /* and its pid */
+    struct hr_output output;        /* of a plain init's command: not used, its output is ours */
+    int notify[2];                  /* packet sockets, ours and theirs; -1: none */
+    int report;                     /* exec report of the current life, or -1 */
+    struct rusage usage;            /* of the last life, */
+    pid_t last_pid;                 /* and its pid */
     struct hr_cgroup_sample before; /* at its start */
-    uint64_t shown_bytes;    /* of its output, on the board */
+    uint64_t shown_bytes;           /* of its output, on the board */
     ev_timer timer;
     ev_io output_io[HR_NSTREAMS];
     ev_io notify_io;
@@ -36,8 +36,8 @@ struct hr_unit {
 
 /* Take the next free place.  Never NULL: there is one for the server, the sidecar and every plugin
  * that a registry may hold. */
-struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name,
-                            enum hr_service_kind kind, const struct hr_policy *policy);
+struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
+                            const struct hr_policy *policy);
 
 /* Make its notification socket.  0 or -errno. */
 int hr_unit_open_notify(struct hr_unit *u);

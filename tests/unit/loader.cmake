@@ -2,7 +2,8 @@ foreach(name address agent_command config one_string options program registry re
     server_command server_version setting_value settings)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name ambient cgroup control_listen control_parse control_status init_record logline notify output proc secrets service sink sockets tail watchdog crash signals)
+foreach(name ambient cgroup control_listen control_parse control_status crash init_record logline notify
+        output proc secrets service signals sink sockets tail watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
 foreach(name control control_abuse)
@@ -13,3 +14,4 @@ target_compile_definitions(unit-service PRIVATE
 hr_unit_test(python_number DEPS hr_supervisor)
 foreach(name preflight preflight_env preflight_host preflight_keys)
   hr_unit_test(${name} SOURCES unit/preflight_fixture.c DEPS hr_supervisor hr_config hr_common)
+endforeach()

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * Crash reports on disk.  See crash_file.h. */
+#include "crash_file.h"
+
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    NAME_BYTES = 256,
+    REMOVALS_MAX = 64, /* files removed in one go; the next time more */
+};
+
+/* d: a digit.  Other files are not ours, whatever they are. */
+static const char final_shape[] = "crash-ddddddddTdddddd.dddZ-";
+static const char part_shape[] = ".crash-dddddddddddddddd.part"; /* d: of hexadecimal ones */
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* Does the name begin with the shape?  Hexadecimal: its digits are of that kind. */
+static bool has_shape(const char *name, const char *shape, bool hexadecimal)
+{
+    for (; *shape; shape++, name++) {
+        unsigned char c = (unsigned char)*name;
+        if (*shape == 'd' ? !(hexadecimal ? isxdigit(c) : isdigit(c)) : c != (unsigned char)*shape)
+            return false;
+    }
+    return true;
+}
+
+static bool is_report(const char *name)
+{
+    size_t n = strlen(name);
+    return has_shape(name, final_shape, false) && n > sizeof(final_shape) - 1 + 5 &&
+           strcmp(name + n - 5, ".json") == 0;
+}
+
+static bool is_part(const char *name)
+{
+    return strlen(name) == sizeof(part_shape) - 1 && has_shape(name, part_shape, true);
+}
+
+/* In the order of time when sorted as text. */
+static void report_name(const struct hr_crash *c, char out[NAME_BYTES])
+{
+    time_t seconds = (time_t)(c->wall_ms / 1000);
+    struct tm tm = {0};
+    char stamp[32];
+    char service[HR_SERVICE_NAME_MAX];
+    (void)gmtime_r(&seconds, &tm);
+    (void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
+    (void)snprintf(service, sizeof(service), "%s", c->service);
+    for (char *p = service; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+            *p = '_';
+    (void)snprintf(out, NAME_BYTES, "crash-%s.%03dZ-%s-%llu.json", stamp, (int)(c->wall_ms % 1000),
+                   service, (unsigned long long)c->number);
+}
+
+/* ---- the folder ---------------------------------------------------------------------------- */
+
+/* Open the folder itself, not what a link in its place leads to.  0 or -errno. */
+static int open_folder(const char *dir, int *ret_fd)
+{
+    char path[4096];
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--; /* or a link would be followed */
+    if (n == 0 || n >= sizeof(path))
+        return n ? -ENAMETOOLONG : -ENOENT;
+    memcpy(path, dir, n);
+    path[n] = '\0';
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    *ret_fd = fd;
+    return 0;
+}
+
+/* A plain file of our own, no link and nobody else's? */
+static bool is_our_file(int dir, const char *name, struct stat *ret)
+{
+    return fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode) &&
+           ret->st_uid == geteuid();
+}
+
+/* The oldest report but for `keep`, and how many there are with it.  Unfinished files that are old
+ * go at once: whoever wrote them was killed. */
+static int count_reports(int dir, DIR *list, const char *keep, char oldest[NAME_BYTES])
+{
+    const struct dirent *entry = NULL;
+    struct stat st;
+    int n = 0;
+    oldest[0] = '\0';
+    rewinddir(list);
+    while ((entry = readdir(list))) {
+        const char *name = entry->d_name;
+        if (is_part(name) && is_our_file(dir, name, &st) &&
+            hr_wall_ms() / 1000 - st.st_mtime > HR_CRASH_STALE_SECONDS)
+            (void)unlinkat(dir, name, 0);
+        if (!is_report(name) || !is_our_file(dir, name, &st))
+            continue;
+        n++;
+        if (strcmp(name, keep) != 0 && (!oldest[0] || strcmp(name, oldest) < 0))
+            (void)snprintf(oldest, NAME_BYTES, "%s", name);
+    }
+    return n;
+}
+
+static void remove_oldest(int dir, const char *keep)
+{
+    char oldest[NAME_BYTES];
+    int fd = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (!list) {
+        hr_close(&fd);
+        return;
+    }
+    for (int i = 0; i < REMOVALS_MAX; i++)
+        if (count_reports(dir, list, keep, oldest) <= HR_CRASH_FILES_MAX || !oldest[0] ||
+            unlinkat(dir, oldest, 0) < 0)
+            break;
+    (void)closedir(list);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* The whole report under a name of its own that nobody looks for.  0 or -errno, and then there is
+ * no such file. */
+static int write_part(int dir, const char *name, const struct hr_crash *c)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int err = hr_crash_json(c, fd, true);
+    if (!err && fsync(fd) < 0 && errno != EINVAL) /* EINVAL: a file system that has none */
+        err = -errno;
+    if (close(fd) < 0 && !err) /* a network may tell only now that it has no room */
+        err = -errno;
+    if (err)
+        (void)unlinkat(dir, name, 0);
+    return err;
+}
+
+int hr_crash_file_write(const char *dir, const struct hr_crash *c)
+{
+    char random[17];
+    char part[NAME_BYTES];
+    char name[NAME_BYTES];
+    int fd = -1;
+    int err = hr_random_hex(random, 8);
+    if (!err)
+        err = open_folder(dir, &fd);
+    if (err)
+        return err;
+    (void)snprintf(part, sizeof(part), ".crash-%s.part", random);
+    report_name(c, name);
+    err = write_part(fd, part, c);
+    if (!err && renameat(fd, part, fd, name) < 0) {
+        err = -errno;
+        (void)unlinkat(fd, part, 0);
+    }
+    if (!err)
+        remove_oldest(fd, name);
+    hr_close(&fd);
+    return err;
+}
+
+/* ---- the child ----------------------------------------------------------------------------- */
+
+static pid_t writers[HR_CRASH_WRITERS_MAX]; /* 0: free */
+
+static const char *advice(int err)
+{
+    switch (-err) {
+    case ENOENT: return ": make the folder, or mount it";
+    case EACCES:
+    case EPERM:
+    case EROFS: return ": give the user of handrail the right to write there";
+    case ELOOP: return ": a symbolic link is not followed, name the folder itself";
+    case ENOTDIR: return ": it is not a folder, or a symbolic link";
+    case ENOSPC:
+    case EDQUOT: return ": make room there";
+    default: return "";
+    }
+}
+
+/* It dies of the alarm, but not of the signals that a stop sends to all that is left: the last
+ * crash is the one that explains the stop, which waits for it.  Our descriptors stay open, for we
+ * have the same ones open for as long as it can live. */
+static void become_writer(void)
+{
+    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t none;
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)sigaction(sig, &usual, NULL);
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        (void)sigaction(ignored[i], &ignore, NULL);
+    (void)sigemptyset(&none);
+    (void)alarm(HR_CRASH_FILE_SECONDS);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setpgid(0, 0);
+    (void)prctl(PR_SET_NAME, "handrail-crash");
+}
+
+pid_t hr_crash_file_start(const char *dir, const struct hr_crash *c)
+{
+    pid_t parent = getpid();
+    size_t slot = 0;
+    while (slot < HR_CRASH_WRITERS_MAX && writers[slot])
+        slot++;
+    if (slot == HR_CRASH_WRITERS_MAX)
+        return -EBUSY;
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        become_writer();
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing of ours outlives us */
+        if (getppid() != parent)
+            _exit(EXIT_FAILURE);
+        int err = hr_crash_file_write(dir, c);
+        if (err)
+            hr_warn("crash %llu of %s: cannot write a report into %s: %s%s",
+                    (unsigned long long)c->number, c->service, dir, strerror(-err), advice(err));
+        _exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+    writers[slot] = pid;
+    return pid;
+}
+
+bool hr_crash_file_reaped(pid_t pid, int status)
+{
+    for (size_t i = 0; i < HR_CRASH_WRITERS_MAX; i++) {
+        if (pid <= 0 || writers[i] != pid)
+            continue;
+        writers[i] = 0;
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+            hr_warn("a crash report could not be written within %d s: is its disk full or out of "
+                    "reach?",
+                    HR_CRASH_FILE_SECONDS);
+        else if (WIFSIGNALED(status))
+            hr_warn("the writer of a crash report was killed by signal %d", WTERMSIG(status));
+        return true;
+    }
+    return false;
+}

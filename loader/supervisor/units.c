@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * Which units there are.  See units.h. */
+#include "units.h"
+
+#include "common/handoff.h"
+#include "core.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+/* What a kind of process is kept running by: the settings, and what its exit codes mean. */
+static struct hr_policy policy_of(const struct hr_service_settings *s)
+{
+    return (struct hr_policy){
+        .restart = s->restart,
+        .says_ready = true,
+        .final_code = -1,
+        .final_code_unready = -1,
+        .stop_signal = SIGTERM,
+        .start_timeout_ms = s->start_timeout_ms,
+        .stop_timeout_ms = s->stop_timeout_ms,
+        .stable_ms = s->stable_ms,
+        .backoff_ms = s->backoff_ms,
+        .backoff_max_ms = s->backoff_max_ms,
+        .backoff_reset_ms = s->backoff_reset_ms,
+        .budget = s->budget,
+        .budget_window_ms = s->budget_window_ms,
+    };
+}
+
+static struct hr_policy server_policy(const struct hr_config *c)
+{
+    struct hr_policy p = policy_of(&c->server);
+    p.says_ready = c->sidecar; /* the sidecar tells */
+    if (c->sidecar)
+        p.final_code_unready = 2; /* its usage error, as argparse has it */
+    if (c->sidecar && !p.stop_timeout_ms)
+        p.stop_timeout_ms = c->grace_ms; /* of a restart; a whole stop has its own budget */
+    return p;
+}
+
+/* A unit of ours: with pipes for its output and a socket for its notifications.  0 or -errno. */
+static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
+                   const struct hr_policy *policy)
+{
+    struct hr_unit *u = hr_unit_add(sup, name, kind, policy);
+    u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
+    int err = hr_unit_open_notify(u);
+    if (!err)
+        err = hr_pipes_add(sup, u);
+    return err;
+}
+
+int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place)
+{
+    char name[HR_SERVICE_NAME_MAX];
+    struct hr_policy policy = policy_of(&sup->config->toolhosts);
+    policy.final_code = HR_EXIT_CONFIG;
+    if (HR_INDEX_TOOLHOST + place < sup->nunits)
+        return 0;
+    (void)snprintf(name, sizeof(name), "toolhost/%s", sup->config->plugins[place].id);
+    int err = add_own(sup, name, HR_TOOLHOST, &policy);
+    if (sup->board) {
+        sup->head.nservices = sup->nunits;
+        hr_board_put_head(sup->board, &sup->head);
+    }
+    return err;
+}
+
+int hr_units_make(struct hr_supervisor *sup)
+{
+    struct hr_policy policy = server_policy(sup->config);
+    struct hr_unit *server = hr_unit_add(sup, "server", HR_SERVER, &policy);
+    server->service.program = sup->command.argv[0];
+    if (!sup->config->sidecar)
+        return 0;
+    int err = hr_pipes_add(sup, server);
+    if (err)
+        return err;
+    policy = policy_of(&sup->config->sidecar_settings);
+    err = add_own(sup, "sidecar", HR_SIDECAR, &policy);
+    for (uint32_t i = 0; i < sup->config->nplugins && !err; i++)
+        err = hr_units_add_toolhost(sup, i);
+    return err;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * Which units there are, and the policy of each: the server, the sidecar, and a toolhost for every
+ * place that a plugin has had. */
+#ifndef HR_SUPERVISOR_UNITS_H
+#define HR_SUPERVISOR_UNITS_H
+
+#include <stdint.h>
+
+struct hr_supervisor;
+
+/* At start: those of the configuration.  A plain init has the server alone.  0 or -errno. */
+int hr_units_make(struct hr_supervisor *sup);
+
+/* The unit for the plugin in that place, which is at most one beyond the last there is; one that is
+ * there already stays.  0 or -errno. */
+int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place);
+
+#endif
