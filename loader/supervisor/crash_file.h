@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Crash reports on disk, in HANDRAIL_CRASH_DIR, as crash-<time>-<service>-<number>.json.
  *
- * A disk can be full, or a network that has gone away, and then a write does not return.  So a
+ * A disk can be full, or on a network that has gone away, and then a write does not return.  So a
  * child process does it, forked at the crash with a copy of the report, and killed after
- * HR_CRASH_FILE_SECONDS. PID 1 reaps it as everything else and tells this module; it never waits
- * for it.
+ * HR_CRASH_FILE_SECONDS.  PID 1 reaps it as everything else, tells this module, and never waits.
  *
  * A file appears whole or not at all, readable by its owner alone.  Symbolic links are not
  * followed.  The latest HR_CRASH_FILES_MAX files of this form that are ours are kept; nothing else

@@ -302,11 +302,12 @@ void hr_secrets_init(char *const *env)
     hr_secrets_table.full = false;
     hr_secrets_table.changed = true;
     for (; env && *env; env++) {
-        const char *value = strchr(*env, '=');
-        if (!value++)
+        size_t name = strcspn(*env, "=");
+        if (!(*env)[name])
             continue;
+        const char *value = *env + name + 1;
         size_t n = strlen(value);
-        bool secret = hr_secrets_name(*env, (size_t)(value - 1 - *env));
+        bool secret = hr_secrets_name(*env, name);
         if (secret) {
             (void)add(value, n, false);
             add_credentials(value, n, false);
