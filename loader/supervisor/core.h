@@ -8,8 +8,8 @@
 #include "handout.h"
 #include "leftovers.h"
 #include "loader/config/agent_command.h"
-#include "pipes.h"
 #include "programs.h"
+#include "relay.h"
 #include "reload.h"
 #include "reports.h"
 #include "server.h"
@@ -37,7 +37,7 @@ struct hr_supervisor {
     struct hr_handout handout;
     struct hr_ambient ambient;
     struct hr_programs programs;
-    struct hr_pipes pipes;
+    struct hr_relay relay;
     struct hr_server server;
     struct hr_leftovers leftovers;
     struct hr_reports reports;
@@ -55,6 +55,7 @@ struct hr_supervisor {
     int64_t stop_began_ms;
     int64_t named_ms; /* when we last said whom we wait for */
     ev_io signal_io;
+    ev_prepare show; /* before the loop sleeps: the board has what was written */
     ev_timer pause;  /* for the server's preparation */
     ev_timer budget; /* of the stop */
     ev_timer tick;   /* while ending */

@@ -47,7 +47,7 @@ int hr_output_init(struct hr_output *o, const char *name, const struct hr_output
     o->lines_per_s = settings->lines_per_s;
     o->lines = o->bytes = o->dropped_lines = o->dropped_bytes = o->limited = 0;
     o->now_ms = o->refill_ms = hr_now_ms();
-    o->tokens = (int64_t)o->lines_per_s * HR_OUTPUT_BURST_S * TOKENS_A_LINE;
+    o->tokens = (int64_t)o->lines_per_s * HR_OUTPUT_BURST_MS;
     o->note_ms = 0;
     o->draining = o->tail_inside = false;
     o->tail_from = NULL;
@@ -76,14 +76,14 @@ void hr_output_close(struct hr_output *o)
 static bool admit(struct hr_output *o)
 {
     int64_t rate = o->lines_per_s;
-    int64_t most = rate * HR_OUTPUT_BURST_S * TOKENS_A_LINE;
     int64_t passed = o->now_ms - o->refill_ms;
     if (rate == 0)
         return true;
-    if (passed > HR_OUTPUT_BURST_S * 1000)
-        passed = HR_OUTPUT_BURST_S * 1000;
-    o->tokens += passed * rate; /* a thousandth of a line, a thousandth of a second */
-    o->tokens = o->tokens < most ? o->tokens : most;
+    if (passed > HR_OUTPUT_BURST_MS)
+        passed = HR_OUTPUT_BURST_MS;
+    o->tokens += passed * rate; /* lines a second are thousandths of lines a millisecond */
+    if (o->tokens > rate * HR_OUTPUT_BURST_MS)
+        o->tokens = rate * HR_OUTPUT_BURST_MS;
     o->refill_ms = o->now_ms;
     if (o->tokens < TOKENS_A_LINE)
         return false;

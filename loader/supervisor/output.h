@@ -37,7 +37,7 @@ enum {
     HR_OUTPUT_LINE = 2048,         /* OWN: bytes; with our prefix it fits one line of the log */
     HR_OUTPUT_HOLD_MS = 100,       /* RAW: an unfinished line is held back for this long */
     HR_OUTPUT_HOLD_JSON_MS = 1000, /* JSON: longer, since what is cut is another object */
-    HR_OUTPUT_BURST_S = 5,         /* so many seconds' worth of lines may come at once */
+    HR_OUTPUT_BURST_MS = 5 * 1000, /* what the limit allows for this long may come at once */
     HR_OUTPUT_NOTE_MS = 1000,      /* between two lines that say what the limit has dropped */
     HR_OUTPUT_DRAIN = 1024 * 1024, /* bytes that are read after a death */
 };

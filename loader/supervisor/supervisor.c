@@ -188,6 +188,24 @@ static uint16_t vscode_port(void)
     return (uint16_t)port;
 }
 
+static void on_show(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    (void)loop;
+    (void)revents;
+    for (uint32_t i = 0; i < sup->nunits; i++) {
+        const struct hr_output *o = &sup->units[i].output;
+        struct hr_board_output *shown = &sup->units[i].shown;
+        if (shown->bytes == o->bytes && shown->dropped_bytes == o->dropped_bytes)
+            continue;
+        *shown = (struct hr_board_output){.lines = o->lines,
+                                          .bytes = o->bytes,
+                                          .dropped_lines = o->dropped_lines,
+                                          .dropped_bytes = o->dropped_bytes};
+        hr_board_put_output(sup->board, i, shown);
+    }
+}
+
 /* What only supervised mode has, but for the units.  0 or the exit code. */
 static int prepare_supervision(struct hr_supervisor *sup)
 {
@@ -196,7 +214,9 @@ static int prepare_supervision(struct hr_supervisor *sup)
         return code;
     sup->vscode_port = vscode_port();
     hr_secrets_init(environ);
-    hr_pipes_init(sup);
+    hr_relay_init(&sup->relay, sup->loop);
+    if (sup->config->log_format == HR_LOG_JSON)
+        hr_log_set_format(HR_LOG_JSON);
     hr_reports_init(sup);
     hr_reload_init(sup);
     int err = hr_server_init(sup, sup->command.env);
@@ -214,6 +234,9 @@ static int prepare_supervision(struct hr_supervisor *sup)
     (void)hr_secrets_add(sup->handout.mcp_token, strlen(sup->handout.mcp_token));
     (void)hr_secrets_add(sup->handout.ipc_key, strlen(sup->handout.ipc_key));
     hr_orders_init(sup);
+    ev_prepare_init(&sup->show, on_show);
+    sup->show.data = sup;
+    ev_prepare_start(sup->loop, &sup->show);
     /* We hold keys: our memory is nobody's to read, and no core dump's. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     return 0;
@@ -279,7 +302,7 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
         hr_server_wipe(sup);
         hr_orders_end(sup);
         hr_info("done, exit code %d", code);
-        hr_pipes_finish(sup);
+        hr_relay_finish(&sup->relay);
     }
     ev_loop_destroy(sup->loop);
     return code;

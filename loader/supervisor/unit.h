@@ -27,9 +27,8 @@ struct hr_unit {
     struct rusage usage;            /* of the last life, */
     pid_t last_pid;                 /* and its pid */
     struct hr_cgroup_sample before; /* at its start */
-    uint64_t shown_bytes;           /* of its output, on the board */
+    struct hr_board_output shown;   /* of its output, on the board */
     ev_timer timer;
-    ev_io output_io[HR_NSTREAMS];
     ev_io notify_io;
     ev_io report_io;
 };

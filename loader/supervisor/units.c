@@ -39,6 +39,26 @@ static struct hr_policy server_policy(const struct hr_config *c)
     return p;
 }
 
+/* Capture what it writes.  0 or -errno. */
+static int add_output(struct hr_supervisor *sup, struct hr_unit *u)
+{
+    bool server = u->service.index == HR_INDEX_SERVER;
+    bool json = sup->config->log_format == HR_LOG_JSON;
+    struct hr_sink *err = sup->relay.sinks[HR_STDERR];
+    struct hr_output_settings settings = {
+        .mode = json     ? HR_OUTPUT_JSON
+                : server ? HR_OUTPUT_RAW
+                         : HR_OUTPUT_OWN,
+        .lines_per_s = (uint32_t)sup->config->log_rate,
+        /* What our own programs write is for people, like our own messages. */
+        .sinks = {server ? sup->relay.sinks[HR_STDOUT] : err, err},
+    };
+    int code = hr_output_init(&u->output, u->service.pub.name, &settings);
+    if (!code)
+        hr_relay_add(&sup->relay, &u->output);
+    return code;
+}
+
 /* A unit of ours: with pipes for its output and a socket for its notifications.  0 or -errno. */
 static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
                    const struct hr_policy *policy)
@@ -47,7 +67,7 @@ static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_
     u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
     int err = hr_unit_open_notify(u);
     if (!err)
-        err = hr_pipes_add(sup, u);
+        err = add_output(sup, u);
     return err;
 }
 
@@ -74,7 +94,7 @@ int hr_units_make(struct hr_supervisor *sup)
     server->service.program = sup->command.argv[0];
     if (!sup->config->sidecar)
         return 0;
-    int err = hr_pipes_add(sup, server);
+    int err = add_output(sup, server);
     if (err)
         return err;
     policy = policy_of(&sup->config->sidecar_settings);

@@ -2,10 +2,14 @@ foreach(name address agent_command config one_string options program registry re
     server_command server_version setting_value settings)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-foreach(name ambient cgroup control_listen control_parse control_status crash init_record logline notify
-        output proc secrets service signals sink sockets tail watchdog)
+foreach(name ambient cgroup control_listen control_parse control_status crash crash_file
+        init_record logline notify proc secrets service signals sink sockets tail watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
+foreach(name output output_flow)
+  hr_unit_test(${name} SOURCES unit/output_fixture.c DEPS hr_supervisor hr_config hr_common)
+endforeach()
+hr_unit_test(relay DEPS hr_supervisor hr_config hr_common hr_libev)
 foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
 endforeach()

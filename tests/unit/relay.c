@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * The real loop, real time, and our own descriptors 1 and 2 replaced by pipes. */
+#include "loader/supervisor/relay.h"
+
+#include "check.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct hr_relay relay;
+static struct hr_output server;
+static struct ev_loop *loop;
+static int saved[3];
+static int ends[3]; /* where what we write to 1 and 2 can be read */
+static char text[1 << 22];
+
+static int give_back(void **state)
+{
+    (void)state;
+    (void)alarm(0);
+    (void)fflush(NULL);
+    hr_relay_finish(&relay);
+    for (int fd = 1; fd <= 2; fd++) {
+        (void)dup2(saved[fd], fd);
+        hr_close(&saved[fd]);
+        hr_close(&ends[fd]);
+    }
+    hr_output_close(&server);
+    ev_loop_destroy(loop);
+    return 0;
+}
+
+static void begin(bool one_place)
+{
+    int fds[2];
+    (void)fflush(NULL);
+    (void)alarm(60);
+    for (int fd = 1; fd <= 2; fd++) {
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        ends[fd] = -1;
+        if (fd == 2 && one_place) {
+            (void)dup2(1, 2);
+            continue;
+        }
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_true(fcntl(fds[0], F_SETFL, O_NONBLOCK) >= 0);
+        (void)dup2(fds[1], fd);
+        (void)close(fds[1]);
+        ends[fd] = fds[0];
+    }
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
+    hr_relay_init(&relay, loop);
+    const struct hr_output_settings settings = {HR_OUTPUT_RAW, 0, {relay.sinks[0], relay.sinks[1]}};
+    assert_int_equal(hr_output_init(&server, "server", &settings), 0);
+    hr_relay_add(&relay, &server);
+}
+
+static void on_time(struct ev_loop *l, ev_timer *w, int revents)
+{
+    (void)w;
+    (void)revents;
+    ev_break(l, EVBREAK_ALL);
+}
+
+/* Let the loop run for so long.  The turns that it took. */
+static unsigned run(int ms)
+{
+    ev_timer timer;
+    unsigned before = ev_iteration(loop);
+    ev_now_update(loop);
+    ev_timer_init(&timer, on_time, ms / 1000.0, 0.0);
+    ev_timer_start(loop, &timer);
+    (void)ev_run(loop, 0);
+    return ev_iteration(loop) - before;
+}
+
+static const char *take(int fd)
+{
+    ssize_t n = read(ends[fd], text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static void say(enum hr_stream_id which, const char *line)
+{
+    assert_int_equal(hr_write_all(server.streams[which].write_fd, line, strlen(line)), 0);
+}
+
+static void each_stream_goes_to_its_place(void **state)
+{
+    (void)state;
+    begin(false);
+    say(HR_STDOUT, "to one\nhalf");
+    say(HR_STDERR, "to two\n");
+    unsigned turns = run(50);
+    assert_true(turns < 10);
+    assert_string_equal(take(1), "to one\n");
+    assert_string_equal(take(2), "to two\n");
+    hr_error("ours");
+    assert_non_null(strstr(take(2), " error: ours\n"));
+    assert_true(run(150) < 10);
+    assert_string_equal(take(1), "half"); /* held back for long enough */
+    assert_true(run(200) < 4);            /* and then there is nothing to wake up for */
+}
+
+static void one_place_has_one_sink(void **state)
+{
+    (void)state;
+    begin(true);
+    assert_ptr_equal(relay.sinks[0], relay.sinks[1]);
+    say(HR_STDOUT, "half");
+    (void)run(150);
+    say(HR_STDERR, "whole\n");
+    (void)run(10);
+    hr_error("ours");
+    say(HR_STDOUT, " a line\n");
+    (void)run(10);
+    const char *got = take(1);
+    assert_true(strncmp(got, "half\nwhole\n2", 12) == 0); /* a year */
+    assert_non_null(strstr(got, " error: ours\n a line\n"));
+}
+
+/* A process that writes lines of a hundred bytes to the server's standard output. */
+static pid_t start_writer(int lines)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        char line[100];
+        memset(line, 'x', sizeof(line) - 1);
+        line[sizeof(line) - 1] = '\n';
+        hr_close(&server.streams[HR_STDOUT].read_fd);
+        for (int i = 0; i < lines; i++)
+            if (write(server.streams[HR_STDOUT].write_fd, line, sizeof(line)) < 0)
+                _exit(1);
+        _exit(0);
+    }
+    return pid;
+}
+
+static void nobody_reads_and_nobody_waits_or_spins(void **state)
+{
+    enum { N = 50000 };
+    (void)state;
+    begin(false);
+    pid_t writer = start_writer(N);
+    int64_t began = hr_now_ms();
+    unsigned turns = 0;
+    while (waitpid(writer, NULL, WNOHANG) == 0)
+        turns += run(10);
+    turns += run(50);
+    assert_true(hr_now_ms() - began < 10 * 1000);
+    assert_int_equal(server.lines, N);
+    assert_in_range(server.dropped_lines, N / 2, N);
+    assert_true(run(300) < 4); /* a sink that waits is no reason to wake up */
+    hr_error("in the dark");
+    (void)take(1);
+    (void)run(20);
+    for (int i = 0; i < 10; i++, (void)run(5))
+        (void)take(1);
+    say(HR_STDOUT, "light\n");
+    (void)run(20);
+    const char *got = take(1);
+    assert_non_null(strstr(got, " lines of output dropped: standard output was not being read\n"));
+    assert_non_null(strstr(got, "\nlight\n"));
+    assert_non_null(strstr(take(2), "in the dark\n"));
+}
+
+static void a_burst_waits_for_its_reader(void **state)
+{
+    enum { N = 50000 };
+    size_t sum = 0;
+    (void)state;
+    begin(false);
+    pid_t writer = start_writer(N);
+    for (int i = 0; i < 2000 && sum < N * 100; i++) {
+        (void)run(2);
+        sum += strlen(take(1)); /* 64 KiB every two milliseconds and more */
+    }
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+    assert_int_equal(sum, N * 100);
+    assert_int_equal(server.dropped_lines, 0);
+}
+
+static void the_end_passes_on_what_is_left(void **state)
+{
+    (void)state;
+    begin(false);
+    say(HR_STDERR, "last words");
+    hr_relay_finish(&relay);
+    assert_string_equal(take(2), "last words");
+    hr_error("goes on");
+    assert_non_null(strstr(take(2), " error: goes on\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(each_stream_goes_to_its_place, give_back),
+        cmocka_unit_test_teardown(one_place_has_one_sink, give_back),
+        cmocka_unit_test_teardown(nobody_reads_and_nobody_waits_or_spins, give_back),
+        cmocka_unit_test_teardown(a_burst_waits_for_its_reader, give_back),
+        cmocka_unit_test_teardown(the_end_passes_on_what_is_left, give_back),
+    };
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
