@@ -4,7 +4,7 @@
  *
  *   {"ok":true}                    done
  *   {"ok":false,"error":"..."}     not done, and why
- *   any other object               the answer itself: status, crashes, crash
+ *   anything else                  the answer itself: of status, crashes, crash
  *
  * A peer must have our uid or be root, and must lie in our pid namespace: the abstract name can be
  * reached from every container of the pod.  Whatever a peer does, it costs no more than one of
@@ -36,7 +36,7 @@ enum {
 
 /* What carries the orders out.  Each returns 0 or -errno and must not block.  Where there is a
  * ret_error it may be pointed at the reason, for people, which stays valid until the next call.
- * Those with fd write one JSON object into it, in one line, whose newline may be left out.
+ * Those with fd write JSON into it, in one line, whose newline may be left out.
  * crash: -ENOENT for a number that is not kept.  An order whose function is NULL is refused. */
 struct hr_control_ops {
     int (*status)(void *ctx, int fd);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Answers from the board.  See control_status.h. */
+ * The answer to the order status.  See control_status.h. */
 #include "control_status.h"
 
 #include "common/json_out.h"
 #include "handout.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
-
-/* ---- members: a key and its value ---------------------------------------------------------- */
 
 static void put_int(struct hr_json_out *w, const char *key, int64_t v)
 {
@@ -69,18 +65,6 @@ static void put_exit(struct hr_json_out *w, const char *key, int status)
         put_int(w, "code", WEXITSTATUS(status));
     hr_json_out_end(w);
 }
-
-static void put_time(struct hr_json_out *w, const char *key, int64_t wall_ms)
-{
-    char text[64];
-    struct tm tm;
-    time_t whole = (time_t)(wall_ms / 1000);
-    size_t n = gmtime_r(&whole, &tm) ? strftime(text, 40, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
-    (void)snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(wall_ms % 1000));
-    put_text(w, key, n ? text : "", sizeof(text));
-}
-
-/* ---- status -------------------------------------------------------------------------------- */
 
 static void put_service(struct hr_json_out *w, const struct hr_board_service *s, int64_t now)
 {
@@ -151,55 +135,6 @@ int hr_control_status_json(int fd, const struct hr_board *board, int64_t now_ms)
     for (uint32_t i = 0; i < head.nservices && i < HR_MAX_SERVICES; i++)
         if (!hr_board_get_service(board, i, &s))
             put_service(&w, &s, now_ms);
-    hr_json_out_end(&w);
-    hr_json_out_end(&w);
-    return hr_json_out_finish(&w);
-}
-
-/* ---- crashes ------------------------------------------------------------------------------- */
-
-static void put_crash(struct hr_json_out *w, const struct hr_board_crash *c)
-{
-    hr_json_out_begin(w, '{');
-    hr_json_out_key(w, "number");
-    hr_json_out_uint(w, c->number);
-    put_text(w, "service", c->service, sizeof(c->service));
-    put_int(w, "life", c->life);
-    put_int(w, "pid", c->pid);
-    put_time(w, "time", c->wall_ms);
-    put_exit(w, "exit", c->status);
-    put_bool(w, "core_dumped", c->core != 0);
-    put_text(w, "reason", c->reason, sizeof(c->reason));
-    put_seconds(w, "uptime_seconds", true, c->uptime_ms);
-    put_seconds(w, "user_seconds", true, c->user_ms);
-    put_seconds(w, "system_seconds", true, c->system_ms);
-    put_int(w, "max_rss_bytes", c->maxrss_kb * 1024);
-    put_known(w, "oom_kills", c->oom_kills >= 0, c->oom_kills);
-    hr_json_out_end(w);
-}
-
-/* The one that is next older than `before`, if there is one. */
-static bool next_older(const struct hr_board *board, uint64_t before, struct hr_board_crash *ret)
-{
-    struct hr_board_crash c;
-    ret->number = 0;
-    for (uint32_t slot = 0; slot < HR_CRASHES_MAX; slot++)
-        if (!hr_board_get_crash(board, slot, &c) && c.number < before && c.number > ret->number)
-            *ret = c;
-    return ret->number != 0;
-}
-
-int hr_control_crashes_json(int fd, const struct hr_board *board)
-{
-    struct hr_json_out w;
-    struct hr_board_crash c;
-    hr_json_out_init(&w, fd);
-    hr_json_out_begin(&w, '{');
-    put_bool(&w, "ok", true);
-    hr_json_out_key(&w, "crashes");
-    hr_json_out_begin(&w, '[');
-    for (uint64_t before = UINT64_MAX; next_older(board, before, &c); before = c.number)
-        put_crash(&w, &c);
     hr_json_out_end(&w);
     hr_json_out_end(&w);
     return hr_json_out_finish(&w);

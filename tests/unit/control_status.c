@@ -34,11 +34,11 @@ static int drop_board(void **state)
 }
 
 /* What was written: one line, and valid, in which every key comes once. */
-static json_t *answer(int (*write_it)(int fd))
+static json_t *answer(void)
 {
     struct hr_buf text;
     int fd = memfd_create("answer", MFD_CLOEXEC);
-    assert_int_equal(write_it(fd), 0);
+    assert_int_equal(hr_control_status_json(fd, board, NOW_MS), 0);
     hr_buf_init(&text, 1024 * 1024);
     assert_int_equal(hr_read_fd(fd, &text), 0);
     assert_ptr_equal(strchr(hr_buf_str(&text), '\n'), text.data + text.len - 1);
@@ -48,16 +48,6 @@ static json_t *answer(int (*write_it)(int fd))
     hr_buf_free(&text);
     hr_close(&fd);
     return root;
-}
-
-static int write_status(int fd)
-{
-    return hr_control_status_json(fd, board, NOW_MS);
-}
-
-static int write_crashes(int fd)
-{
-    return hr_control_crashes_json(fd, board);
 }
 
 /* Does root hold this JSON (with ' for ") under key? */
@@ -124,7 +114,7 @@ static void status_tells_what_the_board_holds(void **state)
     (void)state;
     put_three_services();
     hr_board_put_server(board, &server);
-    json_t *root = answer(write_status);
+    json_t *root = answer();
     assert_json(root, "version", "'" HR_VERSION "'");
     assert_json(root, "pid", "1");
     assert_json(root, "uptime_seconds", "7.5");
@@ -154,7 +144,7 @@ static void what_is_not_known_is_null(void **state)
     (void)state;
     hr_board_put_head(board, &head);
     hr_board_put_service(board, 0, &s);
-    json_t *root = answer(write_status);
+    json_t *root = answer();
     assert_json(root, "server",
                 "{'heartbeat_age_seconds': null, 'loop_lag_ms': null, 'status': null, 'agent': "
                 "'unknown', 'agent_error': null, 'recorded': false, 'initialised': null, "
@@ -172,12 +162,12 @@ static void a_life_after_the_replay_is_initialised(void **state)
     (void)state;
     put_three_services();
     hr_board_put_server(board, &server);
-    json_t *root = answer(write_status);
+    json_t *root = answer();
     assert_true(json_is_true(json_object_get(json_object_get(root, "server"), "initialised")));
     json_decref(root);
     server.replay_life = 2; /* an earlier life's */
     hr_board_put_server(board, &server);
-    root = answer(write_status);
+    root = answer();
     assert_true(json_is_true(json_object_get(json_object_get(root, "server"), "initialised")));
     json_decref(root);
 }
@@ -192,55 +182,8 @@ static void as_many_services_as_there_can_be(void **state)
     hr_board_put_head(board, &head);
     for (uint32_t i = 0; i < HR_MAX_SERVICES; i++)
         hr_board_put_service(board, i, &s);
-    json_t *root = answer(write_status);
+    json_t *root = answer();
     assert_int_equal(json_array_size(json_object_get(root, "services")), HR_MAX_SERVICES);
-    json_decref(root);
-}
-
-static void crashes_are_listed_newest_first(void **state)
-{
-    struct hr_board_crash c = {.service = "server",
-                               .reason = "killed by signal 9 (Killed)",
-                               .status = SIGKILL,
-                               .life = 2,
-                               .pid = 17,
-                               .wall_ms = 1763717400123,
-                               .uptime_ms = 4001,
-                               .user_ms = 500,
-                               .system_ms = 100,
-                               .maxrss_kb = 51200,
-                               .oom_kills = -1};
-    (void)state;
-    json_t *root = answer(write_crashes);
-    assert_json(root, "crashes", "[]");
-    json_decref(root);
-    for (c.number = 1; c.number <= 20; c.number++)
-        hr_board_put_crash(board, &c);
-    root = answer(write_crashes);
-    const json_t *list = json_object_get(root, "crashes");
-    assert_int_equal(json_array_size(list), HR_CRASHES_MAX);
-    for (size_t i = 0; i < HR_CRASHES_MAX; i++)
-        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "number")),
-                         20 - i);
-    json_decref(root);
-    c = (struct hr_board_crash){
-        .number = 21, .service = "sidecar", .status = 256, .core = 1, .oom_kills = 2};
-    hr_board_put_crash(board, &c);
-    root = answer(write_crashes);
-    list = json_object_get(root, "crashes");
-    json_t *two = json_pack("[O, O]", json_array_get(list, 0), json_array_get(list, 1));
-    json_t *holder = json_pack("{s:o}", "two", two);
-    assert_json(holder, "two",
-                "[{'number': 21, 'service': 'sidecar', 'life': 0, 'pid': 0, "
-                "'time': '1970-01-01T00:00:00.000Z', 'exit': {'code': 1}, 'core_dumped': true, "
-                "'reason': null, 'uptime_seconds': 0.0, 'user_seconds': 0.0, "
-                "'system_seconds': 0.0, 'max_rss_bytes': 0, 'oom_kills': 2},"
-                "{'number': 20, 'service': 'server', 'life': 2, 'pid': 17, "
-                "'time': '2025-11-21T09:30:00.123Z', 'exit': {'signal': 9}, "
-                "'core_dumped': false, 'reason': 'killed by signal 9 (Killed)', "
-                "'uptime_seconds': 4.001, 'user_seconds': 0.5, 'system_seconds': 0.1, "
-                "'max_rss_bytes': 52428800, 'oom_kills': null}]");
-    json_decref(holder);
     json_decref(root);
 }
 
@@ -250,10 +193,9 @@ static void an_error_of_the_file_is_told(void **state)
     put_three_services();
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(write_status(fd), -ENOSPC);
-    assert_int_equal(write_crashes(fd), -ENOSPC);
+    assert_int_equal(hr_control_status_json(fd, board, NOW_MS), -ENOSPC);
     hr_close(&fd);
-    assert_int_equal(write_status(-1), -EBADF);
+    assert_int_equal(hr_control_status_json(-1, board, NOW_MS), -EBADF);
 }
 
 #define with_board(test) cmocka_unit_test_setup_teardown(test, make_board, drop_board)
@@ -265,7 +207,6 @@ int main(void)
         with_board(what_is_not_known_is_null),
         with_board(a_life_after_the_replay_is_initialised),
         with_board(as_many_services_as_there_can_be),
-        with_board(crashes_are_listed_newest_first),
         with_board(an_error_of_the_file_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
