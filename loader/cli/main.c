@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * handrail: the command line.  Which program to supervise can be said in several ways, because
  * launchers do; all of them end in run(). */
+#include "commands.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
@@ -93,6 +94,12 @@ static const struct command {
     const char *help; /* NULL: another name of one that is shown */
 } commands[] = {
     {"run", command_run, "the same; run --help: the options"},
+    {"status", hr_cli_status, "how the running handrail and its services are"},
+    {"restart", hr_cli_restart, "restart a service of it; the server if none is named"},
+    {"reload", hr_cli_reload, "have it read its tool registry anew"},
+    {"drain", hr_cli_drain, "turn readiness off, without a stop; --undo: on again"},
+    {"stop", hr_cli_stop, "stop it, as SIGTERM does"},
+    {"crashes", hr_cli_crashes, "list its crash reports; with a number, show one"},
     {"--version", command_version, "which handrail this is"},
     {"--help", command_help, "this text"},
     {"help", command_help, NULL},

@@ -73,8 +73,8 @@ static int do_drain(void *ctx, bool on)
 
 static int do_crashes(void *ctx, int fd)
 {
-    const struct hr_supervisor *sup = ctx;
-    return hr_control_crashes_json(fd, sup->board);
+    (void)ctx;
+    return hr_crash_list_json(fd);
 }
 
 static int do_crash(void *ctx, uint64_t number, int fd)

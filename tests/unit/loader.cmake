@@ -19,3 +19,6 @@ hr_unit_test(python_number DEPS hr_supervisor)
 foreach(name preflight preflight_env preflight_host preflight_keys)
   hr_unit_test(${name} SOURCES unit/preflight_fixture.c DEPS hr_supervisor hr_config hr_common)
 endforeach()
+hr_unit_test(cli_text DEPS hr_cli hr_common)
+hr_unit_test(cli_control SOURCES unit/cli_capture.c unit/control_fixture.c
+  DEPS hr_cli hr_supervisor hr_common hr_libev)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * The commands that talk to a running handrail over its control socket (control_client.h).
+ *
+ * argv[0] is the command's name, its arguments follow.  The result is the exit code: 0 done, 1
+ * refused or not found, with the supervisor's reason on standard error, 64 wrong usage, 69 handrail
+ * cannot be reached. */
+#ifndef HR_CLI_COMMANDS_H
+#define HR_CLI_COMMANDS_H
+
+int hr_cli_status(char **argv);
+int hr_cli_restart(char **argv);
+int hr_cli_stop(char **argv);
+int hr_cli_reload(char **argv);
+int hr_cli_drain(char **argv);
+int hr_cli_crashes(char **argv);
+
+#endif

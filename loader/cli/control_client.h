@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * The other end of the control socket (loader/supervisor/control.h): what the commands share.
+ *
+ * The socket is the one that --socket, --pid or HANDRAIL_CONTROL names, in this order; else the one
+ * of the supervisor that runs in our pid namespace.  Whoever listens there must be root, or have
+ * our uid, or be given orders by root; and where the name holds a pid, it must be its own: any
+ * process can take any abstract name.
+ *
+ * Functions that return an exit code have said on standard error what is wrong unless it is 0. */
+#ifndef HR_CLI_CONTROL_CLIENT_H
+#define HR_CLI_CONTROL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    HR_EXIT_REFUSED = 1,
+    HR_EXIT_UNAVAILABLE = 69, /* as sysexits.h has it */
+    HR_CLIENT_FOUND_MAX = 8,  /* supervisors of one pid namespace that are told apart */
+};
+
+/* What a command takes besides --json, --pid, --socket and --help. */
+enum { HR_TAKES_WORD = 1, HR_TAKES_UNDO = 2 };
+
+struct hr_client_options {
+    const char *command; /* argv[0] */
+    const char *socket;  /* "@name" or "/path", or NULL */
+    int64_t pid;         /* of the supervisor; 0: not given */
+    const char *word;    /* the argument that is not an option, or NULL */
+    bool json;
+    bool undo;
+    bool help;
+};
+
+/* usage: one line, for --help, which is answered here, and for errors.  0 or 64. */
+int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_options *ret);
+
+/* Send one order (stolen; NULL for one that could not be made) and give out the answer, which is
+ * the caller's.  A refusal is an answer too, printed here: on standard output as it came with
+ * --json, else its reason on standard error. 0, 1, 64 for an order that is not JSON, or 69; *ret is
+ * set only for 0.  With --json the answer has been printed for 0 as well. */
+int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret);
+
+/* The listening control sockets that a text in the form of /proc/net/unix lists. */
+struct hr_client_found {
+    int64_t pids[HR_CLIENT_FOUND_MAX]; /* of supervisors in this pid namespace */
+    size_t npids;
+    bool elsewhere; /* there are some of other pid namespaces */
+};
+void hr_client_scan(FILE *list, uint64_t space, struct hr_client_found *ret);
+
+#endif

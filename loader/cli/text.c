@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * Text for people.  See text.h. */
+#include "text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static void print(FILE *out, const char *s, bool lines)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        /* U+0080 to U+009F are control characters too: C2 80 to C2 9F */
+        bool c1 = c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] <= 0x9f;
+        if (c1)
+            (void)fprintf(out, "^%c", (unsigned char)*++s - 0x40);
+        else if (c == 0x7f)
+            (void)fputs("^?", out);
+        else if (c < 0x20 && !(lines && (c == '\n' || c == '\t')))
+            (void)fprintf(out, "^%c", c + 0x40);
+        else
+            (void)fputc(c, out);
+    }
+}
+
+void hr_text_print(FILE *out, const char *s)
+{
+    print(out, s, false);
+}
+
+void hr_text_print_lines(FILE *out, const char *s)
+{
+    print(out, s, true);
+}
+
+void hr_text_duration(char out[HR_DURATION_TEXT], double seconds)
+{
+    static const double most = 1e12; /* what a long long surely holds */
+    double clipped = seconds < 0 ? 0 : seconds > most ? most : seconds;
+    long long s = (long long)clipped;
+    if (clipped < 9.95)
+        (void)snprintf(out, HR_DURATION_TEXT, "%.1fs", clipped);
+    else if (s < 60)
+        (void)snprintf(out, HR_DURATION_TEXT, "%llds", s);
+    else if (s < 3600)
+        (void)snprintf(out, HR_DURATION_TEXT, "%lldm %llds", s / 60, s % 60);
+    else if (s < 86400)
+        (void)snprintf(out, HR_DURATION_TEXT, "%lldh %lldm", s / 3600, s / 60 % 60);
+    else
+        (void)snprintf(out, HR_DURATION_TEXT, "%lldd %lldh", s / 86400, s / 3600 % 24);
+}
+
+const char *hr_text_get(const json_t *object, const char *key, const char *missing)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+    return s ? s : missing;
+}
+
+void hr_text_get_duration(char out[HR_DURATION_TEXT], const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+    if (json_is_number(v))
+        hr_text_duration(out, json_number_value(v));
+    else
+        (void)snprintf(out, HR_DURATION_TEXT, "-");
+}
