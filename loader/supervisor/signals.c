@@ -16,8 +16,10 @@ enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
     case SIGTERM:
     case SIGINT:
     case SIGQUIT: return HR_SIGNAL_SHUTDOWN;
-    /* The terminal is gone.  A plain init passes it on; the server would just die of it. */
-    case SIGHUP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_SHUTDOWN;
+    /* The server would just die of it. */
+    case SIGHUP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_RELOAD;
+    /* Ctrl-Z.  A server that was stopped by it would not answer its probes. */
+    case SIGTSTP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_IGNORE;
     /* About our own use of a terminal or a pipe, not about the server. */
     case SIGPIPE:
     case SIGTTIN:

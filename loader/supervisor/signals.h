@@ -11,6 +11,7 @@ enum hr_signal_meaning {
     HR_SIGNAL_IGNORE,   /* ours alone, nothing to do */
     HR_SIGNAL_FORWARD,  /* the server's */
     HR_SIGNAL_SHUTDOWN, /* begin or hasten the stop */
+    HR_SIGNAL_RELOAD,   /* read the tool registry anew */
     HR_SIGNAL_CHILD,    /* something to reap */
 };
 

@@ -123,6 +123,7 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
         switch (sent ? hr_signal_meaning(sig, !sup->config->sidecar) : HR_SIGNAL_IGNORE) {
         case HR_SIGNAL_CHILD: children = true; break;
         case HR_SIGNAL_SHUTDOWN: hr_stop_signal(sup, sent); break;
+        case HR_SIGNAL_RELOAD: (void)hr_reload_begin(sup); break;
         case HR_SIGNAL_FORWARD: server->ops->kill(server->ctx, server, sent); break;
         case HR_SIGNAL_IGNORE: break;
         }

@@ -2,6 +2,7 @@
 """What handrail does for a server beyond keeping it up: notifications, watchdog, crash reports,
 output, leftovers, orders, reload."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import unittest
 from pathlib import Path
 
 from harness import running, sample, standin, test_plugin
-from support import HANDRAIL, descendants, wait_for
+from support import HANDRAIL, Failure, descendants, wait_for
 
 # A server that speaks sd_notify and does what it is told over stdin-less means: files in its cwd.
 NOTIFIER = r"""
@@ -155,8 +156,7 @@ class Watchdog(unittest.TestCase):
                           "signal.signal(signal.SIGALRM, lambda *a: the_place_where_it_hangs())")
             h.wait_line("server: no heartbeat for 2 s: aborting")
             h.wait_line(r"server: hung, no heartbeat for 2 s: killed by signal 6")
-            up(h)
-            self.assertNotEqual(service(h)["pid"], old)
+            wait_for("its next life", lambda: service(h)["pid"] not in (None, old), 10)
             report = crash(h)
             self.assertIn("the_place_where_it_hangs", report["output"])
             self.assertTrue(report["reason"].startswith("hung"))
@@ -171,6 +171,7 @@ class Watchdog(unittest.TestCase):
         with notifier("--watchdog=1") as h:
             h.wait_line("up")
             pid = service(h)["pid"]
+            time.sleep(0.3)  # for a heartbeat
             os.kill(pid, signal.SIGSTOP)
             h.wait_line("is stopped by a signal: not taken for a hang")
             time.sleep(2)
@@ -182,6 +183,7 @@ class Watchdog(unittest.TestCase):
         with notifier("--watchdog=2") as h:
             h.wait_line("up")
             pid = service(h)["pid"]
+            time.sleep(0.3)
             os.kill(h.pid, signal.SIGSTOP)
             os.kill(pid, signal.SIGSTOP)
             time.sleep(4)
@@ -220,10 +222,10 @@ class Reports(unittest.TestCase):
             self.assertEqual(report["service"], "server")
             self.assertIn("out line\n", report["output"])
             self.assertIn("the key is ****", report["output"])
-            self.assertGreater(report["max_rss_bytes"], 1000000)
+            self.assertGreater(report["rusage"]["maxrss_bytes"], 1000000)
             ports = [s["port"] for s in report["listening"]]
             self.assertIn(h.health_port, ports)
-            listed = json.loads(client(h, "crashes", "--json").stdout)["crashes"]
+            listed = json.loads(client(h, "crashes", "--json").stdout)
             self.assertEqual(listed[0]["number"], 1)
             self.assertNotIn("output", listed[0])
             over_http = h.get("/crashes").json()
@@ -242,7 +244,7 @@ class Reports(unittest.TestCase):
                      options=["--backoff=0.01", "--backoff-max=0.01", "--budget=0"]) as h:
             wait_for("20 crashes", lambda: h.log().count("ended with code 9") > 20, 20)
             numbers = [c["number"] for c in
-                       json.loads(client(h, "crashes", "--json").stdout)["crashes"]]
+                       json.loads(client(h, "crashes", "--json").stdout)]
             self.assertEqual(len(numbers), 16)
             self.assertEqual(numbers, sorted(numbers, reverse=True))
             self.assertEqual(client(h, "crashes", "1", check=False).returncode, 1)
@@ -252,8 +254,7 @@ class Reports(unittest.TestCase):
         with running(["sh", "-c", "setsid sleep 60 & sleep 0.3; kill -9 $$"],
                      options=["--cleanup=none"]) as h:
             h.wait_line("killed by signal 9.*starting it again")
-            left = crash(h)["left_behind"]
-            self.assertIn("sleep", [p["command"] for p in left])
+            self.assertIn("sleep", [p["name"] for p in crash(h)["left"]])
 
     def test_a_plugin_too(self):
         with standin(plugins=[sample("echo")]) as h:
@@ -318,7 +319,7 @@ class Output(unittest.TestCase):
             h.stop()
             objects = [json.loads(line) for _, line in h.lines]
             services = {o["service"] for o in objects}
-            self.assertLessEqual({"server", "handrail", "sidecar"}, services)
+            self.assertLessEqual({"server", "handrail"}, services)
             [own] = [o for o in objects if "a" in o]
             self.assertEqual((own["level"], own["service"], own["stream"]), ("x", "server", "stdout"))
             [bad] = [o for o in objects if o.get("message") == "ERROR bad"]
@@ -404,7 +405,7 @@ class Orders(unittest.TestCase):
             done = client(h, "restart", "nobody", check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("no such service", done.stderr)
-            self.assertEqual(json.loads(client(h, "crashes", "--json").stdout)["crashes"], [])
+            self.assertEqual(json.loads(client(h, "crashes", "--json").stdout), [])
 
     def test_restart_of_a_server_that_does_not_end(self):
         with standin("--ignore-term", options=["--stop-timeout=1"]) as h:
@@ -430,11 +431,9 @@ class Orders(unittest.TestCase):
     def test_another_user_is_refused(self):
         with standin() as h:
             h.wait_status("/readyz", 200)
-            tree = HANDRAIL.parent.parent
             done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                    HANDRAIL, "stop", f"--pid={h.pid}"],
                                   capture_output=True, text=True, check=False)
-            self.assertTrue(tree)
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn("uid 65534", done.stderr)
             self.assertEqual(h.get("/readyz").status, 200)
@@ -455,7 +454,10 @@ class Reload(unittest.TestCase):
         (h.folder / "tool_registry.json").write_text(json.dumps({"plugins": list(plugins)}))
 
     def tools(self, h):
-        return sorted(t["name"] for t in h.mcp("tools/list")["tools"])
+        try:
+            return sorted(t["name"] for t in h.mcp("tools/list")["tools"])
+        except Failure:  # the sidecar was just ending
+            return None
 
     def hup(self, h):
         seen = len(h.lines)
@@ -502,7 +504,11 @@ class Reload(unittest.TestCase):
 
             self.write(h)
             self.hup(h)
-            wait_for("no tools", lambda: self.tools(h) == [], 10)
+            wait_for("no empty offer", lambda: not h.ambient_file.exists(), 10)
+            self.write(h, echo)
+            self.hup(h)
+            wait_for("its tool", lambda: h.ambient_file.exists() and self.tools(h) == ["echo"], 10)
+            self.settled(h, "toolhost/echo")
             self.assertEqual(h.child("agent_server.py"), server)
             self.assertEqual(service(h)["failures"], 0)
             self.assertEqual(h.stop(), 143)
@@ -547,8 +553,9 @@ class Reload(unittest.TestCase):
                 self.write(h, sample("workspace-search", {"root": f"/{'x' * (i % 7)}"}),
                            *([echo] if i % 2 else []))
                 h.process.send_signal(signal.SIGHUP)
-                if i % 10 == 0:
-                    os.kill(h.children("handrail-")[0], signal.SIGKILL)
+                for pid in h.children("handrail-")[:1] if i % 10 == 0 else []:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 time.sleep(0.03)
             self.write(h, echo)
             h.process.send_signal(signal.SIGHUP)

@@ -44,7 +44,7 @@ static void meanings(void **state)
         assert_int_equal(hr_signal_meaning(SIGUSR1, plain), HR_SIGNAL_FORWARD);
     }
     assert_int_equal(hr_signal_meaning(SIGHUP, true), HR_SIGNAL_FORWARD);
-    assert_int_equal(hr_signal_meaning(SIGHUP, false), HR_SIGNAL_SHUTDOWN);
+    assert_int_equal(hr_signal_meaning(SIGHUP, false), HR_SIGNAL_RELOAD);
 }
 
 int main(void)
