@@ -22,3 +22,10 @@ endforeach()
 hr_unit_test(cli_text DEPS hr_cli hr_common)
 hr_unit_test(cli_control SOURCES unit/cli_capture.c unit/control_fixture.c
   DEPS hr_cli hr_supervisor hr_common hr_libev)
+
+# The Python helper, against fakes of uvicorn and of the SDK.
+foreach(name agent_helper agent_helper_class)
+  add_test(NAME unit/${name}
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_${name}.py)
+  set_tests_properties(unit/${name} PROPERTIES TIMEOUT 60 LABELS unit)
+endforeach()

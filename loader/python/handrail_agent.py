@@ -1,0 +1,642 @@
+# SPDX-License-Identifier: MIT
+"""Handrail's part inside the agent-server: says how it is, in the words of sd_notify.
+
+The server imports this first (`--import-modules handrail_agent,...`), before there is an
+application.  uvicorn's `Config.load` is wrapped, so that the loaded ASGI application is put inside
+an object of ours; nothing of OpenHands is patched.  README.md beside this file lists the messages.
+
+Whatever happens in here, the server must run on: importing never raises, every hook is guarded, and
+each kind of failure is one line on stderr.  No thread, nothing that waits, and of the standard
+library only what asyncio and uvicorn import anyway: a PyInstaller bundle holds no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import importlib
+import inspect
+import json
+import os
+import socket
+import sys
+import time
+from collections import deque
+from typing import Any
+
+BEAT_PERIOD = 10.0  # seconds between two heartbeats, unless WATCHDOG_USEC asks for more of them
+BEAT_PERIOD_MIN = 0.2  # seconds
+LAG_PERIOD = 1.0  # seconds between two measurements of the loop's lag
+LAG_LOUD = 1.0  # seconds; a larger lag is told at once
+ERROR_MAX = 180  # bytes of UTF-8 in X_HANDRAIL_AGENT_ERROR
+INIT_BODY_MAX = 256 * 1024  # bytes
+CONVERSATION_BODY_MAX = 8 * 1024 * 1024  # bytes
+ADDRESS_MAX = 107  # bytes in sun_path, less the closing NUL
+KEPT_MAX = 8  # messages that wait for room in the receiver's queue
+LINE_MAX = 1000  # characters of a line on stderr
+
+INIT_PATH = "/api/init"
+CONVERSATIONS_PATH = "/api/conversations"
+
+_said: set[tuple[str, str]] = set()
+
+
+def _one_line(value: object) -> str:
+    try:
+        text = " ".join(str(value).split())
+    except Exception:
+        text = "(no text)"
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _error(error: BaseException) -> str:
+    # A syntax error's own text ends in file and line, which we give ourselves.
+    text = error.msg if isinstance(error, SyntaxError) else error
+    return _one_line(f"{type(error).__name__}: {_one_line(text)}")
+
+
+def _say(subject: str, problem: object, without: str) -> None:
+    """One line on stderr, once for each subject and loss."""
+    with contextlib.suppress(Exception):
+        if (subject, without) in _said:
+            return
+        _said.add((subject, without))
+        if isinstance(problem, BaseException):
+            problem = _error(problem)
+        _print(f"{subject}: {problem}, going on without {without}")
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f"handrail_agent: {_one_line(text)[:LINE_MAX]}\n")
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _going_on(subject: str, without: str) -> Any:
+    """What fails inside costs the server nothing but a line."""
+    try:
+        yield
+    except Exception as error:
+        _say(subject, error, without)
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+class _Notifier:
+    """Datagrams to one address: sent now, kept until there is room, or given up, never waited
+    for."""
+
+    def __init__(self, name: str) -> None:
+        address = os.fsencode(name)
+        if not address.startswith((b"@", b"/")):
+            raise ValueError("it is neither a path nor @name")
+        if len(address) > ADDRESS_MAX:
+            raise ValueError(f"it is longer than {ADDRESS_MAX} bytes")
+        self._address = b"\0" + address[1:] if address.startswith(b"@") else address
+        self._kept: deque[tuple[bytes, int]] = deque()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def send(self, *lines: str, fd: int = -1, keep: bool = True) -> bool:
+        """False if the receiver's queue is full; the message is then kept if asked for and if there
+        is room.  Takes the descriptor, in any case."""
+        data = "\n".join(lines).encode("utf-8", "replace")
+        if self.flush() and self._try(data, fd):
+            return True
+        _say("NOTIFY_SOCKET", "its queue is full", "waiting for room")
+        if keep and len(self._kept) < KEPT_MAX:
+            self._kept.append((data, fd))
+        elif fd >= 0:
+            os.close(fd)
+        return False
+
+    def flush(self) -> bool:
+        """Send what was kept; True if nothing is left."""
+        while self._kept:
+            if not self._try(*self._kept[0]):
+                return False
+            self._kept.popleft()
+        return True
+
+    def _try(self, data: bytes, fd: int) -> bool:
+        """False if there is no room.  Else it was sent or never can be, and fd is closed."""
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd.to_bytes(4, sys.byteorder))
+                  ] if fd >= 0 else []
+        try:
+            self._socket.sendmsg([data], rights, 0, self._address)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ENOBUFS):
+                return False
+            _say("NOTIFY_SOCKET", error, "telling handrail")
+        if fd >= 0:
+            os.close(fd)
+        return True
+
+
+def _beat_period(watchdog_usec: str) -> float:
+    """Seconds between heartbeats: four in the time after which the watchdog gives up."""
+    if not watchdog_usec:
+        return BEAT_PERIOD
+    with _going_on("WATCHDOG_USEC", f"it: a heartbeat every {BEAT_PERIOD:g} s"):
+        usec = int(watchdog_usec)
+        if usec <= 0:
+            raise ValueError(f"{usec} is no time")
+        return max(BEAT_PERIOD_MIN, min(BEAT_PERIOD, usec / 4e6))
+    return BEAT_PERIOD
+
+
+# --- the agent of CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS --------------------------------------
+
+
+def _cut(text: str, room: int) -> str:
+    """At most `room` characters: both ends of a path, or of an error, say more than its middle."""
+    half = (room - 3) // 2
+    return text if len(text) <= room else f"{text[:half]}...{text[-half:]}"
+
+
+def _fit(form: str, **parts: object) -> tuple[str, str]:
+    """A problem's text: whole, for the log; and with its parts cut until it fits into a message."""
+    words = {name: _one_line(value) for name, value in parts.items()}
+    whole = fitting = form.format(**words)
+    room = ERROR_MAX
+    while len(fitting.encode("utf-8", "replace")) > ERROR_MAX and room > 9:
+        room -= 3
+        fitting = form.format(**{name: _cut(word, room) for name, word in words.items()})
+    return whole, fitting.encode("utf-8", "replace")[:ERROR_MAX].decode("utf-8", "ignore")
+
+
+def _failed_at(error: BaseException) -> tuple[str, int]:
+    """File and line where an import failed: the last place in the module's own folder, because
+    what a library says about itself does not help to mend the module.  "" if none of it ran."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno or 0
+    places = []
+    step = error.__traceback__
+    while step:
+        owner = step.tb_frame.f_globals.get("__name__") or ""
+        if owner != __name__ and owner.partition(".")[0] != "importlib":
+            places.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
+        step = step.tb_next
+    own = [place for place in places if os.path.dirname(place[0]) == os.path.dirname(places[0][0])]
+    return own[-1] if own else ("", 0)
+
+
+def _import_problem(name: str, error: BaseException) -> tuple[str, str]:
+    file, line = _failed_at(error)
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and (name == missing or name.startswith(missing + ".")):
+        return _fit("module {name}: not found: name it as Python imports it and put its folder "
+                    "into OH_EXTRA_PYTHON_PATH", name=name)
+    if not file:
+        return _fit("module {name}: {error}", name=name, error=_error(error))
+    return _fit("module {name}: {file} line {line}: {error}",
+                name=name, file=file, line=line, error=_error(error))
+
+
+def _subclasses(base: type) -> set[type]:
+    found: set[type] = set()
+    queue = [base]
+    while queue:
+        for cls in type.__subclasses__(queue.pop()):
+            if cls not in found:
+                found.add(cls)
+                queue.append(cls)
+    return found
+
+
+def _class_problem(module: Any, name: str) -> tuple[str, str] | None:
+    """Why conversations of kind `name` would fail, and how to mend it; None if they would not."""
+    base = importlib.import_module("openhands.sdk").AgentBase
+    names = {"name": name, "module": module.__name__}
+    cls = getattr(module, name, None)
+    if cls is None:
+        others = sorted(other.__name__ for other in _subclasses(base)
+                        if other.__module__ == module.__name__)
+        return _fit("class {name}: module {module} has none: set CUSTOM_AGENT_CLASS to one that it "
+                    "has ({others})", others=", ".join(others) or "no agent class at all", **names)
+    if not isinstance(cls, type):
+        return _fit("class {name}: in module {module} it is of type {type}: set CUSTOM_AGENT_CLASS "
+                    "to the name of a class", type=type(cls).__name__, **names)
+    if not issubclass(cls, base):
+        return _fit("class {name}: in module {module} it is no AgentBase: derive it from "
+                    "openhands.sdk.Agent", **names)
+    return _kind_problem(cls, base, names) or _prompt_problem(cls, names)
+
+
+def _kind_problem(cls: Any, base: Any, names: dict[str, str]) -> tuple[str, str] | None:
+    """What keeps an agent class from being a `kind` in the server's API."""
+    if cls.__name__ != names["name"]:
+        return _fit("class {name}: the server knows it as {own}: set CUSTOM_AGENT_CLASS={own}, or "
+                    "define a class of that name in {module}", own=cls.__name__, **names)
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        return _fit("class {name}: abstract: define {missing} in it, or derive it from "
+                    "openhands.sdk.Agent", missing=missing, **names)
+    if any(parent.__module__ == "abc" for parent in cls.__bases__):
+        return _fit("class {name}: ABC among its bases makes it abstract: take ABC out", **names)
+    if "<locals>" in cls.__qualname__:
+        return _fit("class {name}: defined inside a function: move it to the top level of "
+                    "{module}, or every conversation fails", **names)
+    twins = {other.__module__ for other in _subclasses(base)
+             if other.__name__ == cls.__name__ and other is not cls
+             and not inspect.isabstract(other)}
+    if twins:
+        return _fit("class {name}: there is another agent class of that name, in {where}: rename "
+                    "yours, or every conversation fails", where=", ".join(sorted(twins)), **names)
+    with _going_on(f"class {cls.__name__}", "asking the server for its kind"):
+        try:
+            base.resolve_kind(cls.__name__)
+        except ValueError as error:
+            return _fit("class {name}: the server refuses it: {error}: mend {module}",
+                        error=_error(error), **names)
+    return None
+
+
+def _asks_for_its_prompt(cls: Any) -> bool:
+    """Does a conversation's first message make it render `static_system_message`?  Agent's
+    init_state does; an override goes on to it or does not."""
+    for owner in cls.__mro__:
+        code = getattr(vars(owner).get("init_state"), "__code__", None)
+        if code and "static_system_message" in code.co_names:
+            return True
+        if code and "init_state" not in code.co_names:
+            return False
+    return False
+
+
+def _prompt_problem(cls: Any, names: dict[str, str]) -> tuple[str, str] | None:
+    """A subclass of Agent looks for `prompts/` beside its own file, not beside Agent's, and fails
+    only at the first message.  So do what that message will: make one, and ask for its prompt.
+    The model in it is never called."""
+    if not _asks_for_its_prompt(cls):
+        return None
+    subject = f"class {cls.__name__}"
+    with _going_on(subject, "a look at its prompt: it cannot be made from a model alone"):
+        model = {"model": "openai/none", "api_key": "none"}
+        agent = cls.model_validate({"llm": model, "tools": []})
+        with _going_on(subject, "a look at its prompt"):
+            try:
+                agent.static_system_message
+            except Exception as error:
+                problem = _prompt_words(agent, error, names)
+                if problem is None:
+                    raise
+                return problem
+    return None
+
+
+def _prompt_words(agent: Any, error: Exception, names: dict[str, str]) -> tuple[str, str] | None:
+    """None if the error may come from asking too early, before there is a conversation."""
+    if type(error).__module__.partition(".")[0] == "jinja2":
+        return _fit("class {name}: its prompt template fails at the first message: {error}: "
+                    "mend it", error=_error(error), **names)
+    if not isinstance(error, FileNotFoundError):
+        return None
+    file = os.path.join(agent.prompt_dir, agent.system_prompt_filename)
+    if file not in str(error):
+        return _fit("class {name}: its prompt fails at the first message: {error}: add that file",
+                    error=_error(error), **names)
+    if os.path.exists(file):  # the SDK calls every failure to load a template "not found"
+        return _fit("class {name}: first message fails: mend {file}, it is no valid Jinja template",
+                    file=file, **names)
+    return _fit("class {name}: first message fails: add {file}, give system_prompt a default, or "
+                "override prompt_dir", file=file, **names)
+
+
+def _with_kind(body: bytes, kind: str) -> bytes | None:
+    """The body with its stock agent turned into `kind`; None if there is nothing to change."""
+    request = json.loads(body)
+    agent = request.get("agent") if isinstance(request, dict) else None
+    if not isinstance(agent, dict) or agent.get("kind", "Agent") != "Agent":
+        return None
+    agent["kind"] = kind
+    return json.dumps(request).encode()
+
+
+# --- around the application -----------------------------------------------------------------------
+
+
+class _InitBody:
+    """The body of one POST /api/init, copied while the application reads it.  Never logged."""
+
+    def __init__(self, notifier: _Notifier) -> None:
+        self._notifier = notifier
+        self._body = bytearray()
+        self._whole = self._over = False
+
+    def add(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.request" and not (self._over or self._whole):
+            part = message.get("body", b"")
+            self._over = len(self._body) + len(part) > INIT_BODY_MAX
+            if self._over:
+                self._forget()
+            else:
+                self._body += part
+            self._whole = not message.get("more_body", False)
+
+    def answered(self, status: int) -> None:
+        """Called before the client sees the status: what it was told, handrail knows."""
+        try:
+            if status != 200:
+                return
+            if self._over:
+                _say("POST /api/init", f"its body is over {INIT_BODY_MAX} bytes", "a record of it")
+            elif not self._whole:
+                _say("POST /api/init", "answered before its end was read", "a record of it")
+            else:
+                length = len(self._body)
+                self._notifier.send(f"X_HANDRAIL_INIT={length}", fd=_pipe_of(self._body))
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._body[:] = bytes(len(self._body))  # it holds keys: nothing of it stays in freed memory
+        self._body.clear()
+
+
+def _pipe_of(body: bytearray) -> int:
+    """The read end of a pipe that holds all of body; its write end is closed."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if len(body) > fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ):
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, len(body))
+        if os.write(writer, body) != len(body):
+            raise OSError(errno.EAGAIN, "a pipe takes only a part of it")
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return reader
+
+
+class _Application:
+    """The application, seen from outside.  Everything passes unchanged but what `_Helper` wants."""
+
+    def __init__(self, app: Any, helper: _Helper) -> None:
+        self.app = app
+        self._helper = helper
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "app":  # not there yet
+            raise AttributeError(name)
+        return getattr(self.app, name)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        # The way of every request: two comparisons, and not even a guard's cost.
+        try:
+            kind = scope["type"]
+            if kind == "http":
+                if scope["path"].endswith(self._helper.paths):
+                    scope, receive, send = await self._request(scope, receive, send)
+            elif kind == "lifespan":
+                receive, send = self._lifespan(receive, send)
+        except Exception as error:
+            _say("request", error, "a look at it")
+        return await self.app(scope, receive, send)
+
+    async def _request(self, scope: Any, receive: Any, send: Any) -> tuple[Any, Any, Any]:
+        if scope["method"] == "POST":
+            path = self._path(scope)
+            if path == INIT_PATH and self._helper.notifier:
+                receive, send = self._init(_InitBody(self._helper.notifier), receive, send)
+            elif path == CONVERSATIONS_PATH and self._helper.default_kind:
+                scope, receive = await self._conversation(self._helper.default_kind, scope, receive)
+        return scope, receive, send
+
+    def _path(self, scope: Any) -> str:
+        """The path as the routes see it.  Only a known root is taken off: below other paths the
+        server passes requests on to programs that must not be taken for itself."""
+        path: str = scope["path"]
+        app, roots = self.app, [scope.get("root_path")]
+        for _ in range(4):  # uvicorn may have put a few objects of its own around the application
+            roots.append(getattr(app, "root_path", None))
+            app = getattr(app, "app", None)
+        for root in roots:
+            if root and isinstance(root, str) and path.startswith(root + "/"):
+                return path[len(root):]
+        return path
+
+    @staticmethod
+    def _init(body: _InitBody, receive: Any, send: Any) -> tuple[Any, Any]:
+        async def watched_receive() -> Any:
+            message = await receive()
+            with _going_on("POST /api/init", "its body"):
+                body.add(message)
+            return message
+
+        async def watched_send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                with _going_on("POST /api/init", "handing it over"):
+                    body.answered(message["status"])
+            await send(message)
+
+        return watched_receive, watched_send
+
+    @staticmethod
+    async def _conversation(kind: str, scope: Any, receive: Any) -> tuple[Any, Any]:
+        """Read the body before the application does, to change it.  Whatever was read and is not
+        changed comes again as it came."""
+        messages: deque[Any] = deque()
+
+        async def again() -> Any:
+            return messages.popleft() if messages else await receive()
+
+        with _going_on("POST /api/conversations", "a default agent class for it"):
+            size, more = 0, True
+            while more and size <= CONVERSATION_BODY_MAX:
+                messages.append(await receive())
+                if messages[-1]["type"] != "http.request":
+                    break  # the client has gone
+                size += len(messages[-1].get("body", b""))
+                more = messages[-1].get("more_body", False)
+            if more or size > CONVERSATION_BODY_MAX:
+                return scope, again
+            with contextlib.suppress(ValueError, RecursionError):  # no JSON: the server will say so
+                body = _with_kind(b"".join(m.get("body", b"") for m in messages), kind)
+                if body is not None:
+                    length = b"%d" % len(body)
+                    headers = [(name, length if name.lower() == b"content-length" else value)
+                               for name, value in scope["headers"]]
+                    scope = {**scope, "headers": headers}
+                    messages.clear()
+                    messages.append({"type": "http.request", "body": body, "more_body": False})
+        return scope, again
+
+    def _lifespan(self, receive: Any, send: Any) -> tuple[Any, Any]:
+        async def watched_receive() -> Any:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                with _going_on("shutdown", "telling handrail"):
+                    self._helper.stopping()
+            return message
+
+        async def watched_send(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                with _going_on("start-up", "heartbeats and READY"):
+                    self._helper.started()
+            elif message["type"].startswith("lifespan.shutdown."):
+                with _going_on("shutdown", "an end to the heartbeats"):
+                    self._helper.stopped()
+
+        return watched_receive, watched_send
+
+
+class _Helper:
+    """What is known and wanted in this process; made once, at import."""
+
+    def __init__(self) -> None:
+        # Taken out of the environment, because the agent's own programs inherit it: what they say
+        # to NOTIFY_SOCKET would be taken for the server's word.
+        name = os.environ.pop("NOTIFY_SOCKET", "")
+        self.period = _beat_period(os.environ.pop("WATCHDOG_USEC", ""))
+        self.notifier: _Notifier | None = None
+        self.default_kind = ""
+        self._task: asyncio.Task[None] | None = None
+        self._module: Any = None
+        if name:
+            with _going_on("NOTIFY_SOCKET", "telling handrail"):
+                self.notifier = _Notifier(name)
+
+        self._module_name = os.environ.get("CUSTOM_AGENT_MODULE", "").strip()
+        self._class_name = os.environ.get("CUSTOM_AGENT_CLASS", "").strip()
+        native = self._module_name.startswith("native:") or (
+            self._module_name.startswith("/") and self._module_name.endswith(".so"))
+        if native:  # a plugin, and no business of Python
+            self._module_name = self._class_name = ""
+        default = os.environ.get("HANDRAIL_AGENT_DEFAULT", "").strip().lower() in ("1", "true")
+        self._wants_default = default and bool(self._class_name)
+        if default and not self._class_name:
+            _say("HANDRAIL_AGENT_DEFAULT", "there is no CUSTOM_AGENT_CLASS",
+                 "a default agent class")
+        self.paths = ((INIT_PATH,) if self.notifier else ()) + (
+            (CONVERSATIONS_PATH,) if self._wants_default else ())
+
+    def wants_anything(self) -> bool:
+        return bool(self.notifier or self._module_name or self._class_name)
+
+    def tell(self, *lines: str, keep: bool = True) -> bool:
+        """Never raises; False if it may be worth another try."""
+        with _going_on("NOTIFY_SOCKET", "telling handrail"):
+            return not self.notifier or self.notifier.send(*lines, keep=keep)
+        return False
+
+    # -- the agent class ----------------------------------------------------------------------
+
+    def import_agent(self) -> None:
+        if self._module_name:
+            try:
+                self._module = importlib.import_module(self._module_name)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit too: the server meets it on its own import
+                self._found(_import_problem(self._module_name, error))
+        elif self._class_name:
+            self._found(_fit("class {name}: CUSTOM_AGENT_CLASS is set alone: set "
+                             "CUSTOM_AGENT_MODULE to the module that defines it",
+                             name=self._class_name))
+
+    def _found(self, problem: tuple[str, str]) -> None:
+        _print(problem[0])
+        self.tell(f"X_HANDRAIL_AGENT_ERROR={problem[1]}")
+
+    def _check_agent(self) -> None:
+        if self._module is None:
+            return
+        problem = self._class_name and _class_problem(self._module, self._class_name)
+        if problem:
+            self._found(problem)
+            return
+        if self._wants_default:
+            self.default_kind = self._class_name
+        self.tell("X_HANDRAIL_AGENT=ok")
+
+    # -- the server's life --------------------------------------------------------------------
+
+    def started(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._serve())
+
+    async def _serve(self) -> None:
+        with _going_on("agent class", "a check of it"):
+            self._check_agent()
+        if self.notifier:
+            with _going_on("heartbeat", "heartbeats"):
+                self.tell("READY=1", "STATUS=serving")
+                await self._beat(self.notifier)
+
+    async def _beat(self, notifier: _Notifier) -> None:
+        period = min(LAG_PERIOD, self.period)
+        worst, due = 0.0, 0.0
+        while True:
+            start = time.monotonic()
+            await asyncio.sleep(period)
+            now = time.monotonic()
+            lag = max(0.0, now - start - period)
+            worst = max(worst, lag)
+            notifier.flush()
+            if now >= due or lag > LAG_LOUD:
+                # One that finds no room is not kept: the next one says more.
+                if self.tell("WATCHDOG=1", f"X_HANDRAIL_LAG_MS={int(worst * 1000)}", keep=False):
+                    worst = 0.0
+                due = now + self.period - period / 2  # a tick that is early is not waited for
+
+    def stopping(self) -> None:
+        self.tell("STOPPING=1", "STATUS=shutting down")
+
+    def stopped(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+
+def _hook(helper: _Helper) -> None:
+    """Put the first application that uvicorn loads in this process, the server's, into ours."""
+    from uvicorn.config import Config
+
+    load = Config.load
+    if list(inspect.signature(load).parameters) != ["self"]:
+        raise TypeError("uvicorn's Config.load takes other arguments than it did")
+    wrapped = False
+
+    def load_and_wrap(self: Any) -> Any:
+        nonlocal wrapped
+        result = load(self)
+        with _going_on("application", "a look into it"):
+            if not wrapped:
+                if not callable(self.loaded_app):
+                    raise TypeError("what uvicorn has loaded cannot be called")
+                self.loaded_app = _Application(self.loaded_app, helper)
+                wrapped = True
+        return result
+
+    Config.load = load_and_wrap
+
+    # Called only by the parent of servers that run in processes of their own (--reload, workers);
+    # those are new interpreters, which do not import this.
+    bind = getattr(Config, "bind_socket", None)
+    if bind:
+        def bind_and_say(self: Any) -> Any:
+            with contextlib.suppress(Exception):
+                if self.use_subprocess:
+                    _say("uvicorn", "the server runs in processes of its own (reload, workers)",
+                         "heartbeats")
+            return bind(self)
+
+        Config.bind_socket = bind_and_say
+
+
+def _start() -> None:
+    with _going_on("start", "it"):
+        helper = _Helper()
+        if helper.wants_anything():
+            with _going_on("uvicorn", "a look into the server"):
+                _hook(helper)
+            helper.tell("STATUS=starting")
+            helper.import_agent()
+
+
+_start()
