@@ -166,11 +166,11 @@ def sample_plugins(search_root: Path) -> list[dict[str, Any]]:
     ]
 
 
-def real_handrail(folder: Path, server: Path, search_root: Path, **more: Any) -> Handrail:
-    """Handrail around the real agent-server, everything it writes below `folder`."""
+def real_environment(folder: Path, server: Path) -> dict[str, str]:
+    """What the real agent-server needs, everything it writes below `folder`."""
     for name in ("home", "workspace"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    env = {
+    return {
         "PATH": f"{server.parent}:/usr/local/bin:/usr/bin:/bin",
         "OH_SESSION_API_KEYS_0": SESSION_KEY, "OH_SECRET_KEY": SECRET_KEY,
         "OH_CONVERSATIONS_PATH": str(folder / "conversations"),
@@ -181,8 +181,13 @@ def real_handrail(folder: Path, server: Path, search_root: Path, **more: Any) ->
         "OH_ENABLE_VSCODE": "0", "OH_PRELOAD_TOOLS": "0", "OH_ENABLE_BROWSER": "0",
         # Without these it asks the network first, and prints an advertisement.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENHANDS_SUPPRESS_BANNER": "1",
-        "PYTHONUNBUFFERED": "1", **more.pop("env", {}),
+        "PYTHONUNBUFFERED": "1",
     }
+
+
+def real_handrail(folder: Path, server: Path, search_root: Path, **more: Any) -> Handrail:
+    """Handrail around the real agent-server."""
+    env = {**real_environment(folder, server), **more.pop("env", {})}
     command = [server, "--host", "127.0.0.1", "--port", "{port}"]
     return Handrail(folder, command, plugins=sample_plugins(search_root), env=env,
                     cwd=folder / "workspace", **more)
