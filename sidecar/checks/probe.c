@@ -168,12 +168,9 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 
 int hr_probe_init(struct hr_probe *p, const char *host, int port)
 {
-    const char *open = strchr(host, ':') ? "[" : "";
-    const char *close = *open ? "]" : "";
-    int n =
-        snprintf(p->url, sizeof(p->url), "http://%s%s%s:%d%s", open, host, close, port, p->path);
-    if (n < 0 || (size_t)n >= sizeof(p->url))
-        return -ENAMETOOLONG;
+    int err = hr_client_url(p->url, sizeof(p->url), host, port, p->path);
+    if (err)
+        return err;
     (void)snprintf(p->message, sizeof(p->message), "not measured yet");
     ev_timer_init(&p->timer, on_timer, 0., 0.);
     p->timer.data = p;

@@ -7,13 +7,16 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "wiping.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 enum {
@@ -32,7 +35,9 @@ struct hr_client_req {
     CURL *easy;
     struct hr_client_req *prev;
     struct hr_client_req *next;
+    struct curl_slist *headers;
     struct hr_buf body;
+    bool secret;  /* a POST: what was sent, and the answer, which may repeat it, are wiped */
     int body_err; /* why the body was not taken, 0 if it was */
     hr_client_done *done;
     void *arg;
@@ -43,6 +48,14 @@ struct watch {
     ev_io io;
     struct hr_client *client;
 };
+
+/* Take the answer out of memory.  That of a POST lies where it was put first: see start_post(). */
+static void drop_body(struct hr_buf *body, bool secret)
+{
+    if (secret && body->data)
+        explicit_bzero(body->data, body->len);
+    hr_buf_free(body);
+}
 
 static void req_free(struct hr_client_req *req)
 {
@@ -55,7 +68,8 @@ static void req_free(struct hr_client_req *req)
         req->next->prev = req->prev;
     (void)curl_multi_remove_handle(c->multi, req->easy);
     curl_easy_cleanup(req->easy);
-    hr_buf_free(&req->body);
+    curl_slist_free_all(req->headers);
+    drop_body(&req->body, req->secret);
     free(req);
 }
 
@@ -94,10 +108,11 @@ static void finish(struct hr_client_req *req, CURLcode code)
     hr_client_done *done = req->done;
     void *arg = req->arg;
     struct hr_buf body = req->body;
+    bool secret = req->secret;
     hr_buf_init(&req->body, 0); /* the answer outlives the request, which is over for everyone */
     req_free(req);
     done(status, hr_buf_str(&body), status > 0 ? body.len : 0, arg);
-    hr_buf_free(&body);
+    drop_body(&body, secret);
 }
 
 static void act(struct hr_client *c, curl_socket_t fd, int mask)
@@ -177,9 +192,18 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return req->body_err ? 0 : n; /* size is 1 */
 }
 
+int hr_client_url(char *out, size_t size, const char *host, int port, const char *path)
+{
+    const char *open = strchr(host, ':') ? "[" : "";
+    const char *close = *open ? "]" : "";
+    int n = snprintf(out, size, "http://%s%s%s:%d%s", open, host, close, port, path);
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
 int hr_client_new(struct ev_loop *loop, struct hr_client **ret)
 {
-    if (curl_global_init(CURL_GLOBAL_NOTHING))
+    if (curl_global_init_mem(CURL_GLOBAL_NOTHING, hr_wiping_malloc, hr_wiping_free,
+                             hr_wiping_realloc, hr_wiping_strdup, hr_wiping_calloc))
         return -ENOMEM;
     struct hr_client *c = calloc(1, sizeof(*c));
     CURLM *multi = curl_multi_init();
@@ -281,8 +305,9 @@ static int set_up(struct hr_client_req *req, const char *url, unsigned timeout_m
     return bad ? -EINVAL : 0;
 }
 
-int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
-                  void *arg, struct hr_client_req **ret_req)
+/* A request that is not running yet.  0 or -errno. */
+static int req_new(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
+                   void *arg, struct hr_client_req **ret)
 {
     struct hr_client_req *req = calloc(1, sizeof(*req));
     CURL *easy = curl_easy_init();
@@ -297,19 +322,103 @@ int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_
     err = set_up(req, url, timeout_ms);
     if (err)
         goto fail;
-    if (curl_multi_add_handle(c->multi, easy) != CURLM_OK) {
-        err = -ENOMEM;
-        goto fail;
-    }
+    *ret = req;
+    return 0;
+fail:
+    curl_easy_cleanup(easy);
+    free(req);
+    return err;
+}
+
+/* Steals req.  0 or -ENOMEM. */
+static int req_start(struct hr_client_req *req, struct hr_client_req **ret_req)
+{
+    struct hr_client *c = req->client;
+    bool added = curl_multi_add_handle(c->multi, req->easy) == CURLM_OK;
     req->next = c->running;
     if (c->running)
         c->running->prev = req;
     c->running = req;
+    if (!added) {
+        req_free(req);
+        return -ENOMEM;
+    }
     if (ret_req)
         *ret_req = req;
     return 0;
-fail:
-    curl_easy_cleanup(easy);
+}
+
+int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
+                  void *arg, struct hr_client_req **ret_req)
+{
+    struct hr_client_req *req = NULL;
+    int err = req_new(c, url, timeout_ms, done, arg, &req);
+    return err ? err : req_start(req, ret_req);
+}
+
+/* libcurl sends a header as it is given: a line break in a key would begin another one. */
+static bool is_header(const char *line)
+{
+    for (const char *p = line; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return false;
+    return strchr(line, ':') != NULL;
+}
+
+static int add_header(struct hr_client_req *req, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(req->headers, line);
+    if (!longer)
+        return -ENOMEM;
+    req->headers = longer;
+    return 0;
+}
+
+static int add_headers(struct hr_client_req *req, const char *const headers[])
+{
+    static const char type[] = "Content-Type:";
+    bool typed = false;
+    int err = add_header(req, "Expect:"); /* the body is small: do not ask before sending it */
+    for (int i = 0; !err && headers[i]; i++) {
+        typed = typed || strncasecmp(headers[i], type, sizeof(type) - 1) == 0;
+        err = is_header(headers[i]) ? add_header(req, headers[i]) : -EINVAL;
+    }
+    return !err && !typed ? add_header(req, type) : err; /* or libcurl names one of a form */
+}
+
+/* What makes it a POST.  The answer gets all the room it can ever take at once, so that it never
+ * moves and leaves a copy behind; what is not used of it costs nothing. */
+static int make_post(struct hr_client_req *req, const char *const headers[], const char *body,
+                     size_t len)
+{
+    CURL *e = req->easy;
+    req->secret = true;
+    int err = add_headers(req, headers);
+    if (!err)
+        err = hr_buf_reserve(&req->body, BODY_MAX);
+    if (err)
+        return err;
+    bool bad = curl_easy_setopt(e, CURLOPT_POST, 1L) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDS, len ? body : "") != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, req->headers) != CURLE_OK;
+    return bad ? -EINVAL : 0;
+}
+
+int hr_client_post(struct hr_client *c, const char *url, const char *const headers[],
+                   const char *body, size_t len, unsigned timeout_ms, hr_client_done *done,
+                   void *arg, struct hr_client_req **ret_req)
+{
+    struct hr_client_req *req = NULL;
+    int err = req_new(c, url, timeout_ms, done, arg, &req);
+    if (err)
+        return err;
+    err = make_post(req, headers, body, len);
+    if (!err)
+        return req_start(req, ret_req);
+    curl_easy_cleanup(req->easy);
+    curl_slist_free_all(req->headers);
+    drop_body(&req->body, true);
     free(req);
     return err;
 }

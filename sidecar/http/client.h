@@ -19,6 +19,10 @@ struct hr_client_req;
  * start others and cancel others, but must not free the client. */
 typedef void hr_client_done(int status, const char *body, size_t len, void *arg);
 
+/* "http://HOST:PORT/path" of a numeric address, which is put into brackets if it is an IPv6 one.
+ * 0 or -ENAMETOOLONG. */
+int hr_client_url(char *out, size_t size, const char *host, int port, const char *path);
+
 int hr_client_new(struct ev_loop *loop, struct hr_client **ret);
 /* Running requests are dropped without a call.  NULL is fine. */
 void hr_client_free(struct hr_client *c);
@@ -27,6 +31,14 @@ void hr_client_free(struct hr_client *c);
  * cancelled first.  ret_req may be NULL.  0 or -errno, and then done is not called. */
 int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
                   void *arg, struct hr_client_req **ret_req);
+/* POST, under the same rules.  headers: "Name: value" each, NULL at the end; copied.  One with a
+ * control character in it, or without a colon, is -EINVAL.  Content-Type is sent only if it is
+ * among them.  body: borrowed until the request is over. When it is over, nothing of the headers
+ * and the answer, and no copy of the body, is left in our memory. */
+int hr_client_post(struct hr_client *c, const char *url, const char *const headers[],
+                   const char *body, size_t len, unsigned timeout_ms, hr_client_done *done,
+                   void *arg, struct hr_client_req **ret_req);
+
 /* End it without a call.  Not for a request whose done has been called: it is no more. */
 void hr_client_cancel(struct hr_client_req *req);
 
