@@ -7,19 +7,25 @@ endpoint at once; its port is closed until start-up is over; SIGTERM ends it by 
 its shutdown.  It prints nothing unless asked to.
 
     GET  /alive /health /ready /server_info          open to all
-    GET  /api/init, POST /api/init                   404 unless deferred; POST: X-Init-API-Key
+    GET  /api/init, POST /api/init          404 unless deferred; POST: X-Init-API-Key, which the
+                                            body's secret_key replaces
     GET  /api/conversations/count                    X-Session-API-Key
     POST /api/conversations/prepare-for-sandbox-pause   the same; 204
 
-Keys come from OH_SESSION_API_KEYS_0 and OH_SECRET_KEY, dormancy from OH_DEFERRED_INIT or --deferred.
+Keys come from OH_SESSION_API_KEYS_0 and OH_SECRET_KEY, dormancy from OH_DEFERRED_INIT or
+--deferred.
 
 For tests only, never behind a key:
     GET  /_state     what this process was given: pid, argv, environment, open files, signal masks,
                      and how often each path was asked for
-    POST /_fault     one JSON object; each key is a fault, applied after the answer has been sent:
+    GET  /_calls     the latest requests below /api/, oldest first: method, path, headers, body
+    POST /_fault     one JSON object; each key is a fault, applied after the answer has been sent
+                     (those in the file given with --faults at every start, if it is there):
         {"hang": S}            block the loop for S seconds
         {"delay": S}           answer everything S seconds late, without blocking (0 ends it)
         {"ready": false}       /ready says 503 from now on (true ends it)
+        {"fail": {"POST /api/init": [500, 401]}}   answer the next requests with these statuses
+        {"slow": {"POST /api/init": S}}   answer S seconds late, and be "initializing" meanwhile
         {"crash": "SIGSEGV"}   die by that signal
         {"exit": CODE}         exit at once with that code
         {"orphans": N, "seconds": S}   N processes in sessions of their own, left to init
@@ -43,14 +49,54 @@ from typing import Any
 BODY_MAX = 1024 * 1024  # bytes
 HEADER_TIME_MAX = 30.0  # seconds an idle connection is kept
 ORPHAN_SECONDS = 600
+CALLS_MAX = 100  # requests that /_calls remembers
 
 Reply = tuple[int, Any]  # status, JSON value or None for no body
 
 REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized",
            404: "Not Found", 405: "Method Not Allowed", 411: "Length Required",
-           413: "Content Too Large", 422: "Unprocessable Entity", 503: "Service Unavailable"}
+           413: "Content Too Large", 422: "Unprocessable Entity", 500: "Internal Server Error",
+           503: "Service Unavailable"}
 
 UNAUTHORIZED: Reply = (401, {"detail": "Unauthorized"})
+
+INIT_FIELDS = {"session_api_keys", "secret_key", "previous_secret_keys", "conversations_path",
+               "bash_events_dir", "conversation_worktree_root", "webhooks", "web_url",
+               "allow_cors_origins", "max_concurrent_runs", "env", "telemetry"}
+
+
+def broken(status: int) -> Reply:
+    """An answer that was asked for as a fault."""
+    if status >= 500:
+        return status, {"detail": "Internal Server Error", "exception": f"{status}: a fault"}
+    return status, None if status == 204 else {"detail": REASONS.get(status, "a fault")}
+
+
+def invalid(kind: str, where: list[str | int], why: str, given: Any) -> Reply:
+    return 422, {"detail": [{"type": kind, "loc": ["body", *where], "msg": why, "input": given}]}
+
+
+def parse_init(body: bytes) -> dict[str, Any] | Reply:
+    """The body of POST /api/init, or what is said of one that is wrong."""
+    if not body:
+        return invalid("missing", [], "Field required", None)
+    try:
+        wanted = json.loads(body)
+    except ValueError:
+        return invalid("json_invalid", [], "JSON decode error", {})
+    if not isinstance(wanted, dict):
+        return invalid("model_attributes_type", [], "Input should be a valid dictionary or object "
+                                                    "to extract fields from", wanted)
+    for name in wanted.keys() - INIT_FIELDS:
+        return invalid("extra_forbidden", [name], "Extra inputs are not permitted", wanted[name])
+    keys, env = wanted.get("session_api_keys") or [], wanted.get("env") or {}
+    if not isinstance(keys, list):
+        return invalid("list_type", ["session_api_keys"], "Input should be a valid list", keys)
+    for where, value in [(["session_api_keys", index], key) for index, key in enumerate(keys)] + [
+            (["env", name], value) for name, value in env.items()]:
+        if not isinstance(value, str):
+            return invalid("string_type", where, "Input should be a valid string", value)
+    return wanted
 
 
 def die_by(number: int) -> None:
@@ -81,6 +127,9 @@ class AgentServer:
         self.deferred = options.deferred or deferred
         self.init_state = "dormant" if self.deferred else "ready"
         self.asked: collections.Counter[str] = collections.Counter()
+        self.calls: collections.deque[dict[str, Any]] = collections.deque(maxlen=CALLS_MAX)
+        self.fail: dict[str, list[int]] = {}
+        self.slow: dict[str, float] = {}
         self.ending = asyncio.Event()
 
     def record(self, line: str) -> None:
@@ -90,11 +139,25 @@ class AgentServer:
 
     # -- what each path answers ---------------------------------------------------------------
 
+    async def answer(self, method: str, path: str, headers: dict[str, str],
+                     body: bytes) -> Reply:
+        request = f"{method} {path}"
+        if path.startswith("/api/"):
+            self.calls.append({"method": method, "path": path, "headers": headers,
+                               "body": body.decode("utf-8", "replace")})
+        if self.fail.get(request):
+            return broken(self.fail[request].pop(0))
+        if request == "POST /api/init":
+            return await self.initialize(headers, body)
+        await asyncio.sleep(self.slow.get(request, 0))
+        return self.route(method, path, headers, body)
+
     def route(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
         handlers = {
             "/alive": ("GET", self.alive), "/health": ("GET", self.alive),
             "/ready": ("GET", self.is_ready), "/server_info": ("GET", self.info),
-            "/_state": ("GET", self.state), "/_fault": ("POST", self.fault),
+            "/_state": ("GET", self.state), "/_calls": ("GET", lambda _: (200, [*self.calls])),
+            "/_fault": ("POST", self.fault),
         }
         if path.startswith("/api/"):
             return self.api(method, path, headers, body)
@@ -107,7 +170,7 @@ class AgentServer:
 
     def api(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
         if path == "/api/init":
-            return self.init(method, headers, body)
+            return self.init_status(method)
         if self.init_state != "ready":
             why = f"503: server is in deferred-init state '{self.init_state}'; " \
                   "call POST /api/init first"
@@ -120,22 +183,34 @@ class AgentServer:
             return 204, None
         return 404, {"detail": "Not Found"}
 
-    def init(self, method: str, headers: dict[str, str], body: bytes) -> Reply:
-        if method == "POST" and self.init_key and headers.get("x-init-api-key") != self.init_key:
+    NOT_DEFERRED: Reply = (404, {"detail": "server is not running with deferred_init=True; "
+                                           "the /api/init endpoint is not available"})
+
+    def init_status(self, method: str) -> Reply:
+        if method != "GET":
+            return 405, {"detail": "Method Not Allowed"}
+        if not self.deferred:
+            return self.NOT_DEFERRED
+        return 200, {"state": self.init_state, "error": None}
+
+    async def initialize(self, headers: dict[str, str], body: bytes) -> Reply:
+        if self.init_key and headers.get("x-init-api-key") != self.init_key:
             return UNAUTHORIZED
         if not self.deferred:
-            return 404, {"detail": "server is not running with deferred_init=True; "
-                                   "the /api/init endpoint is not available"}
-        if method == "GET":
-            return 200, {"state": self.init_state, "error": None}
+            return self.NOT_DEFERRED
+        wanted = parse_init(body)
+        if isinstance(wanted, tuple):
+            return wanted
+        keys = wanted.get("session_api_keys")
         if self.init_state != "dormant":
             return 400, {"detail": f"server already in state: {self.init_state}"}
-        try:
-            keys = json.loads(body or b"{}").get("session_api_keys", [])
-            assert isinstance(keys, list) and all(isinstance(k, str) and k for k in keys)
-        except (ValueError, AttributeError, AssertionError):
-            return 422, {"detail": "session_api_keys: a list of non-empty strings is expected"}
-        self.keys = keys
+        if keys and not all(keys):
+            return 422, {"detail": "session_api_keys cannot contain empty keys"}
+        self.init_state = "initializing"
+        await asyncio.sleep(self.slow.get("POST /api/init", 0))
+        if keys is not None:
+            self.keys = keys
+        self.init_key = wanted.get("secret_key") or self.init_key or next(iter(keys or []), None)
         self.init_state = "ready"
         return 200, {"state": "ready", "error": None}
 
@@ -170,11 +245,15 @@ class AgentServer:
 
     # -- faults -------------------------------------------------------------------------------
 
+    def parse_fault(self, text: str | bytes) -> dict[str, Any]:
+        wanted = json.loads(text)
+        if isinstance(wanted.get("crash"), str):
+            wanted["crash"] = signal.Signals[wanted["crash"]].value
+        return wanted
+
     def fault(self, body: bytes) -> Reply:
         try:
-            wanted = json.loads(body)
-            if isinstance(wanted.get("crash"), str):
-                wanted["crash"] = signal.Signals[wanted["crash"]].value
+            wanted = self.parse_fault(body)
         except (ValueError, AttributeError, KeyError) as problem:
             return 400, {"detail": f"not a fault: {problem}"}
         # Late enough for the answer to be on its way before the loop is blocked or gone.
@@ -184,6 +263,8 @@ class AgentServer:
     def apply(self, fault: dict[str, Any]) -> None:
         self.delay = float(fault.get("delay", self.delay))
         self.ready = bool(fault.get("ready", self.ready))
+        self.fail.update(fault.get("fail", {}))
+        self.slow.update(fault.get("slow", {}))
         if "lines" in fault:
             line = b"x" * int(fault.get("bytes", 80)) + b"\n"
             for _ in range(int(fault["lines"])):
@@ -225,7 +306,7 @@ class AgentServer:
         if self.delay and not path.startswith("/_"):
             await asyncio.sleep(self.delay)
         self.asked[f"{method} {path}"] += 1
-        reply = self.route(method, path, headers, body)
+        reply = await self.answer(method, path, headers, body)
         self.record(f"{method} {path} {reply[0]}")
         keep = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         await self.send(writer, reply, keep)
@@ -233,8 +314,8 @@ class AgentServer:
 
     async def send(self, writer: asyncio.StreamWriter, reply: Reply, keep: bool) -> None:
         status, value = reply
-        data = b"" if value is None else json.dumps(value).encode()
-        lines = [f"HTTP/1.1 {status} {REASONS[status]}", "server: uvicorn"]
+        data = b"" if value is None else json.dumps(value, separators=(",", ":")).encode()
+        lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Fault')}", "server: uvicorn"]
         if status != 204:
             lines += ["content-type: application/json", f"content-length: {len(data)}"]
         if not keep:
@@ -251,6 +332,9 @@ class AgentServer:
             loop.add_signal_handler(signal.SIGTERM, self.end)
         if options.exit_after is not None:
             loop.call_later(options.exit_after, os._exit, options.exit_code)
+        if options.faults and os.path.exists(options.faults):
+            with open(options.faults, encoding="utf-8") as file:
+                self.apply(self.parse_fault(file.read()))
         orphan(options.fork_orphans, ORPHAN_SECONDS)
         if options.say:
             print(options.say, flush=True)
@@ -297,6 +381,7 @@ def parse() -> argparse.Namespace:
     fault.add_argument("--deferred", action="store_true", help="start dormant")
     fault.add_argument("--fork-orphans", type=int, default=0, metavar="N")
     fault.add_argument("--say", metavar="TEXT", help="print this line at start")
+    fault.add_argument("--faults", metavar="FILE", help="what /_fault takes, applied at start")
     fault.add_argument("--record", metavar="FILE", help="append what happens, a line each")
     return parser.parse_args()
 
