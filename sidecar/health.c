@@ -10,7 +10,7 @@
 
 static const char text_type[] = "text/plain; charset=utf-8";
 static const char not_found[] =
-    "not found: there are /startupz, /livez, /readyz, /metrics and /status\n";
+    "not found: there are /startupz, /livez, /readyz, /metrics, /status and /crashes\n";
 static const char not_allowed[] = "method not allowed: use GET or HEAD\n";
 static const char failed[] = "internal server error: see the sidecar's log\n";
 
@@ -35,11 +35,9 @@ static enum hr_endpoint endpoint_of(const char *path)
         const char *path;
         enum hr_endpoint endpoint;
         int tree;
-    } known[] = {{"/startupz", HR_EP_STARTUPZ, 1},
-                 {"/livez", HR_EP_LIVEZ, 1},
-                 {"/readyz", HR_EP_READYZ, 1},
-                 {"/metrics", HR_EP_METRICS, 0},
-                 {"/status", HR_EP_STATUS, 0}};
+    } known[] = {{"/startupz", HR_EP_STARTUPZ, 1}, {"/livez", HR_EP_LIVEZ, 1},
+                 {"/readyz", HR_EP_READYZ, 1},     {"/metrics", HR_EP_METRICS, 0},
+                 {"/status", HR_EP_STATUS, 0},     {"/crashes", HR_EP_CRASHES, 0}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         size_t n = strlen(known[i].path);
         if (strncmp(path, known[i].path, n) == 0 &&
@@ -84,18 +82,19 @@ static void answer_metrics(struct hr_health *h, struct hr_http_req *req)
     hr_buf_free(&out);
 }
 
-static void answer_status(struct hr_health *h, struct hr_http_req *req)
+/* Steals page. */
+static void answer_json(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
+                        json_t *page)
 {
-    json_t *status = hr_status(h);
-    char *text = status ? json_dumps(status, JSON_ENSURE_ASCII | JSON_COMPACT) : NULL;
+    char *text = page ? json_dumps(page, JSON_ENSURE_ASCII | JSON_COMPACT) : NULL;
     if (text) {
-        reply(h, req, HR_EP_STATUS, 200, "application/json", text, strlen(text));
+        reply(h, req, endpoint, 200, "application/json", text, strlen(text));
     } else {
-        hr_error("status: the page could not be made: %s", strerror(ENOMEM));
-        reply_text(h, req, HR_EP_STATUS, 500, failed);
+        hr_error("%s: the page could not be made: %s", hr_http_path(req), strerror(ENOMEM));
+        reply_text(h, req, endpoint, 500, failed);
     }
     free(text);
-    json_decref(status);
+    json_decref(page);
 }
 
 void hr_health_handle(struct hr_http_req *req, void *arg)
@@ -111,7 +110,9 @@ void hr_health_handle(struct hr_http_req *req, void *arg)
     } else if (endpoint == HR_EP_METRICS) {
         answer_metrics(h, req);
     } else if (endpoint == HR_EP_STATUS) {
-        answer_status(h, req);
+        answer_json(h, req, endpoint, hr_status(h));
+    } else if (endpoint == HR_EP_CRASHES) {
+        answer_json(h, req, endpoint, hr_crashes(h));
     } else {
         answer_checks(h, req, endpoint);
     }

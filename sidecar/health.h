@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The health listener's requests: /startupz, /livez, /readyz, /metrics and /status.  Read-only,
- * without secrets, for anyone who can reach the port.  Nothing here waits for anything. */
+ * The health listener's requests: /startupz, /livez, /readyz, /metrics, /status and /crashes.
+ * Read-only, without secrets, for anyone who can reach the port.  Nothing here waits for anything.
+ */
 #ifndef HR_SIDECAR_HEALTH_H
 #define HR_SIDECAR_HEALTH_H
 
@@ -17,6 +18,7 @@ struct hr_health {
     const struct hr_mcp *mcp;
     const char *agent_host;
     int agent_port;
+    int deferred; /* nonzero: the server starts dormant */
     struct hr_metrics metrics;
     struct hr_metrics_requests requests;
 };
@@ -26,5 +28,7 @@ hr_http_handler hr_health_handle;
 
 /* status.c: everything known, for people and the CLI.  New reference, or NULL without memory. */
 json_t *hr_status(const struct hr_health *h);
+/* Deaths that nobody asked for, the newest first, without their output.  Likewise. */
+json_t *hr_crashes(const struct hr_health *h);
 
 #endif

@@ -155,8 +155,9 @@ static int read_settings(struct sidecar *s)
         return err;
     }
     (void)close(HR_FD_SETTINGS); /* keys are in it */
-    if (json_unpack_ex(s->settings, &e, 0, "{s:{s:s, s:i}, s:{s:s}, s:o}", "agent", "host", &host,
-                       "port", &port, "mcp", "token", &token, "plugins", &plugins)) {
+    if (json_unpack_ex(s->settings, &e, 0, "{s:{s:s, s:i, s?b}, s:{s:s}, s:o}", "agent", "host",
+                       &host, "port", &port, "deferred", &s->health.deferred, "mcp", "token",
+                       &token, "plugins", &plugins)) {
         hr_error("settings: %s", e.text);
         return -EPROTO;
     }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * /status: everything the sidecar knows, as one JSON object.  A value that is not known, or does
- * not apply, is null. */
+ * /status: everything the sidecar knows, as one JSON object; and /crashes, a list.  A value that is
+ * not known, or does not apply, is null. */
 #include "health.h"
 
 #include "common/clock.h"
 #include "common/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { TEXT_MAX = 1024 }; /* bytes of a string after cleaning */
 
@@ -34,19 +36,33 @@ static json_t *last_exit(int status)
     return json_pack("{s:i}", "code", WEXITSTATUS(status));
 }
 
-static json_t *one_service(const struct hr_board_service *s, int64_t now)
+static json_t *seconds(int64_t ms)
+{
+    return json_real((double)ms / 1000);
+}
+
+static json_t *output(const struct hr_board *board, uint32_t index)
+{
+    struct hr_board_output o;
+    if (hr_board_get_output(board, index, &o))
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I}", "lines", (json_int_t)o.lines, "bytes",
+                     (json_int_t)o.bytes, "dropped_lines", (json_int_t)o.dropped_lines,
+                     "dropped_bytes", (json_int_t)o.dropped_bytes);
+}
+
+static json_t *one_service(const struct hr_board_service *s, json_t *written, int64_t now)
 {
     int running = s->pid > 0;
     int64_t retry = s->state == HR_BACKOFF ? s->retry_at_ms - now : -1;
-    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:f, s:o, s:o}", "name",
+    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:f, s:o, s:o, s:o}", "name",
                      text(s->name, sizeof(s->name)), "state", hr_state_name(s->state), "pid",
                      running ? json_integer(s->pid) : json_null(), "starts", (json_int_t)s->starts,
                      "failures", (json_int_t)s->failures, "last_exit", last_exit(s->last_status),
-                     "uptime_seconds",
-                     running ? json_real((double)(now - s->started_ms) / 1000) : json_null(),
+                     "uptime_seconds", running ? seconds(now - s->started_ms) : json_null(),
                      "state_seconds", (double)(now - s->state_since_ms) / 1000, "retry_in_ms",
                      s->state == HR_BACKOFF ? json_integer(retry > 0 ? retry : 0) : json_null(),
-                     "reason", text(s->reason, sizeof(s->reason)));
+                     "reason", text(s->reason, sizeof(s->reason)), "output", written);
 }
 
 static json_t *services(const struct hr_board *board, uint32_t count, int64_t now)
@@ -55,9 +71,29 @@ static json_t *services(const struct hr_board *board, uint32_t count, int64_t no
     for (uint32_t i = 0; i < count && i < HR_MAX_SERVICES; i++) {
         struct hr_board_service s;
         if (!hr_board_get_service(board, i, &s))
-            (void)json_array_append_new(all, one_service(&s, now));
+            (void)json_array_append_new(all, one_service(&s, output(board, i), now));
     }
     return all;
+}
+
+/* What the server says of itself; null if the board cannot be read. */
+static json_t *server(const struct hr_board *board, int64_t now)
+{
+    static const char *const agents[] = {"unknown", "ok", "wrong"};
+    struct hr_board_server own;
+    struct hr_board_service s;
+    if (hr_board_get_server(board, &own) || hr_board_get_service(board, 0, &s))
+        return json_null();
+    bool initialised = !own.replay_life || own.replay_life != s.starts;
+    return json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I}", "heartbeat_age_seconds",
+                     own.beat_ms ? seconds(now - own.beat_ms) : json_null(), "loop_lag_ms",
+                     own.beat_ms && own.lag_ms >= 0 ? json_integer(own.lag_ms) : json_null(),
+                     "status", text(own.status, sizeof(own.status)), "agent",
+                     agents[own.agent <= HR_AGENT_WRONG ? own.agent : HR_AGENT_UNKNOWN],
+                     "agent_error", text(own.agent_error, sizeof(own.agent_error)), "recorded",
+                     own.recorded != 0, "initialised",
+                     own.recorded ? json_boolean(initialised) : json_null(), "replays",
+                     (json_int_t)own.replays, "replay_errors", (json_int_t)own.replay_errors);
 }
 
 json_t *hr_status(const struct hr_health *h)
@@ -65,11 +101,56 @@ json_t *hr_status(const struct hr_health *h)
     struct hr_board_head head = {.nservices = 0};
     int64_t now = hr_now_ms();
     int known = hr_board_get_head(h->board, &head) == 0;
-    return json_pack("{s:s, s:o, s:o, s:b, s:{s:s, s:i}, s:o, s:o, s:o}", "version", HR_VERSION,
-                     "pid", known ? json_integer(head.supervisor_pid) : json_null(),
-                     "uptime_seconds",
-                     known ? json_real((double)(now - head.started_ms) / 1000) : json_null(),
+    return json_pack("{s:s, s:o, s:o, s:b, s:{s:s, s:i, s:b}, s:o, s:o, s:o, s:o}", "version",
+                     HR_VERSION, "pid", known ? json_integer(head.supervisor_pid) : json_null(),
+                     "uptime_seconds", known ? seconds(now - head.started_ms) : json_null(),
                      "draining", head.draining != 0, "agent", "host", h->agent_host, "port",
-                     h->agent_port, "services", services(h->board, head.nservices, now), "checks",
+                     h->agent_port, "deferred", h->deferred, "server", server(h->board, now),
+                     "services", services(h->board, head.nservices, now), "checks",
                      hr_checks_status(h->checks), "plugins", hr_mcp_status(h->mcp));
+}
+
+/* "2026-11-21T09:30:00.123Z" */
+static json_t *wall_time(int64_t ms)
+{
+    char text[40];
+    struct tm tm;
+    time_t whole = (time_t)(ms / 1000);
+    size_t n = gmtime_r(&whole, &tm) ? strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+    if (!n)
+        return json_null();
+    return json_sprintf("%s.%03dZ", text, (int)(ms % 1000));
+}
+
+static json_t *one_crash(const struct hr_board_crash *c)
+{
+    return json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:o}", "number",
+                     (json_int_t)c->number, "service", text(c->service, sizeof(c->service)), "life",
+                     (json_int_t)c->life, "pid", (json_int_t)c->pid, "time", wall_time(c->wall_ms),
+                     "exit", last_exit(c->status), "core_dumped", c->core != 0, "reason",
+                     text(c->reason, sizeof(c->reason)), "uptime_seconds", seconds(c->uptime_ms),
+                     "user_seconds", seconds(c->user_ms), "system_seconds", seconds(c->system_ms),
+                     "max_rss_bytes", (json_int_t)c->maxrss_kb * 1024, "oom_kills",
+                     c->oom_kills >= 0 ? json_integer(c->oom_kills) : json_null());
+}
+
+static int newer(const void *a, const void *b)
+{
+    const struct hr_board_crash *x = a;
+    const struct hr_board_crash *y = b;
+    return (x->number < y->number) - (x->number > y->number);
+}
+
+json_t *hr_crashes(const struct hr_health *h)
+{
+    struct hr_board_crash found[HR_CRASHES_MAX];
+    json_t *all = json_array();
+    size_t n = 0;
+    for (uint32_t slot = 0; slot < HR_CRASHES_MAX; slot++)
+        if (!hr_board_get_crash(h->board, slot, &found[n]))
+            n++;
+    qsort(found, n, sizeof(found[0]), newer);
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(all, one_crash(&found[i]));
+    return all;
 }

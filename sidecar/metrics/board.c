@@ -5,12 +5,15 @@
 
 #include "common/clock.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <sys/wait.h>
 
 struct snapshot {
     int64_t now;
     int count;
     struct hr_board_service services[HR_MAX_SERVICES];
+    struct hr_board_output outputs[HR_MAX_SERVICES];
 };
 
 static void family(struct hr_expo *e, const struct snapshot *s, const char *name, const char *type,
@@ -87,15 +90,63 @@ static void of_services(struct hr_expo *e, const struct snapshot *s)
     last_exits(e, s);
 }
 
+static void of_outputs(struct hr_expo *e, const struct snapshot *s)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+        size_t offset;
+    } counters[] = {
+        {"handrail_log_lines_total", "Lines the service has written.",
+         offsetof(struct hr_board_output, lines)},
+        {"handrail_log_bytes_total", "Bytes the service has written.",
+         offsetof(struct hr_board_output, bytes)},
+        {"handrail_log_dropped_lines_total",
+         "Lines that were not passed on: over the rate limit, or our output was not being read.",
+         offsetof(struct hr_board_output, dropped_lines)},
+    };
+    for (size_t k = 0; k < sizeof(counters) / sizeof(counters[0]); k++) {
+        hr_expo_family(e, counters[k].name, "counter", counters[k].help);
+        for (int i = 0; i < s->count; i++) {
+            uint64_t value = 0;
+            memcpy(&value, (const char *)&s->outputs[i] + counters[k].offset, sizeof(value));
+            hr_expo_sample(e, counters[k].name, (double)value, "service", s->services[i].name,
+                           NULL);
+        }
+    }
+}
+
+/* What the server says of itself is absent for one that does not. */
+static void of_server(struct hr_expo *e, int64_t now, const struct hr_board_server *s)
+{
+    hr_expo_family(e, "handrail_init_replays_total", "counter",
+                   "Initialisations posted again to a server that had died, by result.");
+    hr_expo_sample(e, "handrail_init_replays_total", s->replays, "result", "success", NULL);
+    hr_expo_sample(e, "handrail_init_replays_total", s->replay_errors, "result", "failure", NULL);
+    if (!s->beat_ms)
+        return;
+    int64_t beat_ms = hr_wall_ms() - (now - s->beat_ms); /* by the clock as it is set now */
+    hr_expo_family(e, "handrail_server_heartbeat_timestamp_seconds", "gauge",
+                   "When the server's event loop last said that it runs, seconds since 1970.");
+    hr_expo_sample(e, "handrail_server_heartbeat_timestamp_seconds", (double)beat_ms / 1000, NULL);
+    if (s->lag_ms < 0)
+        return;
+    hr_expo_family(e, "handrail_server_loop_lag_seconds", "gauge",
+                   "Worst lag of the server's event loop before its last heartbeat.");
+    hr_expo_sample(e, "handrail_server_loop_lag_seconds", (double)s->lag_ms / 1000, NULL);
+}
+
 void hr_metrics_collect_board(struct hr_expo *e, void *arg)
 {
     const struct hr_metrics_board *b = arg;
     struct hr_board_head head;
+    struct hr_board_server server;
     struct snapshot s = {.now = hr_now_ms()};
     if (hr_board_get_head(b->board, &head))
         return; /* a scrape without them says so better than invented numbers */
     for (uint32_t i = 0; i < head.nservices && i < HR_MAX_SERVICES; i++)
-        if (!hr_board_get_service(b->board, i, &s.services[s.count]))
+        if (!hr_board_get_service(b->board, i, &s.services[s.count]) &&
+            !hr_board_get_output(b->board, i, &s.outputs[s.count]))
             s.count++;
     int64_t started_s = head.started_wall_ms / 1000;
     hr_expo_family(e, "handrail_uptime_seconds", "gauge", "Age of the supervisor.");
@@ -106,4 +157,7 @@ void hr_metrics_collect_board(struct hr_expo *e, void *arg)
     hr_expo_family(e, "handrail_draining", "gauge", "1 once a stop has begun.");
     hr_expo_sample(e, "handrail_draining", head.draining != 0, NULL);
     of_services(e, &s);
+    of_outputs(e, &s);
+    if (!hr_board_get_server(b->board, &server))
+        of_server(e, s.now, &server);
 }

@@ -36,7 +36,7 @@ int hr_metrics_render(const struct hr_metrics *m, struct hr_buf *out);
 /* handrail_build_info, and what this process costs; arg is not used. */
 hr_collector hr_metrics_collect_process;
 
-/* The services, as the supervisor has them; arg is a struct hr_metrics_board. */
+/* The services and the server, as the supervisor has them; arg is a struct hr_metrics_board. */
 struct hr_metrics_board {
     const struct hr_board *board;
 };
@@ -49,6 +49,7 @@ enum hr_endpoint {
     HR_EP_READYZ,
     HR_EP_METRICS,
     HR_EP_STATUS,
+    HR_EP_CRASHES,
     HR_EP_OTHER,
     HR_NENDPOINTS
 };
