@@ -9,12 +9,14 @@
 #include "common/log.h"
 #include "health.h"
 #include "sidecar/http/client.h"
+#include "sidecar/orders/orders.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +45,9 @@ struct sidecar {
     const struct hr_board *board;
     struct hr_client *client;
     struct hr_mcp *mcp;
+    struct hr_orders *orders;
+    const char *init_key;    /* in settings; NULL: none */
+    const char *session_key; /* likewise */
     struct hr_health health;
     struct hr_metrics_board board_source;
     struct hr_http *health_http;
@@ -64,6 +69,7 @@ static void on_board_event(struct ev_loop *loop, ev_io *w, int events)
     uint64_t count = 0; /* how often does not matter: the board says what there is now */
     ssize_t got = read(HR_FD_EVENT, &count, sizeof(count));
     (void)got;
+    hr_orders_board_changed(s->orders);
     hr_checks_board_changed(s->health.checks);
     hr_mcp_board_changed(s->mcp);
 }
@@ -87,8 +93,20 @@ static void on_parent_check(struct ev_loop *loop, ev_timer *w, int events)
 
 static void on_server_ready(uint32_t starts, void *arg)
 {
+    const struct sidecar *s = arg;
+    hr_orders_server_ready(s->orders, starts);
+}
+
+static void notify(const char *line, void *arg)
+{
     (void)arg;
-    hr_notify_server_ready(starts);
+    hr_notify(line);
+}
+
+static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
+{
+    const struct sidecar *s = arg;
+    return hr_orders_init_ok(s->orders, starts, reason, size);
 }
 
 static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
@@ -155,9 +173,10 @@ static int read_settings(struct sidecar *s)
         return err;
     }
     (void)close(HR_FD_SETTINGS); /* keys are in it */
-    if (json_unpack_ex(s->settings, &e, 0, "{s:{s:s, s:i, s?b}, s:{s:s}, s:o}", "agent", "host",
-                       &host, "port", &port, "deferred", &s->health.deferred, "mcp", "token",
-                       &token, "plugins", &plugins)) {
+    if (json_unpack_ex(s->settings, &e, 0, "{s:{s:s, s:i, s?s, s?s, s?b}, s:{s:s}, s:o}", "agent",
+                       "host", &host, "port", &port, "session_key", &s->session_key, "init_key",
+                       &s->init_key, "deferred", &s->health.deferred, "mcp", "token", &token,
+                       "plugins", &plugins)) {
         hr_error("settings: %s", e.text);
         return -EPROTO;
     }
@@ -200,6 +219,20 @@ static int add_plugin_checks(struct sidecar *s)
     return 0;
 }
 
+static int make_orders(struct sidecar *s)
+{
+    struct hr_orders_config cfg = {.loop = s->loop,
+                                   .board = s->board,
+                                   .client = s->client,
+                                   .socket = HR_FD_NOTIFY,
+                                   .host = s->health.agent_host,
+                                   .port = s->health.agent_port,
+                                   .init_key = s->init_key,
+                                   .session_key = s->session_key,
+                                   .notify = notify};
+    return hr_orders_new(&cfg, &s->orders);
+}
+
 static int make_parts(struct sidecar *s)
 {
     int err = hr_client_new(s->loop, &s->client);
@@ -207,6 +240,8 @@ static int make_parts(struct sidecar *s)
         err = hr_mcp_new(s->loop, s->settings, s->board, &s->mcp);
     if (err == -EPROTO)
         hr_error("settings: /ipc_key or one of /plugins is not as handrail writes it");
+    if (!err)
+        err = make_orders(s);
     if (err)
         return err;
     struct hr_checks_config cfg = {.loop = s->loop,
@@ -216,6 +251,7 @@ static int make_parts(struct sidecar *s)
                                    .port = s->health.agent_port,
                                    .hang_limit_ms = hang_limit_ms(),
                                    .on_ready = on_server_ready,
+                                   .init_ok = init_ok,
                                    .plugin_ok = plugin_ok,
                                    .arg = s};
     err = hr_checks_new(&cfg, &s->health.checks);
@@ -272,6 +308,7 @@ static void tear_down(struct sidecar *s)
 {
     hr_http_free(s->health_http);
     hr_checks_free(s->health.checks);
+    hr_orders_free(s->orders);
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */
     hr_http_free(s->mcp_http); /* ... which this sends */
     hr_client_free(s->client);
@@ -286,6 +323,8 @@ static int start(struct sidecar *s)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL); /* a peer that goes away is an error of a write */
+    /* Keys are about to be in this memory: no core dump of it, and no look by others of our uid. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int err = read_settings(s);
     if (!err)
         err = open_board(s);
@@ -316,6 +355,7 @@ int main(void)
     if (!err) {
         start_watchers(&s);
         hr_checks_start(s.health.checks);
+        hr_orders_start(s.orders);
         hr_notify("READY=1");
         hr_debug("serving");
         (void)ev_run(s.loop, 0);

@@ -121,6 +121,41 @@ static int ask_started(struct hr_checks *c, const struct hr_check *check, unsign
     return last_result(c, &c->ready, reason, size);
 }
 
+static int ask_init(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
+                    size_t size)
+{
+    (void)check;
+    (void)gate;
+    struct hr_board_service s;
+    struct hr_board_server own;
+    if (hr_board_get_service(c->cfg.board, 0, &s) || hr_board_get_server(c->cfg.board, &own)) {
+        (void)snprintf(reason, size, "the supervisor's board cannot be read");
+        return -EIO;
+    }
+    if (!own.replay_life || own.replay_life != s.starts)
+        return 0;
+    if (c->cfg.init_ok)
+        return c->cfg.init_ok(s.starts, reason, size, c->cfg.arg);
+    (void)snprintf(reason, size, "initialisation not replayed yet");
+    return -EAGAIN;
+}
+
+static int ask_agent_module(struct hr_checks *c, const struct hr_check *check, unsigned gate,
+                            char *reason, size_t size)
+{
+    (void)check;
+    (void)gate;
+    struct hr_board_server own;
+    if (hr_board_get_server(c->cfg.board, &own)) {
+        (void)snprintf(reason, size, "the supervisor's board cannot be read");
+        return -EIO;
+    }
+    if (own.agent != HR_AGENT_WRONG)
+        return 0;
+    (void)snprintf(reason, size, "%.*s", (int)sizeof(own.agent_error), own.agent_error);
+    return -EINVAL;
+}
+
 static int ask_draining(struct hr_checks *c, const struct hr_check *check, unsigned gate,
                         char *reason, size_t size)
 {
@@ -143,6 +178,8 @@ void hr_checks_add_builtin(struct hr_checks *c)
         {.name = "started", .gates = HR_GATE_STARTUP, .ask = ask_started},
         {.name = "alive", .gates = HR_GATE_LIVE, .ask = ask_alive},
         {.name = "ready", .gates = HR_GATE_READY, .ask = ask_ready},
+        {.name = "init", .gates = HR_GATE_READY, .ask = ask_init},
+        {.name = "agent-module", .gates = HR_GATE_READY, .ask = ask_agent_module},
         {.name = "draining", .gates = HR_GATE_READY, .ask = ask_draining},
     };
     for (int i = 0; i < HR_CHECKS_BUILTIN; i++)

@@ -14,6 +14,8 @@
  *   started      startup       the server has been ready once, in any life
  *   alive        live          GET /alive has not failed for longer than the hang limit
  *   ready        ready         GET /ready answers 200, from a listener not older than the server
+ *   init         ready         the server is not one that has to be initialised again first
+ *   agent-module ready         the server has not said that the custom agent class is wrong
  *   draining     ready         no stop has begun
  *   plugin/<id>  ready         the plugin's tools are on offer; a gate only if it is required
  *
@@ -52,9 +54,12 @@ struct hr_checks_config {
     int64_t hang_limit_ms; /* so long may /alive fail before the server is not worth keeping */
     /* Called when /ready has answered 200 for the first time in the life `starts`. */
     void (*on_ready)(uint32_t starts, void *arg);
+    /* Asked of a life that has to be initialised again: has it been?  0, or a negative number and a
+     * sentence in reason.  NULL: it has not. */
+    int (*init_ok)(uint32_t starts, char *reason, size_t size, void *arg);
     /* 0, or a negative number and a sentence in reason. */
     int (*plugin_ok)(const char *id, char *reason, size_t size, void *arg);
-    void *arg;               /* of both */
+    void *arg;               /* of all three */
     int64_t (*now_ms)(void); /* NULL: hr_now_ms */
 };
 

@@ -7,7 +7,7 @@
 #include "probe.h"
 
 enum {
-    HR_CHECKS_BUILTIN = 6,
+    HR_CHECKS_BUILTIN = 8,
     HR_CHECKS_MAX = HR_CHECKS_BUILTIN + HR_MAX_PLUGINS,
     HR_CHECK_NAME_MAX = HR_PLUGIN_ID_MAX + 8, /* "plugin/<id>", bytes */
     HR_CHECK_REASON_MAX = 320,                /* bytes */

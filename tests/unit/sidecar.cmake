@@ -5,3 +5,13 @@ hr_unit_test(sidecar_checks SOURCES unit/http_fixture.c
   DEPS hr_sidecar_checks hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_port DEPS hr_sidecar_checks hr_common)
 hr_unit_test(sidecar_metrics DEPS hr_sidecar_metrics hr_common)
+foreach(part sidecar_orders sidecar_orders_odd)
+  hr_unit_test(${part} SOURCES unit/http_fixture.c unit/fake_server.c unit/orders_fixture.c
+    DEPS hr_sidecar_orders hr_sidecar_http hr_common hr_libev)
+endforeach()
+hr_unit_test(sidecar_orders_parse DEPS hr_sidecar_orders)
+hr_unit_test(sidecar_program SOURCES unit/http_fixture.c unit/fake_server.c
+  DEPS hr_sidecar_http hr_common hr_libev)
+target_compile_definitions(unit-sidecar_program PRIVATE
+  SIDECAR="$<TARGET_FILE:handrail-sidecar>")
+add_dependencies(unit-sidecar_program handrail-sidecar)

@@ -27,6 +27,7 @@ static struct fixture fix;
 static uint32_t ready_calls;
 static uint32_t ready_life;
 static int plugin_err;
+static int init_err;
 
 static int64_t clock_now(void)
 {
@@ -48,6 +49,14 @@ static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
     return plugin_err;
 }
 
+static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
+{
+    (void)arg;
+    if (init_err)
+        (void)snprintf(reason, size, "life %u waits", starts);
+    return init_err;
+}
+
 static void put(uint32_t state, uint32_t starts, int pid)
 {
     server.state = state;
@@ -64,6 +73,7 @@ static int set_up(void **state)
     fake_now = T0;
     ready_calls = 0;
     plugin_err = 0;
+    init_err = 0;
     head = (struct hr_board_head){.supervisor_pid = getppid(), .nservices = 1};
     server = (struct hr_board_service){.name = "server", .last_status = -1};
     if (hr_board_create(&board, &board_fd) || fixture_open(&fix, &fixture_limits) ||
@@ -77,6 +87,7 @@ static int set_up(void **state)
                                    .port = fix.port,
                                    .hang_limit_ms = HR_HANG_LIMIT_MS,
                                    .on_ready = on_ready,
+                                   .init_ok = init_ok,
                                    .plugin_ok = plugin_ok,
                                    .now_ms = clock_now};
     return hr_checks_new(&cfg, &checks);
@@ -274,6 +285,52 @@ static void only_required_plugins_gate(void **state)
     assert_says("/readyz/plugin/need", (struct hr_checks_query){0}, 200, "ok");
 }
 
+static void a_server_to_be_initialised_again_is_not_ready(void **state)
+{
+    (void)state;
+    struct hr_board_server own = {.replay_life = 2};
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    hr_board_put_server(board, &own);
+    assert_int_equal(ask("/readyz"), 200); /* another life */
+    put(HR_STARTING, 2, 43);
+    note(&checks->ready, 200);
+    init_err = -EAGAIN;
+    assert_says("/readyz", (struct hr_checks_query){0}, 503,
+                "[+]supervisor ok\n[+]process ok\n[+]ready ok\n[-]init failed: life 2 waits\n"
+                "[+]agent-module ok\n[+]draining ok\nreadyz check failed\n");
+    assert_int_equal(ask("/readyz/ready"), 200);
+    assert_int_equal(ask("/livez"), 200);
+    assert_int_equal(ask("/startupz"), 200);
+    init_err = 0; /* the board is behind what we know */
+    assert_int_equal(ask("/readyz"), 200);
+    checks->cfg.init_ok = NULL;
+    assert_says("/readyz/init", (struct hr_checks_query){0}, 503,
+                "internal server error: initialisation not replayed yet\n");
+    own.replay_life = 0;
+    hr_board_put_server(board, &own);
+    assert_int_equal(ask("/readyz"), 200);
+}
+
+static void a_wrong_agent_class_is_not_ready(void **state)
+{
+    (void)state;
+    struct hr_board_server own = {.agent = HR_AGENT_OK};
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    hr_board_put_server(board, &own);
+    assert_int_equal(ask("/readyz"), 200);
+    own.agent = HR_AGENT_WRONG;
+    memset(own.agent_error, 'x', sizeof(own.agent_error)); /* not ended */
+    hr_board_put_server(board, &own);
+    assert_int_equal(ask("/readyz"), 503);
+    (void)snprintf(own.agent_error, sizeof(own.agent_error), "module m: no class\tC");
+    hr_board_put_server(board, &own);
+    assert_says("/readyz/agent-module", (struct hr_checks_query){0}, 503,
+                "internal server error: module m: no class C\n");
+    assert_int_equal(ask("/livez"), 200);
+}
+
 static void plugins_are_bounded(void **state)
 {
     (void)state;
@@ -295,7 +352,8 @@ static void the_format_is_that_of_kubernetes(void **state)
     note(&checks->ready, 200);
     assert_says("/readyz", (struct hr_checks_query){0}, 200, "ok");
     assert_says("/readyz", (struct hr_checks_query){.verbose = true}, 200,
-                "[+]supervisor ok\n[+]process ok\n[+]ready ok\n[+]draining ok\n"
+                "[+]supervisor ok\n[+]process ok\n[+]ready ok\n[+]init ok\n"
+                "[+]agent-module ok\n[+]draining ok\n"
                 "readyz check passed\n");
     assert_says("/startupz", (struct hr_checks_query){.verbose = true}, 200,
                 "[+]started ok\nstartupz check passed\n");
@@ -303,7 +361,7 @@ static void the_format_is_that_of_kubernetes(void **state)
     note(&checks->ready, -ECONNREFUSED);
     assert_says("/readyz", (struct hr_checks_query){0}, 503,
                 "[+]supervisor ok\n[+]process ok\n[-]ready failed: GET /ready: Connection refused\n"
-                "[+]draining ok\nreadyz check failed\n");
+                "[+]init ok\n[+]agent-module ok\n[+]draining ok\nreadyz check failed\n");
     assert_says("/readyz", (struct hr_checks_query){.exclude = {"ready", "ready"}, .nexclude = 2},
                 200, "ok");
     assert_says("/readyz",
@@ -311,7 +369,8 @@ static void the_format_is_that_of_kubernetes(void **state)
                                          .exclude = {"no\"such\n\xff", "ready", "alive"},
                                          .nexclude = 3},
                 200,
-                "[+]supervisor ok\n[+]process ok\n[+]ready excluded: ok\n[+]draining ok\n"
+                "[+]supervisor ok\n[+]process ok\n[+]ready excluded: ok\n[+]init ok\n"
+                "[+]agent-module ok\n[+]draining ok\n"
                 "warn: some health checks cannot be excluded: no matches for "
                 "\"no\\\"such\\x0a\\xff\",\"alive\"\nreadyz check passed\n");
 }
@@ -370,12 +429,12 @@ static void status_and_metrics_tell_the_same(void **state)
     json_t *before = hr_checks_status(checks);
     fake_now += 5000;
     json_t *all = hr_checks_status(checks);
-    assert_int_equal(json_array_size(all), 7);
+    assert_int_equal(json_array_size(all), 9);
     const json_t *ready = json_array_get(all, 4);
     assert_string_equal(json_string_value(json_object_get(ready, "name")), "ready");
     assert_true(json_is_true(json_object_get(ready, "ok")));
     assert_int_equal(json_integer_value(json_object_get(ready, "since_seconds")), 5);
-    const json_t *echo = json_array_get(all, 6);
+    const json_t *echo = json_array_get(all, 8);
     assert_true(json_is_false(json_object_get(echo, "ok")));
     assert_string_equal(json_string_value(json_object_get(echo, "message")),
                         "echo is n?t connected?");
@@ -482,6 +541,8 @@ int main(void)
         T(a_stop_turns_readiness_off),
         T(a_lost_supervisor_is_noticed),
         T(only_required_plugins_gate),
+        T(a_server_to_be_initialised_again_is_not_ready),
+        T(a_wrong_agent_class_is_not_ready),
         T(plugins_are_bounded),
         T(the_format_is_that_of_kubernetes),
         T(unknown_paths_are_not_ours),
