@@ -10,6 +10,7 @@
 #include "health.h"
 #include "sidecar/http/client.h"
 #include "sidecar/orders/orders.h"
+#include "sidecar/preflight/foreign.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@ struct sidecar {
     struct hr_orders *orders;
     const char *init_key;    /* in settings; NULL: none */
     const char *session_key; /* likewise */
+    struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
     struct hr_metrics_board board_source;
     struct hr_http *health_http;
@@ -233,6 +235,17 @@ static int make_orders(struct sidecar *s)
     return hr_orders_new(&cfg, &s->orders);
 }
 
+static int make_foreign(struct sidecar *s)
+{
+    const struct hr_foreign_config cfg = {.loop = s->loop, .client = s->client};
+    if (json_array_size(json_object_get(s->settings, "plugins")) == 0)
+        return 0;
+    int err = hr_foreign_new(&cfg, &s->foreign);
+    if (!err)
+        hr_metrics_add(&s->health.metrics, hr_foreign_collect, s->foreign);
+    return err;
+}
+
 static int make_parts(struct sidecar *s)
 {
     int err = hr_client_new(s->loop, &s->client);
@@ -265,6 +278,8 @@ static int make_parts(struct sidecar *s)
     hr_metrics_add(&s->health.metrics, hr_checks_collect, s->health.checks);
     hr_metrics_add(&s->health.metrics, hr_metrics_collect_requests, &s->health.requests);
     hr_metrics_add(&s->health.metrics, hr_mcp_collect, s->mcp);
+    if (!err)
+        err = make_foreign(s);
     return err;
 }
 
@@ -311,6 +326,7 @@ static void tear_down(struct sidecar *s)
     hr_orders_free(s->orders);
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */
     hr_http_free(s->mcp_http); /* ... which this sends */
+    hr_foreign_free(s->foreign);
     hr_client_free(s->client);
     json_decref(s->settings);
     if (s->board)
@@ -357,6 +373,8 @@ int main(void)
         hr_checks_start(s.health.checks);
         hr_orders_start(s.orders);
         hr_notify("READY=1");
+        if (s.foreign)
+            hr_foreign_start(s.foreign);
         hr_debug("serving");
         (void)ev_run(s.loop, 0);
     }

@@ -15,3 +15,6 @@ hr_unit_test(sidecar_program SOURCES unit/http_fixture.c unit/fake_server.c
 target_compile_definitions(unit-sidecar_program PRIVATE
   SIDECAR="$<TARGET_FILE:handrail-sidecar>")
 add_dependencies(unit-sidecar_program handrail-sidecar)
+hr_unit_test(plugin_files DEPS hr_sidecar_preflight hr_common)
+hr_unit_test(foreign SOURCES unit/http_fixture.c
+  DEPS hr_sidecar_preflight hr_sidecar_http hr_common hr_libev)
