@@ -47,8 +47,8 @@ struct sidecar {
     struct hr_client *client;
     struct hr_mcp *mcp;
     struct hr_orders *orders;
-    const char *init_key;    /* in settings; NULL: none */
-    const char *session_key; /* likewise */
+    const char *init_key;       /* in settings; NULL: none */
+    const char *session_key;    /* likewise */
     struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
     struct hr_metrics_board board_source;

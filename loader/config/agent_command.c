@@ -252,19 +252,21 @@ static void plan_host(struct plan *p, char *const *argv, char *const *env)
     const char *value = NULL;
     if (!hr_server_bool(deferred))
         return;
-    bool given = find_option(argv, "--host", 4, &value) >= 0; /* "--h" may be --help */
-    if (variable(env, "OH_SECRET_KEY")) {
-        p->host = !given;
-        if (p->host)
-            hr_info("adding --host 0.0.0.0: with OH_DEFERRED_INIT the server would listen on "
-                    "loopback only, where /api/init cannot be reached");
-        return;
-    }
-    /* The server takes a session key in its stead. */
-    if (!variable(env, "SESSION_API_KEY") && !variable(env, "OH_SESSION_API_KEYS_0"))
-        hr_warn("OH_DEFERRED_INIT is set, but OH_SECRET_KEY is not: nothing guards /api/init%s; "
-                "set OH_SECRET_KEY",
-                given ? "" : ", so the server stays on loopback");
+    /* Without OH_SECRET_KEY nothing guards /api/init: then it stays on loopback. */
+    p->host = variable(env, "OH_SECRET_KEY") &&
+              find_option(argv, "--host", 4, &value) < 0; /* "--h" may be --help */
+    if (p->host)
+        hr_info("adding --host 0.0.0.0: with OH_DEFERRED_INIT the server would listen on loopback "
+                "only, where /api/init cannot be reached");
+}
+
+bool hr_imports_helper(char *const *argv)
+{
+    const char *value = NULL;
+    int at = find_option(argv, "--import-modules", 3, &value);
+    if (at >= 0 && !value)
+        value = argv[at + 1];
+    return at >= 0 && value && in_list(value, ',', helper_module, sizeof(helper_module) - 1);
 }
 
 /* ---- the new lists --------------------------------------------------------------------------- */

@@ -29,6 +29,9 @@ struct hr_agent_places {
  * -m openhands.agent_server. */
 bool hr_is_agent_server(char *const *argv);
 
+/* Does this command line import our helper? */
+bool hr_imports_helper(char *const *argv);
+
 /* 0; 78 when CUSTOM_AGENT_MODULE is wrong, 71 without memory, after one line that says why. */
 int hr_agent_command(const struct hr_config *config, char *const *argv, char *const *env,
                      struct hr_agent_command *ret);

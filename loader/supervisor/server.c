@@ -7,6 +7,7 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "core.h"
+#include "loader/config/server_command.h"
 #include "proc.h"
 #include "secrets.h"
 
@@ -244,6 +245,7 @@ static bool is_the_servers(struct hr_supervisor *sup, pid_t from)
 static void take_agent(struct hr_supervisor *sup, const struct hr_notice *n)
 {
     struct hr_board_server *pub = &sup->server.pub;
+    service(sup)->hint = pub->agent_error; /* a module that fails to import ends the server */
     if (n->agent_ok) {
         pub->agent = HR_AGENT_OK;
         pub->agent_error[0] = '\0';
@@ -325,10 +327,20 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     hr_server_order_replay(sup);
 }
 
+/* The server's usage error: did we cause it? */
+static void explain_usage(struct hr_supervisor *sup, const struct hr_board_service *pub)
+{
+    if (pub->state == HR_FAILED && !pub->ready_once && pub->last_status == 2 << 8 &&
+        hr_imports_helper(sup->command.argv))
+        hr_error("server: if it does not know --import-modules (an agent-server before 1.20), "
+                 "HANDRAIL_HELPER=off leaves that out");
+}
+
 void hr_server_changed(struct hr_supervisor *sup)
 {
     const struct hr_board_service *pub = &service(sup)->pub;
     char text[UPWARDS_MAX];
+    explain_usage(sup, pub);
     if (pub->starts != sup->server.life)
         begin_life(sup, pub->starts);
     if (pub->state == HR_STOPPING || pub->pid == 0)
@@ -404,6 +416,10 @@ int hr_server_init(struct hr_supervisor *sup, char *const *env)
         s->notify_io.data = sup;
         ev_io_start(sup->loop, &s->notify_io);
     }
+    if (sup->config->replay && hr_is_agent_server(sup->command.argv) &&
+        hr_server_bool(getenv("OH_DEFERRED_INIT")) && !hr_imports_helper(sup->command.argv))
+        hr_warn("the server does not import handrail_agent: after a crash its initialisation "
+                "cannot be replayed, and it will come back dormant");
     start_upwards(sup);
     return make_env(sup, env);
 }

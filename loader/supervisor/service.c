@@ -132,6 +132,11 @@ static void describe_end(struct hr_service *s, int status)
                    strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
     else
         set_reason(s, "%sended with code %d", hung, WEXITSTATUS(status));
+    if (s->hint && *s->hint && !s->exec_errno) {
+        char end[64];
+        (void)snprintf(end, sizeof(end), "%.63s", s->pub.reason);
+        set_reason(s, "%s: %s", end, s->hint);
+    }
 }
 
 /* Errors of exec that pass: the program itself is fine. */

@@ -81,6 +81,7 @@ struct hr_service {
     struct hr_policy policy;
     uint32_t index;      /* on the board */
     const char *program; /* argv[0], for messages; borrowed */
+    const char *hint;    /* what it has said itself about its end, for messages; borrowed */
 
     /* The machine's.  `pub` is what the board shows. */
     struct hr_board_service pub;

@@ -213,6 +213,7 @@ static int prepare_supervision(struct hr_supervisor *sup)
     int code = hr_agent_command(sup->config, sup->config->command, environ, &sup->command);
     if (code)
         return code;
+    sup->config->command = sup->command.argv; /* for all who look at it from here on */
     sup->vscode_port = vscode_port();
     hr_secrets_init(environ);
     hr_relay_init(&sup->relay, sup->loop);

@@ -15,6 +15,8 @@ scratch folder is gone, whatever happened inside.
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import BUILD, SAMPLES, Handrail, standin_command  # noqa: E402
+from support import BUILD, HANDRAIL, SAMPLES, Failure, Handrail, standin_command  # noqa: E402
 
 
 def plugin(name: str, path: Path, config: Mapping[str, Any] | None = None,
@@ -55,3 +57,25 @@ def standin(*flags: str, **more: Any) -> Iterator[Handrail]:
     """Handrail around the stand-in with these flags; `more` goes to support.Handrail."""
     with running([*standin_command(), *flags], **more) as handrail:
         yield handrail
+
+
+# --- what several suites ask of a running handrail -----------------------------------------------
+
+
+def client(h: Handrail, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """One of handrail's client commands, for the handrail h."""
+    done = subprocess.run([HANDRAIL, arguments[0], f"--pid={h.pid}", *arguments[1:]],
+                          capture_output=True, text=True, timeout=20, check=False)
+    if check and done.returncode:
+        raise Failure(f"{arguments}: {done.returncode}: {done.stderr}")
+    return done
+
+
+def service(h: Handrail, name: str = "server") -> Any:
+    """That service as /status has it, or None."""
+    found = [s for s in h.get("/status").json()["services"] if s["name"] == name]
+    return found[0] if found else None
+
+
+def crash_report(h: Handrail, number: int = 1) -> Any:
+    return json.loads(client(h, "crashes", str(number), "--json").stdout)

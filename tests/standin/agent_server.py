@@ -13,7 +13,7 @@ its shutdown.  It prints nothing unless asked to.
     POST /api/conversations/prepare-for-sandbox-pause   the same; 204
 
 Keys come from OH_SESSION_API_KEYS_0 and OH_SECRET_KEY, dormancy from OH_DEFERRED_INIT or
---deferred.
+--deferred.  With --notify it says to NOTIFY_SOCKET what handrail's helper would say.
 
 For tests only, never behind a key:
     GET  /_state     what this process was given: pid, argv, environment, open files, signal masks,
@@ -30,6 +30,7 @@ For tests only, never behind a key:
         {"exit": CODE}         exit at once with that code
         {"orphans": N, "seconds": S}   N processes in sessions of their own, left to init
         {"lines": N, "bytes": B}       write N lines of B bytes to standard error
+        {"notify": "TEXT"}     say that to NOTIFY_SOCKET
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +115,33 @@ def orphan(count: int, seconds: float) -> None:
     subprocess.run(["/bin/sh", "-c", script, "orphans", str(count), str(seconds)], check=True)
 
 
+class Helper:
+    """What handrail's helper says from within the real server."""
+
+    BEAT = 0.2  # seconds
+
+    def __init__(self) -> None:
+        name = os.environ.pop("NOTIFY_SOCKET")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.connect("\0" + name[1:])
+
+    def say(self, text: str) -> None:
+        self.socket.send(text.encode())
+
+    def hand_over(self, body: bytes) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, body)
+        os.close(writer)
+        socket.send_fds(self.socket, [f"X_HANDRAIL_INIT={len(body)}".encode()], [reader])
+        os.close(reader)
+
+    async def beat(self) -> None:
+        self.say("READY=1\nSTATUS=serving\nX_HANDRAIL_AGENT=ok")
+        while True:
+            self.say("WATCHDOG=1\nX_HANDRAIL_LAG_MS=0")
+            await asyncio.sleep(self.BEAT)
+
+
 class AgentServer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -127,6 +156,7 @@ class AgentServer:
         self.deferred = options.deferred or deferred
         self.init_state = "dormant" if self.deferred else "ready"
         self.asked: collections.Counter[str] = collections.Counter()
+        self.helper = Helper() if options.notify else None
         self.calls: collections.deque[dict[str, Any]] = collections.deque(maxlen=CALLS_MAX)
         self.fail: dict[str, list[int]] = {}
         self.slow: dict[str, float] = {}
@@ -212,6 +242,8 @@ class AgentServer:
             self.keys = keys
         self.init_key = wanted.get("secret_key") or self.init_key or next(iter(keys or []), None)
         self.init_state = "ready"
+        if self.helper:
+            self.helper.hand_over(body)
         return 200, {"state": "ready", "error": None}
 
     def alive(self, _: bytes) -> Reply:
@@ -269,6 +301,8 @@ class AgentServer:
             line = b"x" * int(fault.get("bytes", 80)) + b"\n"
             for _ in range(int(fault["lines"])):
                 os.write(2, line)
+        if "notify" in fault and self.helper:
+            self.helper.say(fault["notify"])
         if "orphans" in fault:
             orphan(int(fault["orphans"]), float(fault.get("seconds", ORPHAN_SECONDS)))
         if "hang" in fault:
@@ -343,7 +377,10 @@ class AgentServer:
         host = options.host or ("0.0.0.0" if self.keys else "127.0.0.1")
         server = await asyncio.start_server(self.serve, host, options.port, reuse_address=True)
         self.ready_at = time.monotonic() + options.start_503
+        beat = asyncio.create_task(self.helper.beat()) if self.helper else None
         await self.ending.wait()
+        if beat:
+            beat.cancel()
         server.close()
         await asyncio.sleep(options.stop_delay)
         # From here: to end the loop first would wait for kept connections, as wait_for() of
@@ -381,6 +418,7 @@ def parse() -> argparse.Namespace:
     fault.add_argument("--deferred", action="store_true", help="start dormant")
     fault.add_argument("--fork-orphans", type=int, default=0, metavar="N")
     fault.add_argument("--say", metavar="TEXT", help="print this line at start")
+    fault.add_argument("--notify", action="store_true", help="speak to NOTIFY_SOCKET")
     fault.add_argument("--faults", metavar="FILE", help="what /_fault takes, applied at start")
     fault.add_argument("--record", metavar="FILE", help="append what happens, a line each")
     return parser.parse_args()

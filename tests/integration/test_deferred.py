@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""A server that is initialised after its start: the replay after a crash, and the preparation for
+its pause before a stop."""
+
+import json
+import os
+import re
+import signal
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from harness import client, service, standin
+from support import descendants, request, wait_for
+
+
+class Replay(unittest.TestCase):
+    KEY, NEW = "the-secret-key-of-the-pool", "a-session-key-of-a-claim"
+
+    def deferred(self, *flags, options=(), **env):
+        return standin("--notify", *flags, options=list(options),
+                       env={"OH_DEFERRED_INIT": "1", "OH_SECRET_KEY": self.KEY, **env})
+
+    def initialise(self, h, **more):
+        body = {"session_api_keys": [self.NEW], "env": {"WORKER_1": "8011"}, **more}
+        answer = request(h.agent_port, "POST", "/api/init", body, {"X-Init-API-Key": self.KEY})
+        self.assertEqual(answer.status, 200, answer.text)
+        h.wait_line("after a crash that will be replayed")
+        return body
+
+    def crash(self, h):
+        seen, pid = len(h.lines), service(h)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        h.wait_line("server: started", start=seen)
+        return seen
+
+    def test_a_crashed_pod_comes_back_initialised(self):
+        with self.deferred() as h:
+            h.wait_status("/readyz", 200)
+            self.assertEqual(h.agent("GET", "/api/init").json()["state"], "dormant")
+            body = self.initialise(h)
+            for life in (2, 3):
+                seen = self.crash(h)
+                h.wait_line("its initialisation has been replayed", start=seen)
+                h.wait_status("/readyz", 200)
+                self.assertEqual(h.agent("GET", "/api/conversations/count", key=self.NEW).status,
+                                 200)
+                posts = [c for c in h.agent("GET", "/_calls").json()
+                         if (c["method"], c["path"]) == ("POST", "/api/init")]
+                self.assertEqual([json.loads(c["body"]) for c in posts], [body])
+                self.assertEqual(service(h)["starts"], life)
+            self.assertEqual(h.get("/status").json()["server"]["replays"], 2)
+            self.assertEqual(h.stop(), 143)
+
+    def test_readiness_waits_for_it(self):
+        with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 2}}))
+            seen = self.crash(h)
+            wait_for("the port", lambda: h.agent("GET", "/ready").status == 200, 10)
+            for _ in range(50):
+                answer = h.get("/readyz")
+                self.assertEqual(answer.status, 503)
+                time.sleep(0.02)
+            self.assertIn("[-]init failed", answer.text)
+            self.assertNotIn("server: ready", "\n".join(t for _, t in h.lines[seen:]))
+            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_status("/readyz", 200)
+
+    def test_it_is_tried_again_and_then_given_up(self):
+        with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            Path(d, "faults").write_text(json.dumps({"fail": {"POST /api/init": [500]}}))
+            seen = self.crash(h)
+            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_status("/readyz", 200)
+            Path(d, "faults").write_text(json.dumps({"fail": {"POST /api/init": [401] * 9}}))
+            self.crash(h)
+            wait_for("the failure", lambda: h.get("/status").json()["server"]["replay_errors"], 10)
+            self.assertIn("[-]init failed", h.wait_status("/readyz", 503).text)
+            self.assertEqual(h.get("/livez").status, 200)
+            self.assertEqual(h.stop(), 143)
+
+    def test_the_sidecar_dies_in_the_middle(self):
+        with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 1}}))
+            seen = self.crash(h)
+            wait_for("the port", lambda: h.agent("GET", "/ready").status == 200, 10)
+            old = h.child("handrail-sidecar")
+            os.kill(old, signal.SIGKILL)
+            h.new_child("handrail-sidecar", old)
+            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_status("/readyz", 200)
+
+    def test_it_leaves_no_trace(self):
+        with tempfile.TemporaryDirectory() as d, \
+                self.deferred(f"--faults={d}/faults", options=[f"--crash-dir={d}"],
+                              HANDRAIL_LOG_LEVEL="debug") as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h, secret_key="another-secret-key-of-the-app")
+            Path(d, "faults").write_text(json.dumps(
+                {"notify": f"STATUS=my key is {self.NEW}"}))
+            h.fault(lines=1)
+            seen = self.crash(h)
+            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_status("/readyz", 200)
+            texts = [h.log(), h.get("/status").text, h.get("/crashes").text, h.get("/metrics").text,
+                     client(h, "crashes", "1").stdout]
+            texts += [p.read_text() for p in Path(d).glob("crash-*")]
+            for process in descendants(h.pid):
+                for name in ("cmdline", "environ"):
+                    texts.append(Path(f"/proc/{process.pid}/{name}").read_bytes().decode("latin-1"))
+            for text in texts:
+                self.assertNotIn("another-secret-key", text)
+            smaps = Path(f"/proc/{h.pid}/smaps").read_text()
+            self.assertIn(" dc dd", re.sub(r"(VmFlags:.*\bdc)\b.*\bdd\b", r"\1 dd", smaps))
+
+    def test_it_can_be_off(self):
+        with self.deferred(options=["--init-replay=off"]) as h:
+            h.wait_status("/readyz", 200)
+            answer = request(h.agent_port, "POST", "/api/init", {"session_api_keys": [self.NEW]},
+                             {"X-Init-API-Key": self.KEY})
+            self.assertEqual(answer.status, 200)
+            self.crash(h)
+            h.wait_status("/readyz", 200)
+            self.assertEqual(h.agent("GET", "/api/init").json()["state"], "dormant")
+
+
+class Pause(unittest.TestCase):
+    PATH = "/api/conversations/prepare-for-sandbox-pause"
+
+    def dawdle(self, h):
+        h.fault(slow={f"POST {self.PATH}": 60})
+        time.sleep(0.2)  # a fault begins after its answer
+
+    def ends(self, h, timeout=20):
+        began = time.monotonic()
+        self.assertEqual(h.stop(timeout=timeout), 143)
+        return time.monotonic() - began
+
+    def test_the_server_is_asked_before_it_is_ended(self):
+        with tempfile.TemporaryDirectory() as d, \
+                standin(f"--record={d}/record", env={"OH_SESSION_API_KEYS_0": "a-key"}) as h:
+            h.wait_status("/readyz", 200)
+            self.ends(h)
+            self.assertIn("server: has prepared for its pause", h.log())
+            self.assertIn(f"POST {self.PATH} 204", Path(d, "record").read_text())
+
+    def test_with_the_key_of_the_initialisation(self):
+        with tempfile.TemporaryDirectory() as d, \
+                standin("--notify", f"--record={d}/record",
+                        env={"OH_DEFERRED_INIT": "1", "OH_SECRET_KEY": "k" * 20}) as h:
+            h.wait_status("/readyz", 200)
+            request(h.agent_port, "POST", "/api/init", {"session_api_keys": ["s" * 20]},
+                    {"X-Init-API-Key": "k" * 20})
+            h.wait_line("after a crash that will be replayed")
+            self.ends(h)
+            self.assertIn(f"POST {self.PATH} 204", Path(d, "record").read_text())
+
+    def test_it_is_bounded(self):
+        with standin(env={"OH_SESSION_API_KEYS_0": "a-key"}, options=["--pause-timeout=1"]) as h:
+            h.wait_status("/readyz", 200)
+            self.dawdle(h)
+            self.assertTrue(0.9 < self.ends(h) < 4)
+            self.assertIn("has not prepared for its pause in time", h.log())
+
+    def test_a_second_signal_skips_it(self):
+        with standin(env={"OH_SESSION_API_KEYS_0": "a-key"}) as h:
+            h.wait_status("/readyz", 200)
+            self.dawdle(h)
+            h.process.terminate()
+            h.wait_line("stopping on signal 15")
+            self.assertLess(self.ends(h), 2)
+
+    def test_the_sidecar_or_the_server_dies_meanwhile(self):
+        for name in ("handrail-sidecar", "agent_server.py"):
+            with standin(env={"OH_SESSION_API_KEYS_0": "a-key"}) as h:
+                h.wait_status("/readyz", 200)
+                self.dawdle(h)
+                h.process.terminate()
+                h.wait_line("stopping on signal 15")
+                os.kill(h.child(name), signal.SIGKILL)
+                began = time.monotonic()
+                self.assertIn(h.wait(), (137, 143))
+                self.assertLess(time.monotonic() - began, 3)
+                self.assertEqual(h.leftovers(), [])
+
+    def test_without_a_key_nobody_is_asked(self):
+        with tempfile.TemporaryDirectory() as d, standin(f"--record={d}/record") as h:
+            h.wait_status("/readyz", 200)
+            self.assertLess(self.ends(h), 3)
+            self.assertNotIn(self.PATH, Path(d, "record").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Orders from outside: the client commands, reloading the registry, signals that are rewritten."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from harness import client, running, sample, service, standin, test_plugin
+from support import HANDRAIL, Failure, descendants, wait_for
+
+
+class Orders(unittest.TestCase):
+    def test_status(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            status = json.loads(client(h, "status", "--json").stdout)
+            self.assertEqual([s["name"] for s in status["services"]],
+                             ["server", "sidecar", "toolhost/echo"])
+            self.assertEqual(status["pid"], h.pid)
+            text = client(h, "status").stdout
+            self.assertIn("toolhost/echo", text)
+
+    def test_restart(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            for name, part in (("server", "agent_server.py"), ("sidecar", "handrail-sidecar"),
+                               ("toolhost/echo", "handrail-toolhost")):
+                old = h.child(part)
+                client(h, "restart", name)
+                h.new_child(part, old)
+            h.wait_status("/readyz", 200)
+            self.assertEqual(service(h)["failures"], 0)
+            done = client(h, "restart", "nobody", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("no such service", done.stderr)
+            self.assertEqual(json.loads(client(h, "crashes", "--json").stdout), [])
+
+    def test_restart_of_a_server_that_does_not_end(self):
+        with standin("--ignore-term", options=["--stop-timeout=1"]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("agent_server.py")
+            client(h, "restart")
+            h.wait_line("has not ended: killing it")
+            h.new_child("agent_server.py", old)
+
+    def test_drain_and_stop(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            client(h, "drain")
+            self.assertIn("draining", h.wait_status("/readyz", 503).text)
+            self.assertEqual(h.get("/livez").status, 200)
+            client(h, "drain", "--undo")
+            h.wait_status("/readyz", 200)
+            client(h, "stop")
+            self.assertEqual(h.wait(), 143)
+            self.assertEqual(client(h, "status", check=False).returncode, 69)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be another user")
+    def test_another_user_is_refused(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                   HANDRAIL, "stop", f"--pid={h.pid}"],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("uid 65534", done.stderr)
+            self.assertEqual(h.get("/readyz").status, 200)
+
+    def test_a_server_given_up_can_stay_and_be_started_again(self):
+        with running(["sh", "-c", "[ -e good ] && exec sleep 60; exit 7"],
+                     options=["--budget=3", "--backoff=0.05", "--on-give-up=stay"]) as h:
+            h.wait_line("giving up")
+            h.wait_status("/livez", 503)
+            (h.folder / "good").touch()
+            client(h, "restart")
+            h.wait_status("/livez", 200)
+            self.assertEqual(h.stop(), 143)
+
+
+class Reload(unittest.TestCase):
+    def write(self, h, *plugins):
+        (h.folder / "tool_registry.json").write_text(json.dumps({"plugins": list(plugins)}))
+
+    def tools(self, h):
+        try:
+            return sorted(t["name"] for t in h.mcp("tools/list")["tools"])
+        except Failure:  # the sidecar was just ending
+            return None
+
+    def hup(self, h):
+        seen = len(h.lines)
+        h.process.send_signal(signal.SIGHUP)
+        h.wait_line(r"reload: .*(changed|stay)$", start=seen)
+
+    def settled(self, h, *names):
+        def done():
+            services = [s for s in h.get("/status").json()["services"] if s["name"]]
+            return ([s["name"] for s in services if s["name"].startswith("toolhost/")
+                     and s["state"] == "up"] == list(names)
+                    and services[1]["state"] == "up")
+        wait_for(f"toolhosts {names}", done, 20)
+
+    def test_plugins_come_and_go(self):
+        echo, search = sample("echo"), sample("workspace-search", {"root": "/"})
+        with standin(plugins=[echo]) as h:
+            h.wait_status("/readyz", 200)
+            server = h.child("agent_server.py")
+            self.assertEqual(self.tools(h), ["echo"])
+            kept = h.child("handrail-toolhost")
+
+            self.write(h, echo, search)
+            self.hup(h)
+            self.settled(h, "toolhost/echo", "toolhost/workspace-search")
+            wait_for("its tool", lambda: self.tools(h) == ["echo", "workspace_search"], 10)
+            self.assertIn(kept, h.children("handrail-toolhost"), "echo had not changed")
+
+            self.write(h, search)
+            self.hup(h)
+            wait_for("its end", lambda: self.tools(h) == ["workspace_search"], 10)
+            self.assertNotIn("toolhost/echo", h.get("/status").text + h.get("/metrics").text)
+
+            self.write(h, search, test_plugin("faulty"))  # takes the place of echo
+            self.hup(h)
+            wait_for("its tools", lambda: "slow" in self.tools(h), 10)
+
+            self.write(h, sample("workspace-search", {"root": "/tmp"}), test_plugin("faulty"))
+            old = {s["name"]: s["pid"] for s in h.get("/status").json()["services"]}
+            self.hup(h)
+            wait_for("the changed one anew", lambda: (service(h, "toolhost/workspace-search") or
+                     {}).get("pid") not in (None, old["toolhost/workspace-search"]), 10)
+            self.assertEqual(service(h, "toolhost/faulty")["pid"], old["toolhost/faulty"])
+
+            self.write(h)
+            self.hup(h)
+            wait_for("no empty offer", lambda: not h.ambient_file.exists(), 10)
+            self.write(h, echo)
+            self.hup(h)
+            wait_for("its tool", lambda: h.ambient_file.exists() and self.tools(h) == ["echo"], 10)
+            self.settled(h, "toolhost/echo")
+            self.assertEqual(h.child("agent_server.py"), server)
+            self.assertEqual(service(h)["failures"], 0)
+            self.assertEqual(h.stop(), 143)
+            self.assertEqual(h.leftovers(), [])
+
+    def test_what_is_wrong_changes_nothing(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("handrail-toolhost"), h.child("handrail-sidecar")
+            for text, words in (("{", "line 1"), ('{"plugins":3}', "expected an array"),
+                                ('{"plugins":[{"id":"a"}]}', "/plugins/0/path"),
+                                ("x" * 300000, "larger than")):
+                (h.folder / "tool_registry.json").write_text(text)
+                self.hup(h)
+                self.assertIn(words, h.log())
+                self.assertIn("the present plugins stay", h.log())
+            (h.folder / "tool_registry.json").unlink()  # it was named: it must be there
+            self.hup(h)
+            self.assertIn("No such file", h.log())
+            time.sleep(0.3)
+            self.assertEqual((h.child("handrail-toolhost"), h.child("handrail-sidecar")), old)
+            self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+
+    def test_a_file_that_hangs_hangs_nobody(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            path = h.folder / "tool_registry.json"
+            path.unlink()
+            os.mkfifo(path)  # opening it waits for a writer
+            h.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            self.assertEqual(h.get("/readyz").status, 200)
+            client(h, "status")
+            h.wait_line("could not be read within", timeout=20)
+            self.assertEqual(h.stop(), 143)
+
+    def test_many_at_once(self):
+        echo = sample("echo")
+        with standin(plugins=[echo]) as h:
+            h.wait_status("/readyz", 200)
+            for i in range(60):
+                self.write(h, sample("workspace-search", {"root": f"/{'x' * (i % 7)}"}),
+                           *([echo] if i % 2 else []))
+                h.process.send_signal(signal.SIGHUP)
+                for pid in h.children("handrail-")[:1] if i % 10 == 0 else []:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.03)
+            self.write(h, echo)
+            h.process.send_signal(signal.SIGHUP)
+            self.settled(h, "toolhost/echo")
+            wait_for("the tools", lambda: self.tools(h) == ["echo"], 20)
+            self.assertEqual([p for p in descendants(h.pid) if p.state == "Z"], [])
+
+    def test_the_order(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            client(h, "reload")
+            h.wait_line("reload: .*: 0 plugins changed")
+
+
+class Plain(unittest.TestCase):
+    """What concerns the plain init as well."""
+
+    def test_sockets_of_an_activation_are_the_commands(self):
+        look = "import os;print(os.environ['LISTEN_PID'] == str(os.getpid()))"
+        for pid, expected in (("$$", "True"), ("1", "False")):
+            done = subprocess.run(
+                ["sh", "-c", f"LISTEN_PID={pid} LISTEN_FDS=1 exec {HANDRAIL} run --no-sidecar -- "
+                             f"{sys.executable} -c \"{look}\""],
+                capture_output=True, text=True, timeout=20, check=False)
+            self.assertEqual(done.stdout.strip(), expected)
+
+    def test_a_group_gets_the_signal(self):
+        script = "trap 'echo child; exit 0' USR1; echo up; while :; do sleep 0.05; done"
+        p = subprocess.Popen([HANDRAIL, "run", "--no-sidecar", "-g", "--", "sh", "-c",
+                              f"sh -c \"{script}\" & trap 'echo parent' USR1; wait; wait; exit 3"],
+                             stdout=subprocess.PIPE, text=True)
+        self.assertEqual(p.stdout.readline(), "up\n")
+        p.send_signal(signal.SIGUSR1)
+        rest = p.stdout.read()
+        self.assertEqual(sorted(rest.split()), ["child", "parent"])
+        self.assertEqual(p.wait(10), 3)
+        p.stdout.close()
+
+    def test_rewriting(self):
+        script = ("trap 'echo int; exit 4' INT; trap 'echo term' TERM; trap 'echo usr1' USR1; "
+                  "echo up; while :; do sleep 0.05; done")
+        p = subprocess.Popen([HANDRAIL, "run", "--no-sidecar", "--rewrite", "TERM:INT", "-r",
+                              "USR1:0", "--", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(p.stdout.readline(), "up\n")
+        p.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
+        p.terminate()
+        self.assertEqual(p.stdout.read(), "int\n")
+        self.assertEqual(p.wait(10), 4)
+        p.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
