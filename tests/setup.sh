@@ -17,8 +17,8 @@ requirements=$here/real/requirements.txt
 build_packages="cmake ninja-build gcc libc6-dev pkg-config libev-dev libjansson-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libcmocka-dev python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    python3-prometheus-client"
-bench_packages="wrk tini"
+    strace python3-prometheus-client"
+bench_packages="wrk tini dumb-init catatonit s6 supervisor"
 
 say() { echo "setup: $*"; }
 warn() { echo "setup: $*" >&2; }

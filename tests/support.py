@@ -212,11 +212,12 @@ class Handrail:
     def __init__(self, folder: Path, command: Sequence[str | Path], *,
                  options: Sequence[str] = (), plugins: Sequence[Mapping[str, Any]] = (),
                  env: Mapping[str, str] | None = None, ports: Sequence[int] | None = None,
-                 cwd: Path | None = None,
+                 cwd: Path | None = None, prefix: Sequence[str | Path] = (),
                  on_line: Callable[[str, str], None] | None = None) -> None:
         """command: the server's; "{port}" in it becomes the agent's port.
         plugins: entries of the registry, which is written if there are any.
-        ports: agent, health, MCP; env is added to an environment that is otherwise minimal."""
+        ports: agent, health, MCP; env is added to an environment that is otherwise minimal.
+        prefix: a command that runs handrail, such as unshare; `pid` is then that command's."""
         self.folder = folder
         self.home = folder / "home"
         self.agent_port, self.health_port, self.mcp_port = ports or free_ports(3)
@@ -242,7 +243,7 @@ class Handrail:
         environment.update(env or {})
         become_subreaper()
         self._ignore = [process.pid for process in descendants(os.getpid())]
-        self.process = spawn([HANDRAIL, "run", *options, "--", *server], env=environment,
+        self.process = spawn([*prefix, HANDRAIL, "run", *options, "--", *server], env=environment,
                              cwd=cwd or folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self.process.pid
         self._readers = [

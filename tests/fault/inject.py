@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Every system call that PID 1 makes after its start fails, one kind at a time and in random sets.
+
+usage: inject.py [--full] [--seed N] [--only TEXT] [--workers N]
+
+handrail is PID 1 of a namespace; strace is attached from outside once it is up, and to it alone,
+so only its own calls fail, and only while the context `Faults` lasts.  Three scenes:
+
+  run   the server, the sidecar and the toolhost are killed, orphans come, a signal is forwarded.
+        When the calls work again: everything is up, once, nothing is a zombie, no descriptor is
+        lost, TERM ends it.
+  fork  the same, and the calls that fail are those of its children on their way to exec.
+  stop  TERM, with processes left in sessions of their own.  When the calls work again: everything
+        has ended within the grace period.
+
+An injected call is not made at all, so `close` is left alone: Linux closes whatever it answers.
+A call that is seen and is in no list below is tried with the errors of USUAL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pid1 import (GRACE, SERVER, SIDECAR, TOOLHOST, Fault, Faults, Handrail, accepted_options,
+                  all_is_well, descriptors, each, need, pid1, sample, stops_in_time)
+from support import Failure
+
+RUN_SECONDS = 0.8   # calls fail for this long after the kills: the first new start fails too
+STOP_SECONDS = 1.0  # ... and after TERM
+
+# What each call can answer on a machine in trouble; some of it only under a seccomp profile.
+ERRORS = {
+    "clone": ["EAGAIN", "ENOMEM", "EPERM"],
+    "pipe2": ["EMFILE", "ENFILE"],
+    "fcntl": ["EAGAIN", "EMFILE"],
+    "poll": ["EINTR", "ENOMEM", "EINVAL"],
+    "read": ["EAGAIN", "EINTR", "EIO", "=1"],
+    "write": ["EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE", "=1"],
+    "kill": ["EPERM", "ESRCH", "EAGAIN"],
+    "waitid": ["EINTR", "EAGAIN", "EPERM"],
+    "wait4": ["EINTR", "EAGAIN", "EPERM"],
+    "openat": ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EIO"],
+    "getdents64": ["EIO", "ENOMEM"],
+    "lseek": ["EIO"],
+    "newfstatat": ["EIO", "ENOMEM"],
+    "pread64": ["EIO"],
+    "unlink": ["EROFS", "EIO"],
+    "brk": ["ENOMEM"],
+    "mmap": ["ENOMEM"],
+    "munmap": ["ENOMEM"],
+}
+USUAL = ["EAGAIN", "ENOMEM", "EPERM"]
+# Those of a child before exec, with errors after which the program itself is not to blame.
+IN_THE_CHILD = {
+    "setpgid": ["EPERM", "EACCES"],
+    "prctl": ["EINVAL"],
+    "fcntl": ["EMFILE"],
+    "close_range": ["ENOSYS"],
+    "chdir": ["EIO", "ENOMEM"],
+    "execve": ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "EIO", "ETXTBSY"],
+}
+NOT_TRIED = {
+    "close": "see above", "exit_group": "does not return", "restart_syscall": "the kernel's own",
+    "getpid": "cannot fail", "getppid": "cannot fail", "gettid": "cannot fail",
+    "rt_sigreturn": "cannot fail",
+}
+# The pause after an error of the event loop, which is not reached otherwise.
+AFTER_AN_ERROR = (Fault("poll", "EINVAL"), Fault("clock_nanosleep", "EINTR"))
+
+
+# What fails today, by scene and call.  (EINTR is harmless, but at its end strace may leave a call
+# that was to fail with ENOSYS, whatever the error that was asked for.)
+KNOWN = {
+    ("run", "waitid"): "if waitid fails, a dead child stays until the next one dies",
+    ("run", "wait4"): "if wait4 fails, a dead child stays until the next one dies",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    scene: str
+    faults: tuple[Fault, ...]
+
+    def known(self) -> str:
+        """The known defect that this case may meet; empty if there is none."""
+        return next((KNOWN[self.scene, fault.call] for fault in self.faults
+                     if (self.scene, fault.call) in KNOWN), "")
+
+    def __str__(self) -> str:
+        return f"{self.scene:4}  " + ", ".join(map(str, self.faults))
+
+
+@dataclass
+class Outcome:
+    case: Case
+    injected: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+
+def quick_options() -> list[str]:
+    return accepted_options("--backoff=0.2", "--sidecar-backoff=0.2", "--toolhost-backoff=0.2")
+
+
+def disturb(h: Handrail) -> None:
+    """Give PID 1 something to do: orphans, a signal to pass on (one that harms nobody), deaths."""
+    h.fault(orphans=3, seconds=0.05)
+    time.sleep(0.1)
+    os.kill(h.pid, signal.SIGURG)
+    names = [SERVER, SIDECAR, TOOLHOST]
+    random.shuffle(names)
+    for name in names:
+        for pid in h.children(name):
+            os.kill(pid, signal.SIGKILL)
+
+
+def in_run(h: Handrail, faults: Faults) -> None:
+    before = descriptors(h)
+    with faults:
+        disturb(h)
+        time.sleep(RUN_SECONDS)
+    if not h.alive():
+        raise Failure(f"PID 1 is gone, exit code {h.wait()}:\n{h.log()}")
+    all_is_well(h)
+    if descriptors(h) != before:
+        raise Failure(f"PID 1 had {before} descriptors, now {descriptors(h)}:\n{h.log()}")
+    stops_in_time(h)
+
+
+def in_stop(h: Handrail, faults: Faults) -> None:
+    h.fault(orphans=5, seconds=300)
+    time.sleep(0.1)
+    with faults:
+        os.kill(h.pid, signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+    # A server that could not be told is killed in the end, which is a way to end in time too.
+    stops_in_time(h, codes=(143, 137), limit=GRACE + 1, tell=False)
+
+
+def play(case: Case) -> Outcome:
+    outcome, began = Outcome(case), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
+        try:
+            with pid1(plugins=[sample("echo")], options=quick_options()) as h:
+                h.wait_status("/readyz", 200, 20)
+                faults = Faults(h.pid, case.faults, Path(folder) / "strace",
+                                case.scene == "fork")
+                try:
+                    (in_stop if case.scene == "stop" else in_run)(h, faults)
+                finally:
+                    outcome.injected = faults.injected
+        except Exception as problem:  # noqa: BLE001 - one bad case must not hide the others
+            outcome.problem = f"{type(problem).__name__}: {problem}"
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def seen_calls() -> dict[str, set[str]]:
+    """What PID 1 calls in each scene when nothing fails."""
+    with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
+        with pid1(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200, 20)
+            with Faults(h.pid, [], Path(folder) / "run") as running:
+                disturb(h)
+                time.sleep(RUN_SECONDS)
+                all_is_well(h)
+            h.fault(orphans=5, seconds=300)
+            time.sleep(0.1)
+            with Faults(h.pid, [], Path(folder) / "stop") as stopping:
+                h.stop()
+            return {"run": running.calls(), "stop": stopping.calls()}
+
+
+def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> list[Case]:
+    pairs = {scene: [(call, error) for call in sorted(calls - set(NOT_TRIED))
+                     for error in ERRORS.get(call, USUAL)] for scene, calls in seen.items()}
+    pairs["fork"] = [(call, error) for call, errors in IN_THE_CHILD.items() for error in errors]
+    pairs["fork"] = [(call, error) for call, errors in IN_THE_CHILD.items() for error in errors]
+    cases = [Case(scene, (Fault(*pair),)) for scene in pairs for pair in pairs[scene]]
+    if not full:
+        # One error of each call in each scene, another one at each seed.
+        chance.shuffle(cases)
+        cases = list({(case.scene, case.faults[0].call): case for case in cases}.values())
+    cases += [Case(scene, AFTER_AN_ERROR) for scene in seen]
+    for _ in range(100 if full else 20):
+        scene = chance.choice(sorted(seen))
+        calls = chance.sample(sorted({call for call, _ in pairs[scene]}), 4)
+        cases.append(Case(scene, tuple(
+            Fault(call, chance.choice(ERRORS.get(call, USUAL)),
+                  f"{chance.randint(1, 4)}+{chance.randint(1, 4)}") for call in calls)))
+    if full:
+        cases += [Case(scene, (Fault(*pair, when),)) for scene in pairs
+                  for pair in pairs[scene] for when in ("1", "2+3")]
+    return cases
+
+
+def report(outcomes: Sequence[Outcome]) -> int:
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    bad = [outcome for outcome in failed if not outcome.case.known()]
+    for what in sorted({outcome.case.known() for outcome in failed} - {""}):
+        print(f"known defect: {what}")
+    for outcome in bad:
+        print(f"\nFAILED  {outcome.case}\n{outcome.problem}")
+    met = {(f.call, f.error) for o in outcomes if o.injected for f in o.case.faults}
+    print(f"faults injected: {sum(o.injected for o in outcomes)} over {len(met)} call/error pairs, "
+          f"in {len(outcomes)} runs; {len(bad)} failed, {len(failed) - len(bad)} met a known defect")
+    return 1 if bad else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true", help="every call with every error")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--only", default="", help="only cases whose line has this text in it")
+    parser.add_argument("--workers", type=int, default=4)
+    options = parser.parse_args()
+    need("strace")
+    seen = seen_calls()
+    unknown = set().union(*seen.values()) - set(ERRORS) - set(NOT_TRIED)
+    print(f"seed {options.seed}")
+    for scene, calls in seen.items():
+        print(f"PID 1 calls in {scene}: {', '.join(sorted(calls))}")
+    if unknown:
+        print(f"in no list here, so tried with {', '.join(USUAL)}: {', '.join(sorted(unknown))}")
+    cases = [case for case in cases_for(seen, options.full, random.Random(options.seed))
+             if options.only in str(case)]
+    outcomes = []
+    for outcome in each(play, cases, options.workers):
+        outcomes.append(outcome)
+        print(f"{'FAILED' if outcome.problem else 'ok    '} {outcome.injected:6} "
+              f"{outcome.seconds:5.1f} s  {outcome.case}", flush=True)
+    return report(outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
