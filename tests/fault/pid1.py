@@ -41,7 +41,7 @@ SLACK = 3.0  # seconds by which a busy machine may be late
 
 def skip(reason: str) -> None:
     """Nothing can be tested here: say why, in the words that tests/run.sh collects, and end."""
-    print(f"{Path(sys.argv[0]).stem}: SKIPPED: {reason}")
+    print(f"fault/{Path(sys.argv[0]).stem}: SKIPPED: {reason}")
     sys.exit(SKIPPED)
 
 
