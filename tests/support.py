@@ -359,9 +359,11 @@ class Handrail:
 
     def child(self, name: str, timeout: float = 10.0) -> int:
         """The one child of that name; waits until there is exactly one."""
-        wait_for(f"one child of handrail called {name}",
-                 lambda: len(self.children(name)) == 1, timeout)
-        return self.children(name)[0]
+        def only() -> int:
+            found = self.children(name)
+            return found[0] if len(found) == 1 else 0
+
+        return wait_for(f"one child of handrail called {name}", only, timeout)
 
     def new_child(self, name: str, old: int, timeout: float = 30.0) -> int:
         """The child of that name that has replaced pid `old`."""

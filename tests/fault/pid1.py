@@ -13,6 +13,7 @@ server, what must be true of it when all is well, and system calls that fail on 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import re
@@ -30,10 +31,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 from harness import sample  # noqa: E402,F401
-from support import (HANDRAIL, SKIPPED, Failure, Handrail, Process, descendants,  # noqa: E402
+from support import (HANDRAIL, PR_SET_PDEATHSIG, SKIPPED, Failure, Handrail, Process, descendants,  # noqa: E402
                      spawn, standin_command, wait_for)
 
-UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+# unshare does not end by TERM while it waits, so it is told to die with us in another way.
+UNSHARE = ["setpriv", "--pdeathsig", "KILL",
+           "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 SERVER, SIDECAR, TOOLHOST = "agent_server.py", "handrail-sidecar", "handrail-toolhost"
 GRACE = 5.0  # seconds, of the handrails here
 SLACK = 3.0  # seconds by which a busy machine may be late
@@ -47,7 +50,7 @@ def skip(reason: str) -> None:
 
 def need(*programs: str) -> None:
     """Skip without PID namespaces or without one of these programs."""
-    for name in ("unshare", *programs):
+    for name in ("unshare", "setpriv", *programs):
         if not shutil.which(name):
             skip(f"{name} is not installed")
     if subprocess.run([*UNSHARE, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
@@ -232,5 +235,9 @@ class Faults:
 def each(work: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
     """work(item) for each, in processes of their own, results as they come: most of the time is
     waiting, and what a worker leaves behind is found below that worker and nobody else."""
-    with multiprocessing.get_context("fork").Pool(workers, maxtasksperchild=20) as pool:
+    def begin() -> None:  # a worker ends with us
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+    context = multiprocessing.get_context("fork")
+    with context.Pool(workers, begin, maxtasksperchild=20) as pool:
         yield from pool.imap_unordered(work, items)
