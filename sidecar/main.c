@@ -339,6 +339,7 @@ static int start(struct sidecar *s)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL); /* a peer that goes away is an error of a write */
+    (void)sigaction(SIGCHLD, &ignore, NULL); /* a child's end is seen at its socket */
     /* Keys are about to be in this memory: no core dump of it, and no look by others of our uid. */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int err = read_settings(s);

@@ -142,13 +142,12 @@ static uint64_t count_lines(const char *data, size_t n)
     return lines;
 }
 
-static void drop(struct hr_sink *s, const void *from, const char *data, size_t n)
+static void drop(struct hr_sink *s, const char *data, size_t n)
 {
     uint64_t lines = count_lines(data, n);
     s->lost += lines;
     s->dropped_lines += lines;
     s->dropped_bytes += n;
-    hr_sink_forget(s, from); /* should this be the rest of a line, that is cut off */
 }
 
 /* A write has failed: what waits will not get there either. */
@@ -157,11 +156,10 @@ static void fail(struct hr_sink *s, int err)
     s->errors++;
     s->error = -err;
     if (s->len)
-        drop(s, NULL, s->queue + s->start, s->len);
+        drop(s, s->queue + s->start, s->len);
     s->len = 0;
     s->full_ms = -1;
     s->inside = s->written != '\n';
-    s->from = s;
 }
 
 /* After a failure: is it still as it was?  Asking costs less than trying, and says it without a
@@ -171,6 +169,7 @@ static bool is_gone(const struct hr_sink *s)
     return s->error && (ask(s) & (POLLERR | POLLHUP | POLLNVAL));
 }
 
+/* Behind a line of another one, or of anybody whose next bytes are not those that follow it. */
 static bool needs_newline(const struct hr_sink *s, const void *from)
 {
     return s->inside && (s->from != from || s->lost);
@@ -234,7 +233,7 @@ bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n
     if (n == 0)
         return true;
     if (!hr_sink_fits(s, from, n) || is_gone(s)) {
-        drop(s, from, data, n);
+        drop(s, data, n);
         errno = saved;
         return false;
     }
@@ -246,7 +245,7 @@ bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n
     }
     if (err) {
         fail(s, err);
-        drop(s, from, data, n);
+        drop(s, data, n);
     } else {
         s->error = 0;
         s->inside = data[n - 1] != '\n';

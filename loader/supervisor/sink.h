@@ -46,7 +46,7 @@ struct hr_sink {
 
     uint64_t lost;    /* lines dropped since the last count was written */
     int error;        /* errno of the latest failed write, 0 when it works */
-    const void *from; /* who wrote last; the sink itself: somebody whose line is cut off */
+    const void *from; /* who wrote last; the sink itself: somebody who has ended */
     bool inside;      /* the last byte was not a newline */
     char written;     /* the last byte that left us */
     int64_t full_ms;  /* since when there is too much in the queue, or -1 */

@@ -266,6 +266,9 @@ static void a_character_waits_for_its_end(void **state)
     assert_non_null(strstr(out, "\"message\":\"a\",\"partial\":true}\n"));
     (void)hr_logline_json(out, &about, "\xe2\x82", 2, &taken);
     assert_int_equal(taken, 0);
+    (void)hr_logline_json(out, &about, "a\r", 2, &taken);
+    assert_int_equal(taken, 2);
+    assert_non_null(strstr(out, "\"message\":\"a\\r\",")); /* not of the line's end */
     about.last = true;
     len = hr_logline_json(out, &about, "\xe2\x82", 2, &taken);
     assert_int_equal(taken, 2);

@@ -7,6 +7,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "http_fixture.h"
+#include "sanitizer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +26,7 @@ static int sidecar_socket = -1;
 static struct hr_client *client;
 static struct hr_buf told; /* notifications, a line each */
 static int fds_before;
+static int undumped_before;
 
 static int count_fds(void)
 {
@@ -37,7 +39,8 @@ static int count_fds(void)
     return n;
 }
 
-int count_undumped(void)
+/* Mappings that are in no core dump: the bodies, and what the kernel has of these. */
+static int count_undumped(void)
 {
     char *line = NULL;
     size_t size = 0;
@@ -49,6 +52,12 @@ int count_undumped(void)
     free(line);
     (void)fclose(file);
     return n;
+}
+
+void assert_bodies(int count)
+{
+    if (!HR_SANITIZER)
+        assert_int_equal(count_undumped() - undumped_before, count);
 }
 
 static void notify(const char *line, void *arg)
@@ -88,7 +97,7 @@ int orders_set_up(void **state)
     int ends[2];
     (void)state;
     fds_before = count_fds();
-    fix.undumped_before = count_undumped();
+    undumped_before = count_undumped();
     fix.loop = ev_loop_new(EVFLAG_AUTO);
     hr_buf_init(&told, 65536);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ||
@@ -130,7 +139,7 @@ int orders_tear_down(void **state)
     hr_buf_free(&told);
     ev_loop_destroy(fix.loop);
     assert_int_equal(count_fds(), fds_before);
-    assert_int_equal(count_undumped(), fix.undumped_before);
+    assert_bodies(0);
     return 0;
 }
 

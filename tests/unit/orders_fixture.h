@@ -20,8 +20,7 @@ struct orders_fixture {
     struct fake_server server;
     struct hr_orders_config cfg;
     struct hr_orders *orders;
-    int socket;          /* the supervisor's end */
-    int undumped_before; /* count_undumped() without any body */
+    int socket; /* the supervisor's end */
 };
 
 /* One at a time.  The server has life 2, nothing was said about it. */
@@ -54,7 +53,7 @@ void assert_seen(const char *want);
 /* hr_orders_init_ok() says err, and a reason with this in it. */
 void assert_init(uint32_t life, int err, const char *part);
 
-/* Mappings that are in no core dump: the bodies that are held, and what the kernel has of these. */
-int count_undumped(void);
+/* So many bodies are held. */
+void assert_bodies(int count);
 
 #endif

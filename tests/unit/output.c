@@ -119,6 +119,13 @@ static void lines_pass_at_once_and_their_beginnings_do_not(void **state)
     assert_string_equal(take(HR_STDOUT), "one\ntwo\nhalf a\n");
     assert_int_equal(out.lines, 4);
     assert_int_equal(out.bytes, 19);
+    forget();
+    say(HR_STDOUT, "x", 1);
+    (void)take(HR_STDOUT);
+    now += HR_OUTPUT_HOLD_MS - 1;
+    say(HR_STDOUT, "\ny", 2);
+    (void)take(HR_STDOUT);
+    assert_int_equal(hr_output_deadline_ms(&out), now + HR_OUTPUT_HOLD_MS); /* another line */
     end();
 }
 

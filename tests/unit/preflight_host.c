@@ -62,6 +62,8 @@ static void each_folder_that_cannot_be_written_is_said(void **state)
     assert_true(says("folder-unwritable", "(OH_BASH_EVENTS_DIR)"));
     folders("mine", "mine", "theirs", "mine");
     assert_true(says("folder-unwritable", "(HOME)"));
+    folders("mine", "mine", "unsearched", "mine");
+    assert_true(says("folder-unwritable", "(HOME)"));
     folders("mine", "mine", "mine", "theirs/deep/down");
     assert_true(says("folder-unwritable", "(OH_PERSISTENCE_DIR)"));
     assert_int_equal(found_in_all(), 1);
@@ -321,18 +323,22 @@ static int make_root(void **state)
     (void)snprintf(path, sizeof(path), "%s/nowhere", root);
     if (symlink("/nonexistent/handrail", path))
         return -1;
+    (void)snprintf(path, sizeof(path), "%s/unsearched", root); /* may be written, not entered */
+    if (mkdir(path, 0755) || chmod(path, 0222))
+        return -1;
     (void)snprintf(path, sizeof(path), "%s/theirs", root);
     return mkdir(path, 0755) || chmod(path, 0555);
 }
 
 static int remove_root(void **state)
 {
-    static const char *const folders_made[] = {"closed/inner", "closed", "mine", "theirs"};
+    static const char *const folders_made[] = {"closed/inner", "closed", "mine", "theirs",
+                                               "unsearched"};
     int left = 0;
     (void)state;
     (void)chmod(in_root("", "closed"), 0700);
     left |= unlink(in_root("", "file")) | unlink(in_root("", "nowhere"));
-    for (size_t i = 0; i < 4; i++) /* fails if a look has left anything behind */
+    for (size_t i = 0; i < 5; i++) /* fails if a look has left anything behind */
         left |= rmdir(in_root("", folders_made[i]));
     return left | rmdir(root);
 }

@@ -172,6 +172,18 @@ static void nobody_reads_and_nobody_waits_or_spins(void **state)
     assert_non_null(strstr(take(2), "in the dark\n"));
 }
 
+static void while_it_waits_it_sleeps(void **state)
+{
+    (void)state;
+    begin(false);
+    pid_t writer = start_writer(100000);
+    while (hr_output_wants_read(&server, HR_STDOUT))
+        (void)run(1);
+    assert_true(run(HR_SINK_PATIENCE_MS / 2) < 4); /* though the pipe is full */
+    (void)kill(writer, SIGKILL);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+}
+
 static void a_burst_waits_for_its_reader(void **state)
 {
     enum { N = 50000 };
@@ -205,6 +217,7 @@ int main(void)
         cmocka_unit_test_teardown(each_stream_goes_to_its_place, give_back),
         cmocka_unit_test_teardown(one_place_has_one_sink, give_back),
         cmocka_unit_test_teardown(nobody_reads_and_nobody_waits_or_spins, give_back),
+        cmocka_unit_test_teardown(while_it_waits_it_sleeps, give_back),
         cmocka_unit_test_teardown(a_burst_waits_for_its_reader, give_back),
         cmocka_unit_test_teardown(the_end_passes_on_what_is_left, give_back),
     };

@@ -166,9 +166,9 @@ static void a_failure_is_tried_again_ever_later(void **state)
     send_body("INIT 2", BODY);
     await_init(1);
     assert_init(2, -EAGAIN, "not replayed yet: POST /api/init answered 500");
-    assert_int_equal(count_undumped(), fix.undumped_before + 1);
+    assert_bodies(1);
     assert_told("INIT=2 200\nSERVER=2\n");
-    assert_int_equal(count_undumped(), fix.undumped_before);
+    assert_bodies(0);
     assert_in_range(hr_now_ms() - start, (1 + 2 + 4 + 8) * RETRY_MS, WAIT_MS);
     assert_int_equal(fix.server.ninit, 5);
     assert_seen(SEEN SEEN SEEN SEEN SEEN);
@@ -183,7 +183,7 @@ static void five_failures_are_the_end(void **state)
         fix.server.init[i] = i == 4 ? 503 : 500;
     send_body("INIT 2", BODY);
     assert_told("INIT=2 503\n");
-    assert_int_equal(count_undumped(), fix.undumped_before);
+    assert_bodies(0);
     assert_init(2, -EIO, "could not be replayed: POST /api/init answered 503");
     pump(fix.loop, 20 * RETRY_MS);
     assert_int_equal(fix.server.ninit, HR_INIT_TRIES);
@@ -306,8 +306,8 @@ static void the_end_of_a_life_ends_everything_of_it(void **state)
         send_body(order, BODY);
         await_init(when ? 1 : 0);
         put_life(life, 0);
-        (void)snprintf(want, sizeof(want), when == 3 ? "INIT=%u 422\n" : "", life);
-        assert_told(want);
+        (void)snprintf(want, sizeof(want), "INIT=%u 422\n", life);
+        assert_told(when == 3 ? want : "");
         pump(fix.loop, 5 * RETRY_MS);
         assert_int_equal(fix.server.ninit, when ? 1 : 0);
         assert_init(life, -EAGAIN, "not replayed yet");

@@ -216,10 +216,10 @@ static void a_body_is_in_no_core_dump(void **state)
     hr_close(&fd);
     assert_int_equal(body.len, sizeof(BODY) - 1);
     assert_memory_equal(body.data, BODY, body.len);
-    assert_int_equal(count_undumped(), fix.undumped_before + 1);
+    assert_bodies(1);
     hr_body_wipe(&body);
     assert_null(body.data);
-    assert_int_equal(count_undumped(), fix.undumped_before);
+    assert_bodies(0);
     hr_body_wipe(&body);
 }
 

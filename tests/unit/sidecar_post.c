@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "http_fixture.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,15 +206,7 @@ static void a_post_fails_as_a_get_does(void **state)
     peer_close(&p);
 }
 
-#ifdef __has_feature
-#define HAS_SANITIZER __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SANITIZER 1
-#else
-#define HAS_SANITIZER 0
-#endif
-
-#if HAS_SANITIZER
+#if HR_SANITIZER
 static void a_post_leaves_no_secret_behind(void **state)
 {
     (void)state;

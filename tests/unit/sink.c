@@ -218,6 +218,21 @@ static void a_line_that_lost_its_end_is_closed(void **state)
     end();
 }
 
+static void a_count_does_not_begin_inside_a_line(void **state)
+{
+    static char big[HR_SINK_QUEUE + 1];
+    int a = 0;
+    (void)state;
+    begin();
+    assert_true(put(&a, "half"));
+    assert_false(hr_sink_put(&sink, NULL, big, sizeof(big))); /* dropped between the two */
+    assert_true(put(&a, " a line\n"));
+    (void)take(sizeof(got));
+    assert_memory_equal(got, "half\n2", 6); /* a year */
+    assert_string_equal(got + got_len - 9, "\n a line\n");
+    end();
+}
+
 static void full_says_wait_but_not_for_ever(void **state)
 {
     static char block[HR_SINK_HIGH + 4 * 4096];
@@ -290,6 +305,13 @@ static void a_reader_that_comes_back_is_told(void **state)
     assert_non_null(
         strstr(got, " 2 lines of output dropped: standard error: Broken pipe\nheard\n"));
     assert_int_equal(sink.error, 0);
+    hr_close(&ends[0]);
+    assert_false(put(NULL, "lost\n"));
+    ends[0] = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    got_len = 0;
+    assert_true(put(NULL, "heard\n"));
+    (void)take(sizeof(got));
+    assert_int_equal(got[0], '2'); /* nothing to close */
     (void)unlink(fifo);
     (void)rmdir(path);
     end();
@@ -485,6 +507,7 @@ int main(void)
         cmocka_unit_test(too_much_at_once_is_dropped_whole),
         cmocka_unit_test(nobody_begins_inside_a_line_of_another),
         cmocka_unit_test(a_line_that_lost_its_end_is_closed),
+        cmocka_unit_test(a_count_does_not_begin_inside_a_line),
         cmocka_unit_test(full_says_wait_but_not_for_ever),
         cmocka_unit_test(a_reader_that_is_gone_costs_nothing),
         cmocka_unit_test(a_reader_that_comes_back_is_told),
