@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "fd.h"
+#include "packet.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,29 +66,14 @@ int hr_order_send(int socket, const char *order, int fd)
 
 int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec into = {.iov_base = text, .iov_len = size - 1};
-    struct msghdr msg = {.msg_iov = &into,
-                         .msg_iovlen = 1,
-                         .msg_control = control.bytes,
-                         .msg_controllen = CMSG_LEN(sizeof(int))}; /* no room for a second */
-    ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0)
-        return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
-    int fd = -1;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-            memcpy(&fd, CMSG_DATA(c), sizeof(fd)); /* there is room for one only */
-    if (n == 0 || (msg.msg_flags & MSG_TRUNC)) {
-        hr_close(&fd);
-        return n == 0 ? -EPIPE : -EMSGSIZE;
-    }
-    text[n] = '\0';
-    if (text[n - 1] == '\n')
-        text[n - 1] = '\0';
-    *ret_fd = fd;
+    struct hr_packet p;
+    int err = hr_packet_read(socket, text, size, &p);
+    for (size_t i = err ? 0 : 1; i < p.nfds; i++)
+        hr_close(&p.fds[i]);
+    if (err)
+        return err;
+    if (text[p.len - 1] == '\n')
+        text[p.len - 1] = '\0';
+    *ret_fd = p.nfds ? p.fds[0] : -1;
     return 0;
 }

@@ -76,9 +76,9 @@ void hr_notify_server_ready(uint32_t starts);
 /* Send an order, with fd unless that is -1 (the caller's still).  Never blocks.  0 or -errno. */
 int hr_order_send(int socket, const char *order, int fd);
 
-/* Receive one packet without waiting: its text, NUL-terminated and without a final newline, and a
- * descriptor (close-on-exec, the caller's) or -1.  0, -EAGAIN when there is none, -EPIPE at the
- * end, -EMSGSIZE for one that did not fit (it is gone), or -errno. */
+/* Receive one packet of the supervisor's without waiting: its text, NUL-terminated and without a
+ * final newline, and a descriptor (close-on-exec, the caller's) or -1.  Errors: hr_packet_read().
+ */
 int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd);
 
 #endif

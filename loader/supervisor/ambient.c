@@ -164,6 +164,8 @@ int hr_ambient_write_apart(struct hr_ambient *a, const char *url, const char *to
     size_t home = 0;
     pid_t pid = fork();
     if (pid == 0)
+        hr_log_divert(NULL); /* what waits there is the parent's to write */
+    if (pid == 0)
         _exit(hr_ambient_write(a, url, token) ? EXIT_FAILURE : EXIT_SUCCESS);
     if (pid < 0)
         return -errno;
@@ -174,6 +176,7 @@ int hr_ambient_remove_apart(struct hr_ambient *a)
 {
     pid_t pid = fork();
     if (pid == 0) {
+        hr_log_divert(NULL);
         hr_ambient_remove(a);
         _exit(EXIT_SUCCESS);
     }

@@ -6,7 +6,9 @@
 #include "common/fd.h"
 #include "common/json_escape.h"
 #include "common/log.h"
+#include "common/packet.h"
 #include "control_parse.h"
+#include "foreign_fd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +48,8 @@ static void drop(struct hr_control_conn *conn)
 {
     ev_io_stop(conn->control->loop, &conn->io);
     hr_close(&conn->answer_fd);
-    hr_close(&conn->fd);
+    if (conn->fd >= 0)
+        hr_close_peer(&conn->fd);
 }
 
 /* Wait for these events. */
@@ -246,7 +249,8 @@ static void take_line(struct hr_control_conn *conn, const char *end)
 /* Read once.  0, or -errno: -EPIPE at the end. */
 static int fill(struct hr_control_conn *conn)
 {
-    if (conn->len == sizeof(conn->input)) {
+    struct hr_packet p;
+    if (conn->len == sizeof(conn->input) - 1) {
         char text[80];
         (void)snprintf(text, sizeof(text), "an order is a line of at most %d bytes",
                        HR_CONTROL_INPUT);
@@ -254,12 +258,11 @@ static int fill(struct hr_control_conn *conn)
         conn->ending = true; /* where the next line begins is not known */
         return 0;
     }
-    ssize_t n =
-        recv(conn->fd, conn->input + conn->len, sizeof(conn->input) - conn->len, MSG_DONTWAIT);
-    if (n <= 0)
-        return n < 0 ? -errno : -EPIPE;
-    conn->len += (size_t)n;
-    return 0;
+    int err =
+        hr_packet_read(conn->fd, conn->input + conn->len, sizeof(conn->input) - conn->len, &p);
+    hr_close_foreign(p.fds, p.nfds); /* nobody asked for them */
+    conn->len += err ? 0 : p.len;
+    return err;
 }
 
 /* The next thing this connection has to do.  0, or -errno: -EAGAIN when it has to wait. */
@@ -342,7 +345,7 @@ static void take_peer(struct hr_control *c, int fd)
     if (!may_order(fd, &peer, reason)) {
         size_t n = format_refusal(answer, reason);
         (void)send(fd, answer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        hr_close(&fd);
+        hr_close_peer(&fd);
         if (may_log(&c->refusals))
             hr_warn("control socket: a peer was refused: %s", reason);
         return;

@@ -208,6 +208,7 @@ static void become_writer(void)
     struct sigaction usual = {.sa_handler = SIG_DFL};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t none;
+    hr_log_divert(NULL); /* what waits there is the parent's to write */
     for (int sig = 1; sig < NSIG; sig++)
         (void)sigaction(sig, &usual, NULL);
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)

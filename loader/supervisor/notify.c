@@ -105,52 +105,6 @@ int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd)
     return 0;
 }
 
-/* Keep the first descriptor of a control message, close the others. */
-static void take_fds(const struct cmsghdr *c, int *fd)
-{
-    size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < n; i++) {
-        int one = -1;
-        memcpy(&one, CMSG_DATA(c) + i * sizeof(int), sizeof(one));
-        if (*fd < 0)
-            *fd = one;
-        else
-            hr_close(&one);
-    }
-}
-
-int hr_notify_receive(int fd, char *text, size_t size, pid_t *ret_pid, int *ret_fd)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec into = {.iov_base = text, .iov_len = size - 1};
-    struct msghdr msg = {.msg_iov = &into,
-                         .msg_iovlen = 1,
-                         .msg_control = control.bytes,
-                         .msg_controllen = sizeof(control.bytes)};
-    struct ucred from = {.pid = 0};
-    int got = -1;
-    ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0)
-        return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-            take_fds(c, &got);
-        else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
-            memcpy(&from, CMSG_DATA(c), sizeof(from));
-    }
-    if ((msg.msg_flags & MSG_TRUNC) || from.pid <= 0) {
-        hr_close(&got);
-        return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EACCES;
-    }
-    text[n] = '\0';
-    *ret_pid = from.pid;
-    *ret_fd = got;
-    return 0;
-}
-
 int hr_notify_upwards(const char *name, const char *text)
 {
     struct sockaddr_un sa;

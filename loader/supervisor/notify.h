@@ -43,13 +43,9 @@ struct hr_notice {
 void hr_notice_parse(char *text, struct hr_notice *ret);
 
 /* Open the socket under a random abstract name, which is written to `name` as NOTIFY_SOCKET wants
- * it ("@...").  Non-blocking.  0 or -errno. */
+ * it ("@...").  Non-blocking, and with credentials: to be read with hr_packet_read().  0 or
+ * -errno. */
 int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd);
-
-/* The next datagram: its text (cut to size - 1 bytes is refused, see below), who sent it, and a
- * descriptor (close-on-exec, the caller's) or -1.  0, -EAGAIN for none, -EMSGSIZE for one that was
- * too long, -EACCES for one without credentials (both are gone), or -errno. */
-int hr_notify_receive(int fd, char *text, size_t size, pid_t *ret_pid, int *ret_fd);
 
 /* Our own word to whoever supervises us: a datagram to the socket called `name` ("@abstract" or an
  * absolute path), without waiting.  0 or -errno. */

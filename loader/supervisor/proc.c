@@ -2,7 +2,6 @@
  * What /proc tells.  See proc.h. */
 #include "proc.h"
 
-#include "common/clock.h"
 #include "common/fd.h"
 
 #include <ctype.h>
@@ -171,10 +170,9 @@ static bool related[HR_PROC_LOOK_MAX];
 
 static size_t fill_table(struct hr_proc_dir *d)
 {
-    int64_t end = hr_now_ms() + HR_PROC_LOOK_MS;
     size_t n = 0;
     pid_t pid = 0;
-    while (n < HR_PROC_LOOK_MAX && hr_now_ms() <= end && (pid = hr_proc_next(d)) > 0)
+    while (n < HR_PROC_LOOK_MAX && (pid = hr_proc_next(d)) > 0)
         if (hr_proc_read(pid, &table[n]) == 0)
             n++;
     return n;

@@ -14,8 +14,7 @@
 
 enum {
     HR_PROC_COMM = 16,       /* bytes of a command name, with the NUL, as the kernel has it */
-    HR_PROC_LOOK_MAX = 4096, /* processes looked at by hr_proc_children() ... */
-    HR_PROC_LOOK_MS = 50,    /* ... and for how long, at most */
+    HR_PROC_LOOK_MAX = 2048, /* processes looked at by hr_proc_children(); 10 to 40 us each */
     HR_PROC_LINE = 4096,     /* bytes; longer lines of a file are left out */
 };
 
@@ -53,8 +52,8 @@ void hr_proc_rewind(struct hr_proc_dir *d);
 void hr_proc_close(struct hr_proc_dir *d);
 
 /* The descendants of `parent`, but for those in `skip` and below them: the first `max` of them go
- * to `out`.  How many there are, as far as the limits above let us see, which may be more than max;
- * or -errno as of hr_proc_open(). */
+ * to `out`.  How many there are, among the first HR_PROC_LOOK_MAX processes, which may be more than
+ * max; or -errno as of hr_proc_open(). */
 int hr_proc_children(pid_t parent, const pid_t *skip, size_t nskip, struct hr_proc_entry *out,
                      size_t max);
 

@@ -13,14 +13,13 @@
 
 void hr_reports_init(struct hr_supervisor *sup)
 {
-    sup->reports.has_cgroup = hr_cgroup_open(&sup->reports.cgroup, "") == 0;
+    if (hr_cgroup_open(&sup->reports.cgroup, ""))
+        hr_debug("no cgroup of ours can be seen: crash reports are without its counters");
 }
 
 void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
 {
-    hr_cgroup_sample_clear(&u->before);
-    if (sup->reports.has_cgroup)
-        (void)hr_cgroup_read(&sup->reports.cgroup, &u->before);
+    (void)hr_cgroup_read(&sup->reports.cgroup, &u->before);
     hr_tail_reset(&u->output.tail); /* a report is about one life */
 }
 
@@ -34,7 +33,7 @@ void hr_reports_look(struct hr_supervisor *sup, struct hr_unit *u)
         if (sup->units[i].service.pub.pid > 0)
             skip[n++] = sup->units[i].service.pub.pid;
     r->open = hr_crash_new();
-    hr_crash_look(r->open, r->has_cgroup ? &r->cgroup : NULL, skip, n);
+    hr_crash_look(r->open, &r->cgroup, skip, n);
 }
 
 void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status)

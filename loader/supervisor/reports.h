@@ -11,7 +11,6 @@ struct hr_unit;
 
 struct hr_reports {
     struct hr_cgroup cgroup;
-    bool has_cgroup;
     struct hr_crash *open; /* begun by hr_reports_look(), not finished yet; NULL: none */
 };
 

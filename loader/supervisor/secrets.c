@@ -264,11 +264,8 @@ static void scan(const char *json, size_t n, bool secret)
     for (size_t i = 0; i < n; i++) {
         size_t here = depth < HR_SECRETS_DEPTH ? depth : HR_SECRETS_DEPTH;
         if (json[i] == '{' || json[i] == '[') {
+            inside[here < HR_SECRETS_DEPTH ? here + 1 : here] = next;
             depth++;
-            if (here < HR_SECRETS_DEPTH)
-                inside[here + 1] = next;
-            else
-                inside[here] = next = inside[here] || next;
         } else if (json[i] == '}' || json[i] == ']') {
             depth -= depth > 0;
             next = inside[depth < HR_SECRETS_DEPTH ? depth : HR_SECRETS_DEPTH];

@@ -6,7 +6,9 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/packet.h"
 #include "core.h"
+#include "foreign_fd.h"
 #include "loader/config/server_command.h"
 #include "proc.h"
 #include "secrets.h"
@@ -281,23 +283,20 @@ void hr_server_take(struct hr_supervisor *sup)
 {
     char text[HR_NOTIFY_MAX + 1];
     struct hr_notice notice;
-    pid_t from = 0;
-    int fd = -1;
+    struct hr_packet p;
     if (sup->server.notify_fd < 0)
         return;
     for (int i = 0; i < NOTICES_PER_EVENT; i++) {
-        int err = hr_notify_receive(sup->server.notify_fd, text, sizeof(text), &from, &fd);
-        if (err == -EMSGSIZE || err == -EACCES)
-            continue;
-        if (err)
+        int err = hr_packet_read(sup->server.notify_fd, text, sizeof(text), &p);
+        if (err && err != -EMSGSIZE && err != -EPIPE) /* an empty datagram is no end */
             return;
-        if (is_the_servers(sup, from)) {
+        if (!err && is_the_servers(sup, p.from)) {
             hr_notice_parse(text, &notice);
-            take_notice(sup, &notice, fd);
-        } else {
-            hr_debug("a notification of pid %d, which is not the server: passed over", (int)from);
+            take_notice(sup, &notice, p.nfds ? p.fds[0] : -1);
+        } else if (!err) {
+            hr_debug("a notification of pid %d, which is not the server: passed over", (int)p.from);
         }
-        hr_close(&fd);
+        hr_close_foreign(p.fds, p.nfds);
     }
 }
 

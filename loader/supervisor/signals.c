@@ -20,8 +20,9 @@ enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
     case SIGHUP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_RELOAD;
     /* Ctrl-Z.  A server that was stopped by it would not answer its probes. */
     case SIGTSTP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_IGNORE;
-    /* About our own use of a terminal or a pipe, not about the server. */
+    /* About our own use of a terminal, a pipe or a file, not about the server. */
     case SIGPIPE:
+    case SIGXFSZ:
     case SIGTTIN:
     case SIGTTOU: return HR_SIGNAL_IGNORE;
     default: return HR_SIGNAL_FORWARD;

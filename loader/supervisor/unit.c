@@ -6,7 +6,9 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/packet.h"
 #include "core.h"
+#include "foreign_fd.h"
 #include "reports.h"
 #include "spawn.h"
 #include "stop.h"
@@ -141,12 +143,12 @@ static void drop_report(struct hr_unit *u)
 static void drop_orders(struct hr_unit *u)
 {
     char text[HR_NOTIFICATION_MAX];
-    int fd = -1;
+    struct hr_packet p;
     for (int i = 0; i < PACKETS_PER_EVENT; i++) {
-        int err = hr_packet_receive(u->notify[1], text, sizeof(text), &fd);
-        if (err && err != -EMSGSIZE)
+        int err = hr_packet_read(u->notify[1], text, sizeof(text), &p);
+        if (err && err != -EMSGSIZE && err != -EPIPE)
             return;
-        hr_close(&fd);
+        hr_close_foreign(p.fds, p.nfds); /* our own pipes */
     }
 }
 
@@ -270,17 +272,17 @@ static void notified(struct hr_unit *u, const char *line)
 static void take_notifications(struct hr_unit *u)
 {
     char text[HR_NOTIFICATION_MAX];
-    int fd = -1;
+    struct hr_packet p;
     if (u->notify[0] < 0)
         return;
     for (int i = 0; i < PACKETS_PER_EVENT; i++) {
-        int err = hr_packet_receive(u->notify[0], text, sizeof(text), &fd);
-        if (err == -EMSGSIZE)
-            continue;
-        if (err)
+        int err = hr_packet_read(u->notify[0], text, sizeof(text), &p);
+        if (err && err != -EMSGSIZE && err != -EPIPE) /* we hold the other end: an empty one */
             return;
-        hr_close(&fd);
-        notified(u, text);
+        hr_close_foreign(p.fds, p.nfds);
+        text[strcspn(text, "\n")] = '\0';
+        if (!err)
+            notified(u, text);
     }
 }
 

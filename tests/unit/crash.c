@@ -4,6 +4,7 @@
 #include "check.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "own_pids.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +224,7 @@ static void a_summary_has_what_the_board_shows(void **state)
     assert_int_equal(s.uptime_ms, 65001);
     assert_true(s.user_ms == 1 && s.system_ms == 2 && s.maxrss_kb == 3);
     assert_int_equal(s.oom_kills, 2);
-    c->after.oom_kills = 3; /* fewer than before: another cgroup */
+    c->after.oom_kills = 1; /* fewer than before: another cgroup */
     hr_crash_summary(c, &s);
     assert_int_equal(s.oom_kills, -1);
 }
@@ -312,5 +313,6 @@ int main(void)
         cmocka_unit_test(the_latest_are_kept),
         cmocka_unit_test(a_real_death),
     };
+    own_pids();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,22 @@ enum { WALL_MS_PART = 123 };
 /* 2026-11-26T09:30:00.123Z */
 static const int64_t wall = 1795685400LL * 1000 + WALL_MS_PART;
 static char dir[64];
+
+/* The disk: with `hangs`, one that never answers. */
+static bool hangs;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    if (!hangs)
+        return __real_fsync(fd);
+    unsigned left = alarm(1); /* of the time it has been given; a second is enough for a test */
+    if (left < HR_CRASH_FILE_SECONDS - 2 || left > HR_CRASH_FILE_SECONDS)
+        _exit(99);
+    for (;;)
+        (void)pause();
+}
 
 static int set_up(void **state)
 {
@@ -290,6 +307,33 @@ static void a_child_does_it(void **state)
     assert_false(hr_crash_file_reaped(getpid(), 0));
 }
 
+static void one_that_hangs_ends_by_the_alarm_alone(void **state)
+{
+    sigset_t all;
+    sigset_t before;
+    int status = 0;
+    (void)state;
+    (void)sigfillset(&all); /* as in the supervisor: the child must not keep that */
+    assert_int_equal(sigprocmask(SIG_SETMASK, &all, &before), 0);
+    hangs = true;
+    pid_t pid = hr_crash_file_start(dir, a_crash(wall));
+    hangs = false;
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    assert_true(pid > 0);
+    while (count() == 0)
+        (void)poll(NULL, 0, 1);
+    assert_int_equal(kill(pid, SIGTERM), 0); /* a stop asks all that is left to end */
+    assert_int_equal(getpgid(pid), pid);
+    for (int i = 0; waitpid(pid, &status, WNOHANG) == 0; i++) {
+        if (i == 500)
+            (void)kill(pid, SIGKILL); /* it would hang for ever, and this test with it */
+        (void)poll(NULL, 0, 10);
+    }
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+    assert_true(hr_crash_file_reaped(pid, status));
+    assert_int_equal(count(), 1); /* what it had begun; it goes with a later report */
+}
+
 /* A writer that has not been reaped counts as one that still writes. */
 static void there_are_never_more_than_a_few(void **state)
 {
@@ -324,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(links_are_not_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_leave_nothing_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_child_does_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_hangs_ends_by_the_alarm_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(there_are_never_more_than_a_few, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,7 +85,7 @@ static size_t random_text(char *text, size_t max)
         "\"\\\n\x80\xbf\xc3\xa4\xe2\x82\xac\xed\xa0\xf0\x9f\x98\xff\x00\x1f";
     size_t n = (size_t)rand() % max;
     for (size_t i = 0; i < n; i++)
-        text[i] = rand() % 2 ? special[(size_t)rand() % sizeof(special)] : (char)(rand() % 256);
+        text[i] = (char)(rand() % 2 ? special[(size_t)rand() % sizeof(special)] : rand() % 256);
     return n;
 }
 

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "common/fd.h"
+#include "own_pids.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -270,5 +271,6 @@ int main(void)
         cmocka_unit_test(without_proc_it_says_so),
         cmocka_unit_test(lines_come_whole_or_not_at_all),
     };
+    own_pids();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

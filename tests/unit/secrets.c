@@ -225,14 +225,16 @@ static void json_that_is_none_does_no_harm(void **state)
                         22); /* a cut text is taken as far as it goes */
     assert_string_equal(masked("cut-off-val"), "****");
     memset(deep, '[', 2000);
-    (void)snprintf(deep + 2000, sizeof(deep) - 2000, "{\"key\": [\"deep-secret\"]}");
+    (void)snprintf(deep + 2000, sizeof(deep) - 2000, "{\"key\": [\"x\", \"deep-secret\"]}");
+    size_t n = strlen(deep);
+    hr_secrets_init(NULL);
+    hr_secrets_add_json(deep, n);
+    assert_string_equal(masked("deep-secret"), "****");
+    memset(deep + n, ']', 2010); /* back again, and further */
+    (void)snprintf(deep + n + 2010, sizeof(deep) - n - 2010, ", \"plain-text\"");
     hr_secrets_init(NULL);
     hr_secrets_add_json(deep, strlen(deep));
-    assert_string_equal(masked("deep-secret"), "****");
-    memset(deep + 2025, ']', 2010); /* and back again */
-    hr_secrets_init(NULL);
-    hr_secrets_add_json(deep, 4035);
-    assert_int_equal(hr_secrets_count(), 1);
+    assert_string_equal(masked("deep-secret plain-text"), "**** plain-text");
 }
 
 static void what_is_cut_is_masked(void **state)
@@ -311,7 +313,7 @@ static void a_text_that_costs_too_much_is_withheld(void **state)
     int64_t took = hr_now_ms() - before;
     print_message("%d KiB, %d secrets: %lld ms, %zu bytes left\n", N / 1024, SECRETS,
                   (long long)took, n);
-    assert_true(n < N);
+    assert_true(n < N / 2); /* not only where the end of the text looks like a beginning */
     assert_memory_equal(text + n - 4, "****", 4);
 }
 
