@@ -320,7 +320,8 @@ static int exchange(const struct hr_client_options *o, const char *name, const c
 /* What came back.  0 with *ret, 1 for a refusal, 69 for what is no answer. */
 static int read_answer(const struct hr_client_options *o, const struct hr_buf *line, json_t **ret)
 {
-    json_t *answer = json_loadb(hr_buf_str(line), line->len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *answer =
+        json_loadb(hr_buf_str(line), line->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (!answer)
         return fail(o, HR_EXIT_UNAVAILABLE, "the answer is not JSON: %.200s", hr_buf_str(line));
     if (o->json)

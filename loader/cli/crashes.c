@@ -107,17 +107,19 @@ void hr_crash_print(FILE *out, const json_t *crash)
 {
     const char *key = NULL;
     json_t *member = NULL;
-    const char *text = hr_text_get(crash, "output", "");
+    const json_t *output = json_object_get(crash, "output");
+    const char *text = json_string_value(output);
+    size_t n = json_string_length(output);
     json_object_foreach ((json_t *)(uintptr_t)crash, key, member)
         if (strcmp(key, "output") != 0)
             print_member(out, key, member);
-    if (!*text) {
+    if (!n) {
         (void)fputs("\nIt had written nothing.\n", out);
         return;
     }
     (void)fputs("\nThe last it wrote:\n", out);
-    hr_text_print_lines(out, text);
-    if (text[strlen(text) - 1] != '\n')
+    hr_text_print_lines(out, text, n);
+    if (text[n - 1] != '\n')
         (void)fputc('\n', out);
 }
 

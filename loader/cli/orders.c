@@ -51,7 +51,8 @@ int hr_cli_reload(char **argv)
     int code = hr_client_parse(argv, 0, "handrail reload " SOCKET_OPTIONS, &o);
     if (code || o.help)
         return code;
-    return give(&o, json_pack("{s:s}", "order", "reload"), "reloaded");
+    return give(&o, json_pack("{s:s}", "order", "reload"),
+                "reload ordered; the log says how it went");
 }
 
 int hr_cli_drain(char **argv)

@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-static void print(FILE *out, const char *s, bool lines)
+static void print(FILE *out, const char *s, size_t n, bool lines)
 {
-    for (; *s; s++) {
+    for (const char *end = s + n; s < end; s++) {
         unsigned char c = (unsigned char)*s;
         /* U+0080 to U+009F are control characters too: C2 80 to C2 9F */
-        bool c1 = c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] <= 0x9f;
+        bool c1 =
+            c == 0xc2 && s + 1 < end && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] <= 0x9f;
         if (c1)
             (void)fprintf(out, "^%c", (unsigned char)*++s - 0x40);
         else if (c == 0x7f)
@@ -24,12 +25,12 @@ static void print(FILE *out, const char *s, bool lines)
 
 void hr_text_print(FILE *out, const char *s)
 {
-    print(out, s, false);
+    print(out, s, strlen(s), false);
 }
 
-void hr_text_print_lines(FILE *out, const char *s)
+void hr_text_print_lines(FILE *out, const char *s, size_t n)
 {
-    print(out, s, true);
+    print(out, s, n, true);
 }
 
 void hr_text_duration(char out[HR_DURATION_TEXT], double seconds)

@@ -12,8 +12,8 @@ enum { HR_DURATION_TEXT = 32 }; /* bytes that hold any duration */
 /* Print a string on one line: control characters as "^X", as cat -v does. */
 void hr_text_print(FILE *out, const char *s);
 
-/* The same, but lines and tabs stay what they are. */
-void hr_text_print_lines(FILE *out, const char *s);
+/* The same for n bytes, NULs among them, but lines and tabs stay what they are. */
+void hr_text_print_lines(FILE *out, const char *s, size_t n);
 
 /* "4.2s", "59s", "3m 20s", "2h 11m", "5d 3h". */
 void hr_text_duration(char out[HR_DURATION_TEXT], double seconds);

@@ -2,6 +2,7 @@
  * The configuration.  See config.h. */
 #include "config.h"
 
+#include "agent_command.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
@@ -15,6 +16,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool hr_config_is_nested(void)
 {
@@ -70,7 +72,7 @@ static int load_agent(struct hr_config *c)
     int64_t port = c->agent_port;
     const char *text = hr_command_option(c->command, "--port");
     if (text && hr_setting_origin(c, "agent-port") == HR_FROM_DEFAULT &&
-        hr_parse_int(text, 1, 65535, &port)) {
+        hr_parse_int(text, 1, 65535, &port) && hr_is_agent_server(c->command)) {
         hr_error("--port in the server's command is \"%s\": expected a port number from 1 to 65535",
                  text);
         return HR_EXIT_CONFIG;
@@ -126,11 +128,26 @@ static int load_registry(struct hr_config *c)
     return hr_registry_load(c->registry_path, c->registry != NULL, c);
 }
 
+/* A shell in an image that is looked at by hand: it needs the terminal, which is for one program,
+ * and there is no server to supervise. */
+static void match_terminal(struct hr_config *c)
+{
+    if (hr_setting_origin(c, "sidecar") != HR_FROM_DEFAULT || hr_is_agent_server(c->command) ||
+        !isatty(STDIN_FILENO))
+        return;
+    hr_info("%s is no agent-server, and this is a terminal: only running it; --sidecar supervises "
+            "it all the same",
+            c->command[0]);
+    c->sidecar = false;
+}
+
 /* Everything but the options, which c has already. */
 static int load(struct hr_config *c)
 {
     c->nested = hr_config_is_nested();
     int code = hr_settings_environment(c);
+    if (!code && !c->nested)
+        match_terminal(c);
     if (!code)
         code = match_settings(c);
     if (code || !c->sidecar || c->nested)

@@ -70,7 +70,7 @@ struct hr_control_conn {
     size_t answer_len; /* 0: none */
     size_t len;        /* bytes in input */
     char answer[HR_CONTROL_ANSWER];
-    char input[HR_CONTROL_INPUT];
+    char input[HR_CONTROL_INPUT + 1]; /* and a NUL */
 };
 
 struct hr_control {

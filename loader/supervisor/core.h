@@ -46,7 +46,7 @@ struct hr_supervisor {
     struct hr_unit units[HR_MAX_SERVICES];
     uint32_t nunits;
     uint16_t vscode_port; /* the server's other one */
-    bool foreground;      /* a plain init in the foreground of a terminal: the command gets it */
+    bool foreground;      /* a plain init on a terminal: the command gets it while it is ours */
 
     enum hr_phase phase;
     int stop_signal;      /* that began the stop; 0: the server ended by itself */

@@ -3,7 +3,6 @@
 #include "orders.h"
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "control_status.h"
 #include "core.h"
 #include "crash.h"
@@ -30,7 +29,10 @@ static int do_restart(void *ctx, const char *service, const char **ret_error)
         struct hr_service *s = &sup->units[i].service;
         if (!s->pub.name[0] || strcmp(s->pub.name, service) != 0)
             continue;
-        hr_info("%s: restart ordered", service);
+        if (i >= HR_INDEX_TOOLHOST && sup->reload.pending[i - HR_INDEX_TOOLHOST]) {
+            *ret_error = "a reload is about to replace it";
+            return -EBUSY;
+        }
         hr_service_event(s, HR_EV_RESTART, 0);
         if (i == HR_INDEX_SERVER) /* one that is stopped cannot end */
             s->ops->kill(s->ctx, s, SIGCONT);
@@ -44,7 +46,6 @@ static int do_stop(void *ctx, const char **ret_error)
 {
     struct hr_supervisor *sup = ctx;
     (void)ret_error;
-    hr_info("stop ordered");
     hr_stop_signal(sup, SIGTERM);
     hr_stop_advance(sup);
     return 0;
@@ -63,8 +64,6 @@ static int do_drain(void *ctx, bool on)
     struct hr_supervisor *sup = ctx;
     if (sup->phase != HR_RUNNING) /* readiness is off for good */
         return on ? 0 : -EBUSY;
-    if (on != (sup->head.draining != 0))
-        hr_info(on ? "drain ordered: readiness goes off" : "drain taken back");
     sup->head.draining = on;
     hr_board_put_head(sup->board, &sup->head);
     hr_publish(sup);

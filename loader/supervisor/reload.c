@@ -89,15 +89,15 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
         (void)kill(sup->reload.reader, SIGKILL);
 }
 
-/* What the reader has to show: 0 with the text, or an exit code of ours after having said why. */
+/* What the reader has to show: 0 with the text, -ENOENT for a file that need not be there and is
+ * not, or an exit code of ours after having said why. */
 static int take_text(struct hr_supervisor *sup, int status, size_t *ret_len)
 {
     const char *path = sup->config->registry_path;
     ssize_t n = 0;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    *ret_len = 0;
     if (code == EXIT_MISSING && !sup->config->registry)
-        return 0; /* the file need not be there: no plugins */
+        return -ENOENT;
     if (code == 0 && (n = pread(sup->reload.fd, text, HR_REGISTRY_MAX, 0)) >= 0) {
         *ret_len = (size_t)n;
         return 0;
@@ -210,6 +210,7 @@ static void mark_changes(struct hr_supervisor *sup)
     for (uint32_t i = 0; i < sup->config->nplugins; i++) {
         struct hr_plugin_config *p = &sup->config->plugins[i];
         if (is_same(p, &r->next[i])) {
+            changed += p->required != r->next[i].required;
             p->required = r->next[i].required;
             drop(&r->next[i]);
             continue;
@@ -221,7 +222,7 @@ static void mark_changes(struct hr_supervisor *sup)
         if (p->path)
             hr_service_event(&sup->units[HR_INDEX_TOOLHOST + i].service, HR_EV_STOP, 0);
     }
-    r->tell_sidecar = true;
+    r->tell_sidecar = changed > 0;
     hr_info("reload: %s: %u plugin%s changed", sup->config->registry_path, changed,
             changed == 1 ? "" : "s");
 }
@@ -237,14 +238,14 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
     int code = take_text(sup, status, &n);
     hr_close(&r->fd);
     memset(&fresh, 0, sizeof(fresh));
-    if (!code && n)
+    if (!code)
         code = hr_registry_parse(sup->config->registry_path, text, n, &fresh);
-    if (code) {
+    if (code && code != -ENOENT) {
         hr_error("reload: nothing is changed: the present plugins stay");
-        return;
+    } else {
+        lay_out(sup);
+        mark_changes(sup);
     }
-    lay_out(sup);
-    mark_changes(sup);
     hr_reload_advance(sup);
 }
 
@@ -268,28 +269,40 @@ static void offer_tools(struct hr_supervisor *sup)
         hr_error("reload: the server cannot be told of the native tools: %s", strerror(-err));
 }
 
+/* Is a place still to be emptied?  An order may have started its process anew meanwhile. */
+static bool is_waiting(struct hr_supervisor *sup, uint32_t i)
+{
+    struct hr_service *s = &sup->units[HR_INDEX_TOOLHOST + i].service;
+    if (!sup->reload.pending[i])
+        return false;
+    if (HR_INDEX_TOOLHOST + i < sup->nunits)
+        hr_service_event(s, HR_EV_STOP, 0);
+    if (HR_INDEX_TOOLHOST + i < sup->nunits && s->pub.pid)
+        return true;
+    install(sup, i);
+    return false;
+}
+
 void hr_reload_advance(struct hr_supervisor *sup)
 {
     struct hr_reload *r = &sup->reload;
     bool waiting = false;
-    if (!r->tell_sidecar || sup->phase != HR_RUNNING)
+    if (sup->phase != HR_RUNNING || r->reader)
         return;
-    for (uint32_t i = 0; i < sup->config->nplugins; i++) {
-        if (r->pending[i] && (HR_INDEX_TOOLHOST + i >= sup->nunits ||
-                              sup->units[HR_INDEX_TOOLHOST + i].service.pub.pid == 0))
-            install(sup, i);
-        waiting = waiting || r->pending[i];
-    }
+    for (uint32_t i = 0; i < sup->config->nplugins; i++)
+        waiting = is_waiting(sup, i) || waiting;
     if (waiting)
         return;
-    r->tell_sidecar = false;
-    offer_tools(sup);
-    int err = hr_handout_sidecar(&sup->handout, sup->config);
-    if (err)
-        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
-                 strerror(-err));
-    else
-        hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_RESTART, 0);
+    if (r->tell_sidecar) {
+        r->tell_sidecar = false;
+        offer_tools(sup);
+        int err = hr_handout_sidecar(&sup->handout, sup->config);
+        if (err)
+            hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
+                     strerror(-err));
+        else
+            hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_RESTART, 0);
+    }
     if (r->again) {
         r->again = false;
         (void)hr_reload_begin(sup);

@@ -21,6 +21,7 @@
 
 enum {
     NOTICES_PER_EVENT = 32,
+    REST_MS = 20,           /* after a flood of strangers */
     WATCHDOG_MIN_MS = 1000, /* a server cannot ask for less */
     ENV_ADDED = 3,          /* variables we add to the server's environment */
     UPWARDS_MAX = 512,      /* bytes of a message to our own supervisor */
@@ -78,12 +79,19 @@ static void start_upwards(struct hr_supervisor *sup)
 
 /* ---- the watchdog -------------------------------------------------------------------------- */
 
+/* A server that is to end may be silent. */
+static bool is_watched(struct hr_supervisor *sup)
+{
+    uint32_t state = service(sup)->pub.state;
+    return state == HR_STARTING || state == HR_UP;
+}
+
 static void arm_watchdog(struct hr_supervisor *sup)
 {
     struct hr_server *s = &sup->server;
     int64_t delay = hr_watchdog_next(&s->watchdog, hr_now_ms());
     ev_timer_stop(sup->loop, &s->watch_timer);
-    if (delay < 0 || service(sup)->hung_s)
+    if (delay < 0 || service(sup)->hung_s || !is_watched(sup))
         return;
     ev_now_update(sup->loop);
     ev_timer_set(&s->watch_timer, (double)delay / 1000.0, 0.0);
@@ -101,15 +109,21 @@ static void hung(struct hr_supervisor *sup, int64_t now)
 {
     struct hr_server *s = &sup->server;
     int64_t silence = hr_watchdog_silence(&s->watchdog, now);
-    if (!is_stopped(sup)) {
+    bool stopped = is_stopped(sup);
+    if (!stopped && !s->stranger) {
         hr_service_event(service(sup), HR_EV_HUNG, silence >= 1000 ? (int)(silence / 1000) : 1);
         return;
     }
-    if (!s->stopped_told)
+    if (!s->excuse_told && stopped)
         hr_warn("server: no heartbeat for %lld s, but pid %d is stopped by a signal: not taken for "
                 "a hang; kill -CONT %d lets it run on",
                 (long long)silence / 1000, service(sup)->pub.pid, service(sup)->pub.pid);
-    s->stopped_told = true;
+    else if (!s->excuse_told)
+        hr_warn("server: no heartbeat for %lld s, but pid %d fills the notification socket: not "
+                "taken for a hang",
+                (long long)silence / 1000, (int)s->stranger);
+    s->excuse_told = true;
+    s->stranger = 0;
     hr_watchdog_excuse(&s->watchdog, now);
 }
 
@@ -138,7 +152,8 @@ static void beat(struct hr_supervisor *sup, const struct hr_notice *n)
     struct hr_server *s = &sup->server;
     int64_t now = hr_now_ms();
     hr_watchdog_beat(&s->watchdog, now);
-    s->stopped_told = false;
+    s->excuse_told = false;
+    s->stranger = 0;
     s->pub.beat_ms = now;
     s->pub.lag_ms = n->lag_ms;
     if (n->lag_ms >= sup->config->watchdog_soft_ms && sup->config->watchdog_soft_ms)
@@ -261,7 +276,8 @@ static void take_agent(struct hr_supervisor *sup, const struct hr_notice *n)
 static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, int fd)
 {
     struct hr_board_server *pub = &sup->server.pub;
-    if (n->watchdog_ms >= WATCHDOG_MIN_MS && sup->config->watchdog_ms)
+    /* 0: it is off, by order or because the server is stopping */
+    if (n->watchdog_ms >= WATCHDOG_MIN_MS && sup->server.watchdog.limit_ms)
         sup->server.watchdog.limit_ms = n->watchdog_ms;
     take_agent(sup, n);
     if (n->status)
@@ -275,8 +291,24 @@ static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, in
     publish(sup);
     if (n->ready && hr_server_is_initialised(sup))
         hr_service_event(service(sup), HR_EV_READY, 0);
-    if (n->trigger)
-        hung(sup, hr_now_ms());
+    if (n->trigger && sup->server.watchdog.limit_ms)
+        hr_service_event(service(sup), HR_EV_HUNG, 0);
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    (void)revents;
+    ev_io_start(loop, &sup->server.notify_io);
+}
+
+/* Nothing but strangers: let them wait, who cost us time, and look again a little later. */
+static void rest(struct hr_supervisor *sup)
+{
+    ev_io_stop(sup->loop, &sup->server.notify_io);
+    ev_now_update(sup->loop);
+    ev_timer_set(&sup->server.rest_timer, REST_MS / 1000.0, 0.0);
+    ev_timer_start(sup->loop, &sup->server.rest_timer);
 }
 
 void hr_server_take(struct hr_supervisor *sup)
@@ -284,6 +316,7 @@ void hr_server_take(struct hr_supervisor *sup)
     char text[HR_NOTIFY_MAX + 1];
     struct hr_notice notice;
     struct hr_packet p;
+    int strangers = 0;
     if (sup->server.notify_fd < 0)
         return;
     for (int i = 0; i < NOTICES_PER_EVENT; i++) {
@@ -293,11 +326,15 @@ void hr_server_take(struct hr_supervisor *sup)
         if (!err && is_the_servers(sup, p.from)) {
             hr_notice_parse(text, &notice);
             take_notice(sup, &notice, p.nfds ? p.fds[0] : -1);
-        } else if (!err) {
+        } else {
             hr_debug("a notification of pid %d, which is not the server: passed over", (int)p.from);
+            sup->server.stranger = p.from;
+            strangers++;
         }
         hr_close_foreign(p.fds, p.nfds);
     }
+    if (strangers == NOTICES_PER_EVENT)
+        rest(sup);
 }
 
 static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
@@ -314,11 +351,15 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     struct hr_server *s = &sup->server;
     struct hr_board_server old = s->pub;
     s->life = life;
+    /* What is wrong with the agent class is so until it is said to be right. */
     s->pub = (struct hr_board_server){.lag_ms = -1,
+                                      .agent = old.agent == HR_AGENT_WRONG ? HR_AGENT_WRONG : 0,
                                       .recorded = old.recorded,
                                       .replays = old.replays,
                                       .replay_errors = old.replay_errors};
-    s->stopped_told = false;
+    if (s->pub.agent == HR_AGENT_WRONG)
+        memcpy(s->pub.agent_error, old.agent_error, sizeof(old.agent_error));
+    s->excuse_told = false;
     hr_watchdog_reset(&s->watchdog, sup->config->watchdog_ms);
     if (s->record.len)
         s->pub.replay_life = life;
@@ -409,7 +450,8 @@ int hr_server_init(struct hr_supervisor *sup, char *const *env)
         hr_warn("no memory for the server's initialisation: %s: it will not be replayed",
                 strerror(-err));
     ev_init(&s->watch_timer, on_watch_timer);
-    s->watch_timer.data = sup;
+    ev_init(&s->rest_timer, on_rested);
+    s->watch_timer.data = s->rest_timer.data = sup;
     if (s->notify_fd >= 0) {
         ev_io_init(&s->notify_io, on_notify, s->notify_fd, EV_READ);
         s->notify_io.data = sup;

@@ -32,7 +32,9 @@ struct hr_server {
     ev_io notify_io;
     ev_timer watch_timer;
     struct hr_watchdog watchdog;
-    bool stopped_told; /* that it is stopped, in this silence */
+    bool excuse_told;    /* why this silence is not taken for a hang */
+    pid_t stranger;      /* who else has sent something since the last heartbeat; 0: nobody */
+    ev_timer rest_timer; /* after a flood of strangers */
     struct hr_init_record record;
     const char *upwards;    /* our own NOTIFY_SOCKET, or NULL */
     ev_timer upwards_timer; /* our own heartbeat, if that is wanted */

@@ -2,6 +2,7 @@
  * The state machine of a supervised process.  See service.h; the table is at the end. */
 #include "service.h"
 
+#include "common/handoff.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -73,6 +74,12 @@ static void do_start(struct hr_service *s, int arg)
     int pid = s->ops->spawn(s->ctx, s);
     if (pid < 0) {
         set_reason(s, "cannot start a process: %s", strerror(-pid));
+        if (s->policy.restart == HR_RESTART_NEVER) {
+            hr_error("%s: %s", s->pub.name, s->pub.reason);
+            s->pub.last_status = HR_EXIT_OSERR << 8; /* as if it had ended with that code */
+            enter(s, HR_FAILED);
+            return;
+        }
         back_off(s, next_delay(s));
         return;
     }
@@ -84,10 +91,15 @@ static void do_start(struct hr_service *s, int arg)
     enter(s, HR_STARTING);
 }
 
-static void do_start_anew(struct hr_service *s, int arg)
+static void forget_failures(struct hr_service *s)
 {
     s->backoff_ms = 0;
     memset(s->deaths, 0, sizeof(s->deaths));
+}
+
+static void do_start_anew(struct hr_service *s, int arg)
+{
+    forget_failures(s);
     do_start(s, arg);
 }
 
@@ -123,8 +135,10 @@ static void do_ready(struct hr_service *s, int arg)
 static void describe_end(struct hr_service *s, int status)
 {
     char hung[64] = "";
-    if (s->hung_s)
+    if (s->hung_s > 0)
         (void)snprintf(hung, sizeof(hung), "hung, no heartbeat for %d s: ", s->hung_s);
+    else if (s->hung_s)
+        (void)snprintf(hung, sizeof(hung), "hung, as it said itself: ");
     if (s->exec_errno)
         set_reason(s, "cannot run %.100s: %s", s->program, strerror(s->exec_errno));
     else if (WIFSIGNALED(status))
@@ -213,8 +227,11 @@ static void do_hung(struct hr_service *s, int arg)
 {
     if (s->hung_s)
         return;
-    s->hung_s = arg;
-    hr_error("%s: no heartbeat for %d s: aborting pid %d", s->pub.name, arg, s->pub.pid);
+    s->hung_s = arg ? arg : -1;
+    if (arg)
+        hr_error("%s: no heartbeat for %d s: aborting pid %d", s->pub.name, arg, s->pub.pid);
+    else
+        hr_error("%s: it asks to be treated as hung: aborting pid %d", s->pub.name, s->pub.pid);
     s->ops->set_timer(s->ctx, s, HR_ABORT_GRACE_MS);
     s->ops->kill(s->ctx, s, SIGABRT);
 }
@@ -283,10 +300,14 @@ static void do_stopped(struct hr_service *s, int status)
     forget_process(s, status);
     describe_end(s, status);
     hr_info("%s: stopped: %s", s->pub.name, s->pub.reason);
-    if (s->again)
-        do_start_anew(s, 0);
-    else
+    if (!s->again) {
         enter(s, HR_DOWN);
+        return;
+    }
+    forget_failures(s); /* a pause of no length: what it has left behind is dealt with in it */
+    s->pub.retry_at_ms = s->ops->now_ms(s->ctx);
+    s->ops->set_timer(s->ctx, s, 0);
+    enter(s, HR_BACKOFF);
 }
 
 static void do_give_up(struct hr_service *s, int arg)
@@ -349,7 +370,7 @@ const char *hr_service_action_name(enum hr_state state, enum hr_event event)
         {do_again, "start afterwards"},
         {do_not_again, "stay down afterwards"},
         {do_kill, "kill"},
-        {do_stopped, "down, or start"},
+        {do_stopped, "down, or backoff of no length"},
         {do_give_up, "down"},
         {nothing, "-"},
         {impossible, "impossible: say so"},

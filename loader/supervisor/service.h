@@ -30,9 +30,9 @@ enum hr_event {
     HR_EV_EXECUTED,    /* the process has become the program */
     HR_EV_EXEC_FAILED, /* it could not; arg: errno.  The process ends by itself right after */
     HR_EV_READY,       /* it says that it is ready */
-    HR_EV_HUNG,        /* its watchdog has had enough; arg: seconds of silence */
-    HR_EV_EXITED,      /* the process is gone; arg: wait status */
-    HR_EV_TIMER,       /* the service's timer has expired */
+    HR_EV_HUNG,   /* its watchdog has had enough; arg: seconds of silence, 0: it says so itself */
+    HR_EV_EXITED, /* the process is gone; arg: wait status */
+    HR_EV_TIMER,  /* the service's timer has expired */
     HR_NEVENTS
 };
 
@@ -86,7 +86,7 @@ struct hr_service {
     /* The machine's.  `pub` is what the board shows. */
     struct hr_board_service pub;
     int exec_errno;                /* of the current process; 0: none */
-    int hung_s;                    /* of the current process: seconds of silence; 0: not hung */
+    int hung_s;                    /* of the current process: seconds of silence, -1: it said so */
     bool again;                    /* STOPPING: run it anew afterwards */
     int64_t backoff_ms;            /* the next delay before jitter; 0: start over */
     int64_t deaths[HR_BUDGET_MAX]; /* ring of the times of the latest failures */

@@ -50,9 +50,10 @@ static int place_fds(const struct hr_spawn *spawn, int *keep)
 
 /* A new process group.  As tini does it: the child takes the terminal itself, so the program never
  * runs in the background; SIGTTOU is blocked, or this would stop us. */
-static void own_group(const struct hr_spawn *spawn)
+static void own_group(const struct hr_spawn *spawn, pid_t parent)
 {
-    if (setpgid(0, 0) == 0 && spawn->foreground)
+    if (setpgid(0, 0) == 0 && spawn->foreground &&
+        tcgetpgrp(STDIN_FILENO) == getpgid(parent)) /* not from the background */
         (void)tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
@@ -74,7 +75,7 @@ static void rewrite_listen_pid(char *const *env, pid_t parent)
 _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t parent)
 {
     int err = 0;
-    own_group(spawn);
+    own_group(spawn, parent);
     if (spawn->die_with_us) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)

@@ -19,7 +19,7 @@ struct hr_spawn {
     int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: ours, or closed (only_these, not 0 to
                               2) */
     bool die_with_us;      /* SIGKILL when this process is gone */
-    bool foreground;       /* its group becomes the terminal's foreground group */
+    bool foreground;       /* its group becomes the terminal's foreground group, if ours is that */
     const struct hr_signals *signals;
 };
 

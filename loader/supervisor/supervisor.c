@@ -28,7 +28,8 @@
 
 enum {
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
-    SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself */
+    SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself, */
+    SYSERR_TELL_MS = 10000, /* which is told this often */
     VSCODE_PORT_DEFAULT = 8001,
 };
 
@@ -78,8 +79,10 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
         return;
     }
     hr_unit_ended(u, status, usage);
-    if (u->service.index == HR_INDEX_SERVER)
-        clean_up_after_server(sup);
+    if (u->service.index != HR_INDEX_SERVER)
+        return;
+    hr_job_ended(sup, pid);
+    clean_up_after_server(sup);
 }
 
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid
@@ -110,17 +113,25 @@ static void reap(struct hr_supervisor *sup)
     }
 }
 
-static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
+/* What a signal means to us; *sent: what the server is to get for it.  One that is rewritten is the
+ * server's, but for those that stop us. */
+static enum hr_signal_meaning meaning(struct hr_supervisor *sup, int sig, int *sent)
 {
-    struct hr_supervisor *sup = w->data;
+    enum hr_signal_meaning m = hr_signal_meaning(sig, !sup->config->sidecar);
+    *sent = hr_signal_rewrite(sup->config->rewrite, sig);
+    if (!*sent)
+        return HR_SIGNAL_IGNORE;
+    return *sent != sig && m != HR_SIGNAL_SHUTDOWN ? HR_SIGNAL_FORWARD : m;
+}
+
+static void take_signals(struct hr_supervisor *sup)
+{
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     int sig = 0;
+    int sent = 0;
     bool children = false;
-    (void)loop;
-    (void)revents;
     for (int i = 0; i < SIGNALS_PER_EVENT && (sig = hr_signals_next(sup->signals)) > 0; i++) {
-        int sent = hr_signal_rewrite(sup->config->rewrite, sig);
-        switch (sent ? hr_signal_meaning(sig, !sup->config->sidecar) : HR_SIGNAL_IGNORE) {
+        switch (meaning(sup, sig, &sent)) {
         case HR_SIGNAL_CHILD: children = true; break;
         case HR_SIGNAL_SHUTDOWN: hr_stop_signal(sup, sent); break;
         case HR_SIGNAL_RELOAD: (void)hr_reload_begin(sup); break;
@@ -134,6 +145,13 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
         hr_reload_advance(sup);
     }
     hr_stop_advance(sup);
+}
+
+static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    take_signals(w->data);
 }
 
 /* ---- starting ------------------------------------------------------------------------------ */
@@ -172,12 +190,19 @@ static void offer_tools(struct hr_supervisor *sup)
             sup->config->nplugins == 1 ? "" : "s");
 }
 
-/* libev would abort; here it tries again, but not as fast as it can. */
+/* libev would abort; here it tries again, but not as fast as it can.  Children are reaped and
+ * orders to stop are heard all the same. */
 static void on_syserr(const char *what) EV_NOEXCEPT
 {
     static const struct timespec pause = {.tv_nsec = SYSERR_PAUSE_MS * 1000000L};
-    hr_error("event loop: %s: %s", what, strerror(errno));
+    static int64_t told_ms;
+    int64_t now = hr_now_ms();
+    if (!told_ms || now - told_ms >= SYSERR_TELL_MS) {
+        hr_error("event loop: %s: %s", what, strerror(errno));
+        told_ms = now;
+    }
     (void)nanosleep(&pause, NULL);
+    take_signals(&the_supervisor);
 }
 
 static uint16_t vscode_port(void)
@@ -261,7 +286,7 @@ static int prepare(struct hr_supervisor *sup)
     hr_stop_init(sup);
     ev_io_init(&sup->signal_io, on_signal, sup->signals->fd, EV_READ);
     sup->signal_io.data = sup;
-    sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) == getpgrp();
+    sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) >= 0;
     hr_programs_find(&sup->programs);
     if (sup->config->sidecar)
         return prepare_supervision(sup);
@@ -296,8 +321,6 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     for (uint32_t i = sup->nunits; i-- > 0;)
         hr_service_event(&sup->units[i].service, HR_EV_START, 0);
     ev_run(sup->loop, 0);
-    if (sup->foreground) /* back to whoever started us */
-        (void)tcsetpgrp(STDIN_FILENO, getpgrp());
     hr_ambient_remove(&sup->ambient);
     code = final_code(sup);
     if (config->sidecar) {

@@ -148,7 +148,7 @@ class Transparency(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (4, ""))
 
 
-class Terminal(unittest.TestCase):
+class OnATerminal(unittest.TestCase):
     def start(self, *argv: str) -> int:
         """Start it as the leader of a terminal of its own; the terminal's other end."""
         pid, fd = pty.fork()
@@ -166,6 +166,8 @@ class Terminal(unittest.TestCase):
             text += os.read(fd, 1000).decode()
         return text
 
+
+class Terminal(OnATerminal):
     def test_every_life_of_the_command_has_the_terminal(self):
         fd = self.start(BIN, "run", "--no-sidecar", "--restart=always", "--", "sh", "-c",
                         "echo up; read x; echo got $x; exit 3")
@@ -189,6 +191,56 @@ class Terminal(unittest.TestCase):
         self.read_until(fd, "up\r\n")
         os.write(fd, b"\x03")
         self.read_until(fd, "caught\r\n")
+
+
+class Jobs(OnATerminal):
+    """As a job of an interactive shell."""
+
+    def shell(self) -> int:
+        fd = self.start("env", "PS1=at-prompt ", "bash", "--norc", "--noediting", "-i")
+        self.read_until(fd, "at-prompt ")
+        return fd
+
+    def test_ctrl_z_and_fg(self):
+        fd = self.shell()
+        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; read x; echo got $x; exit 4'; "
+                     "echo code $?\n".encode())
+        self.read_until(fd, "\r\nup\r\n")
+        time.sleep(0.3)  # a shell that is stopped within vfork() is stuck, with or without us
+        os.write(fd, b"\x1a")
+        self.read_until(fd, "Stopped")
+        self.read_until(fd, "at-prompt ")
+        os.write(fd, b"fg\n")
+        time.sleep(0.3)
+        os.write(fd, b"a line\n")
+        self.read_until(fd, "got a line\r\nat-prompt ")
+
+    def test_an_end_in_the_background_leaves_the_terminal_to_the_shell(self):
+        fd = self.shell()
+        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; sleep 1'\n".encode())
+        self.read_until(fd, "\r\nup\r\n")
+        time.sleep(0.3)  # a shell that is stopped within vfork() is stuck, with or without us
+        os.write(fd, b"\x1a")
+        self.read_until(fd, "at-prompt ")
+        os.write(fd, b"bg\n")
+        time.sleep(2)
+        os.write(fd, b"echo still $((1+1))\n")
+        self.read_until(fd, "still 2\r\n")
+
+    def test_started_in_the_background_and_brought_to_the_foreground(self):
+        fd = self.shell()
+        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'read x; echo got $x' &\n".encode())
+        self.read_until(fd, "at-prompt ")
+        time.sleep(0.3)
+        os.write(fd, b"fg\n")
+        time.sleep(0.3)
+        os.write(fd, b"a line\n")
+        self.read_until(fd, "got a line\r\n")
+
+    def test_what_is_no_server_gets_the_terminal_by_itself(self):
+        fd = self.start(BIN, "sh", "-c", "read x; echo got $x")
+        os.write(fd, b"a line\n")
+        self.read_until(fd, "got a line\r\n")
 
 
 class Signals(unittest.TestCase):

@@ -48,6 +48,18 @@ class Orders(unittest.TestCase):
             h.wait_line("has not ended: killing it")
             h.new_child("agent_server.py", old)
 
+    def test_a_restart_cleans_up_like_a_crash(self):
+        script = ("import os,socket,time\n"
+                  "s=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n"
+                  "s.bind(('127.0.0.1',int(os.environ['HANDRAIL_AGENT_PORT'])));s.listen()\n"
+                  "if os.fork() == 0:\n os.setsid()\nprint('up',flush=True)\ntime.sleep(300)")
+        with running([sys.executable, "-c", script]) as h:
+            h.wait_line("^up$")
+            seen = len(h.lines)
+            client(h, "restart")
+            h.wait_line("^up$", start=seen)
+            self.assertEqual(service(h)["failures"], 0, h.log())
+
     def test_drain_and_stop(self):
         with standin() as h:
             h.wait_status("/readyz", 200)
@@ -164,6 +176,51 @@ class Reload(unittest.TestCase):
             time.sleep(0.3)
             self.assertEqual((h.child("handrail-toolhost"), h.child("handrail-sidecar")), old)
             self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+
+    def test_a_file_that_is_only_being_written(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            (h.folder / "tool_registry.json").write_text("")  # as `cat > file` begins
+            self.hup(h)
+            self.assertIn("the present plugins stay", h.log())
+            self.assertEqual(self.tools(h), ["echo"])
+            path = h.folder / "tool_registry.json"
+            path.unlink()
+            os.mkfifo(path)
+            h.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            h.process.send_signal(signal.SIGHUP)  # while the first one is being read
+            time.sleep(0.3)
+            path.rename(h.folder / "half")
+            self.write(h, sample("workspace-search", {"root": "/"}))
+            with open(h.folder / "half", "w", encoding="utf-8") as f:
+                f.write("{")
+            wait_for("the second one", lambda: self.tools(h) == ["workspace_search"], 15)
+
+    def test_nothing_has_changed(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            sidecar = h.child("handrail-sidecar")
+            self.hup(h)
+            self.write(h, sample("echo", required=True))
+            time.sleep(0.3)
+            self.assertEqual(h.child("handrail-sidecar"), sidecar)
+            self.hup(h)
+            h.new_child("handrail-sidecar", sidecar)
+            h.wait_status("/readyz", 200)
+            self.assertIn("plugin/echo", h.get("/readyz?verbose").text)
+
+    def test_an_order_to_restart_what_is_being_replaced(self):
+        with standin(plugins=[test_plugin("faulty")], options=["--toolhost-stop-timeout=2"]) as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("handrail-toolhost"), signal.SIGSTOP)  # it will not end by itself
+            self.write(h, sample("echo"))
+            self.hup(h)
+            done = client(h, "restart", "toolhost/faulty", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("a reload is about to replace it", done.stderr)
+            wait_for("the new one", lambda: self.tools(h) == ["echo"], 15)
+            self.settled(h, "toolhost/echo")
 
     def test_a_file_that_hangs_hangs_nobody(self):
         with standin(plugins=[sample("echo")]) as h:

@@ -95,6 +95,72 @@ class Notifications(unittest.TestCase):
             wait_for("the status", lambda: h.get("/status").json()["server"]["status"] == "fine", 5)
             self.assertEqual(service(h)["failures"], 0)
 
+    def test_a_flood_of_strangers_is_no_hang(self):
+        flood = ("import os,socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n"
+                 "s.setblocking(False)\n"
+                 "while True:\n"
+                 " try: s.sendto(b'X=1',chr(0)+sys.argv[1])\n"
+                 " except OSError: pass\n")
+        with notifier("--watchdog=2") as h:
+            h.wait_line("up")
+            pid = service(h)["pid"]
+            environ = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+            [name] = [v.partition("=")[2][1:] for v in environ if v.startswith("NOTIFY_SOCKET=")]
+            floods = [subprocess.Popen([sys.executable, "-c", flood, name]) for _ in range(3)]
+            try:
+                time.sleep(5)
+                self.assertEqual(h.get("/livez").status, 200)
+                self.assertEqual((service(h)["pid"], service(h)["failures"]), (pid, 0), h.log())
+                self.assertEqual(h.stop(timeout=5), 143)
+            finally:
+                for p in floods:
+                    p.kill()
+                    p.wait()
+
+    def test_descriptors_whose_last_close_would_wait(self):
+        # A socket that lingers, with data nobody takes; who closes it last waits for a minute.
+        send = ("import os,socket,struct,sys,array\n"
+                "l=socket.socket(); l.bind(('127.0.0.1',0)); l.listen()\n"
+                "u=socket.socket(socket.AF_UNIX, int(sys.argv[2]))\n"
+                "u.connect(chr(0)+sys.argv[1])\n"
+                "keep=[]\n"
+                "for _ in range(4):\n"
+                " c=socket.create_connection(l.getsockname()); keep.append(l.accept())\n"
+                " c.setsockopt(socket.SOL_SOCKET,socket.SO_LINGER,struct.pack('ii',1,60))\n"
+                " c.setblocking(False)\n"
+                " try:\n"
+                "  while True: c.send(b'x'*65536)\n"
+                " except OSError: pass\n"
+                " try: socket.send_fds(u,[b'x\\n'],[c.fileno()])\n"
+                " except OSError: pass\n"
+                " c.close()\n"
+                "print('sent',flush=True)\nimport time;time.sleep(60)")
+        with notifier() as h:
+            h.wait_line("up")
+            names = [line.split()[-1][1:] for line in Path("/proc/net/unix").read_text().split("\n")
+                     if "@handrail/" in line]
+            [control] = [n for n in names if n.endswith(f"/{h.pid}")]
+            pid = service(h)["pid"]
+            environ = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+            [notify] = [v.partition("=")[2][1:] for v in environ if v.startswith("NOTIFY_SOCKET=")]
+            senders = [subprocess.Popen([sys.executable, "-c", send, name, str(int(kind))],
+                                        stdout=subprocess.PIPE)
+                       for name, kind in ((control, socket.SOCK_STREAM),
+                                          (notify, socket.SOCK_DGRAM))]
+            try:
+                for p in senders:
+                    self.assertEqual(p.stdout.readline(), b"sent\n")
+                time.sleep(0.5)
+                client(h, "status")
+                began = time.monotonic()
+                self.assertEqual(h.stop(timeout=10), 143)
+                self.assertLess(time.monotonic() - began, 5)
+            finally:
+                for p in senders:
+                    p.kill()
+                    p.wait()
+                    p.stdout.close()
+
     def test_upwards(self):
         with tempfile.TemporaryDirectory() as d, \
                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
@@ -174,14 +240,15 @@ class Watchdog(unittest.TestCase):
         with notifier("--watchdog=0") as h:
             h.wait_line("up")
             (h.folder / "silent").touch()
-            time.sleep(3)
+            do(h, "say", "WATCHDOG=trigger")
+            time.sleep(2)
             self.assertEqual(service(h)["failures"], 0)
 
     def test_what_the_server_asks_for(self):
         with notifier() as h:
             h.wait_line("up")
             do(h, "say", "WATCHDOG=trigger")
-            h.wait_line("hung, no heartbeat for 1 s: killed by signal 6")
+            h.wait_line("hung, as it said itself: killed by signal 6")
 
 
 class Reports(unittest.TestCase):
@@ -215,6 +282,22 @@ class Reports(unittest.TestCase):
             [first] = sorted(Path(d).glob("crash-*-1.json"))
             self.assertEqual(first.stat().st_mode & 0o777, 0o600)
             self.assertEqual(json.loads(first.read_text())["output"], report["output"])
+
+    def test_any_bytes(self):
+        with running(["sh", "-c", r"printf 'a\000b\377\033[1m\n' >&2; sleep 0.2; exit 3"]) as h:
+            h.wait_line("ended with code 3; starting")
+            self.assertIn("a^@b\ufffd^[[1m", client(h, "crashes", "1").stdout)
+            self.assertEqual(crash_report(h)["output"], "a\0b\ufffd\x1b[1m\n")
+
+    def test_without_a_cgroup(self):
+        unshare = ["unshare", "--mount", "sh", "-c", "umount -R /sys/fs/cgroup && exec \"$@\"", "sh"]
+        if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("no mount namespaces here, or no cgroups")
+        env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
+               "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent"}
+        done = subprocess.run([*unshare, HANDRAIL, "--restart=never", "--", "sh", "-c", "exit 3"],
+                              env=env, capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 3, done.stderr)
 
     def test_only_the_latest_are_kept(self):
         with running(["sh", "-c", "echo life; exit 9"],

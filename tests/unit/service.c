@@ -207,7 +207,7 @@ static void draw(FILE *f)
     fputs("    starting --> up: executed, of a service that does not say when it is ready\n"
           "    starting --> failed: exited, and trying again cannot help\n"
           "    up --> failed: exited, and trying again cannot help\n"
-          "    stopping --> starting: exited, and it was a restart\n"
+          "    stopping --> backoff: exited, and it was a restart\n"
           "    down --> backoff: start, and there can be no process\n```\n\n| event |",
           f);
     for (int st = 0; st < HR_NSTATES; st++)
@@ -431,6 +431,21 @@ static void a_failed_fork_is_one_more_backoff(void **state)
     assert_int_equal(s.pub.state, HR_STARTING);
 }
 
+static void a_failed_fork_ends_what_is_never_restarted(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    struct hr_policy p = server;
+    (void)state;
+    p.restart = HR_RESTART_NEVER;
+    make(&s, &w, &p);
+    w.spawn_result = -EAGAIN;
+    hr_service_event(&s, HR_EV_START, 0);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(hr_exit_code(s.pub.last_status), 71);
+    assert_int_equal(w.timer, -1);
+}
+
 static void a_start_that_takes_too_long_is_killed(void **state)
 {
     struct hr_service s;
@@ -485,6 +500,7 @@ static void a_hang_is_aborted_and_then_killed(void **state)
         assert_int_equal(s.pub.state, HR_BACKOFF);
         assert_string_equal(s.pub.reason,
                             "hung, no heartbeat for 60 s: killed by signal 9 (Killed)");
+        assert_true(hr_exit_code(s.pub.last_status) == 137);
         hr_service_event(&s, HR_EV_TIMER, 0); /* the next life is not hung */
         hr_service_event(&s, HR_EV_READY, 0);
         assert_int_equal(w.timer, -1);
@@ -503,6 +519,9 @@ static void an_order_to_restart(void **state)
     assert_int_equal(w.last_signal, SIGTERM);
     assert_int_equal(w.timer, 5000);
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+    assert_int_equal(w.timer, 0);
+    hr_service_event(&s, HR_EV_TIMER, 0);
     assert_int_equal(s.pub.state, HR_STARTING);
     assert_int_equal(s.pub.starts, 2);
     assert_int_equal(s.pub.failures, 0); /* it was asked for */
@@ -516,7 +535,8 @@ static void an_order_to_restart(void **state)
     bring(&s, &w, &toolhost, HR_STOPPING);
     hr_service_event(&s, HR_EV_START, 0);
     hr_service_event(&s, HR_EV_EXITED, SIGTERM);
-    assert_int_equal(s.pub.state, HR_STARTING);
+    assert_int_equal(s.pub.state, HR_BACKOFF);
+    assert_int_equal(w.timer, 0);
 
     bring(&s, &w, &server, HR_STARTING); /* it gives a server that was given up its budget back */
     for (int i = 0; i < BUDGET; i++) {
@@ -563,6 +583,7 @@ static void random_walks(void **state)
 {
     uint32_t x = 12345;
     (void)state;
+    hr_log_init("test", HR_LOG_NONE);
     for (int walk = 0; walk < 200; walk++) {
         struct hr_service s;
         struct world w;
@@ -614,6 +635,7 @@ int main(void)
         cmocka_unit_test(a_lack_of_resources_at_exec_is_tried_again),
         cmocka_unit_test(restart_policies),
         cmocka_unit_test(a_failed_fork_is_one_more_backoff),
+        cmocka_unit_test(a_failed_fork_ends_what_is_never_restarted),
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
         cmocka_unit_test(a_hang_is_aborted_and_then_killed),
