@@ -509,6 +509,30 @@ static void a_hang_is_aborted_and_then_killed(void **state)
     }
 }
 
+static void what_it_complained_of_explains_an_end_before_it_was_ready(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_STARTING);
+    s.hint = "";
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_string_equal(s.pub.reason, "ended with code 1");
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    s.hint = "module m: no such file";
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_string_equal(s.pub.reason, "ended with code 1: module m: no such file");
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    assert_string_equal(s.pub.reason, "ended with code 1: module m: no such file");
+    hr_service_event(&s, HR_EV_READY, 0);
+    hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+    assert_string_equal(s.pub.reason, "killed by signal 9 (Killed)");
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_STOP, 0);
+    hr_service_event(&s, HR_EV_EXITED, SIGTERM);
+    assert_string_equal(s.pub.reason, "killed by signal 15 (Terminated)");
+}
+
 static void an_order_to_restart(void **state)
 {
     struct hr_service s;
@@ -639,6 +663,7 @@ int main(void)
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
         cmocka_unit_test(a_hang_is_aborted_and_then_killed),
+        cmocka_unit_test(what_it_complained_of_explains_an_end_before_it_was_ready),
         cmocka_unit_test(an_order_to_restart),
         cmocka_unit_test(the_numbers_are_the_policys),
         cmocka_unit_test(random_walks),
