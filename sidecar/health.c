@@ -82,11 +82,15 @@ static void answer_metrics(struct hr_health *h, struct hr_http_req *req)
     hr_buf_free(&out);
 }
 
+/* Of numbers of seconds: 30 years to the millisecond, and no 9.0039999999999996. */
+enum { REAL_DIGITS = 12 };
+
 /* Steals page. */
 static void answer_json(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
                         json_t *page)
 {
-    char *text = page ? json_dumps(page, JSON_ENSURE_ASCII | JSON_COMPACT) : NULL;
+    const size_t flags = JSON_ENSURE_ASCII | JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
+    char *text = page ? json_dumps(page, flags) : NULL;
     if (text) {
         reply(h, req, endpoint, 200, "application/json", text, strlen(text));
     } else {

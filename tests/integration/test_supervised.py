@@ -74,6 +74,7 @@ class Start(unittest.TestCase):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
             h.call_tool("echo", {"text": "x"})
+            self.assertNotRegex(h.get("/status").text, r"\.\d{4}")  # milliseconds are enough
             status = h.get("/status").json()
             self.assertEqual([s["name"] for s in status["services"]],
                              ["server", "sidecar", "toolhost/echo"])
