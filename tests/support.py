@@ -211,13 +211,16 @@ class Handrail:
 
     def __init__(self, folder: Path, command: Sequence[str | Path], *,
                  options: Sequence[str] = (), plugins: Sequence[Mapping[str, Any]] = (),
-                 env: Mapping[str, str] | None = None, ports: Sequence[int] | None = None,
+                 env: Mapping[str, str | None] | None = None, ports: Sequence[int] | None = None,
                  cwd: Path | None = None, prefix: Sequence[str | Path] = (),
+                 way_in: Sequence[str | Path] | None = None,
                  on_line: Callable[[str, str], None] | None = None) -> None:
         """command: the server's; "{port}" in it becomes the agent's port.
         plugins: entries of the registry, which is written if there are any.
-        ports: agent, health, MCP; env is added to an environment that is otherwise minimal.
-        prefix: a command that runs handrail, such as unshare; `pid` is then that command's."""
+        ports: agent, health, MCP; env is added to an environment that is otherwise minimal, and
+        None takes a variable out.
+        prefix: a command that runs handrail, such as unshare; `pid` is then that command's.
+        way_in: the whole command line, instead of `handrail run [options] -- command`."""
         self.folder = folder
         self.home = folder / "home"
         self.agent_port, self.health_port, self.mcp_port = ports or free_ports(3)
@@ -230,7 +233,8 @@ class Handrail:
             registry = folder / "tool_registry.json"
             registry.write_text(json.dumps({"plugins": list(plugins)}, indent=2))
             options += ["--registry", str(registry)]
-        server = [str(part).replace("{port}", str(self.agent_port)) for part in command]
+        argv = [str(part).replace("{port}", str(self.agent_port))
+                for part in way_in or [HANDRAIL, "run", *options, "--", *command]]
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home), "LANG": "C.UTF-8",
             "HANDRAIL_AGENT_PORT": str(self.agent_port),
@@ -241,10 +245,11 @@ class Handrail:
         # The sanitizers' settings are the test runner's, not the test's.
         environment.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
         environment.update(env or {})
+        environment = {name: value for name, value in environment.items() if value is not None}
         become_subreaper()
         self._ignore = [process.pid for process in descendants(os.getpid())]
-        self.process = spawn([*prefix, HANDRAIL, "run", *options, "--", *server], env=environment,
-                             cwd=cwd or folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = spawn([*prefix, *argv], env=environment, cwd=cwd or folder,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self.process.pid
         self._readers = [
             threading.Thread(target=self._read, args=(name, pipe), daemon=True)

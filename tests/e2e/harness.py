@@ -69,12 +69,13 @@ class AgentApi:
                           f"{answer.text[:800]}")
         return answer.json() if answer.text else None
 
-    def create(self, model_url: str, folder: Path, text: str) -> str:
+    def create(self, model_url: str, folder: Path, text: str, kind: str = "Agent",
+               tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Start a conversation with a first message; its id."""
         llm = {"model": "openai/scripted", "base_url": model_url, "api_key": "unused",
                "usage_id": "agent", "num_retries": 0}
         return self.expect(201, "POST", "/api/conversations", {
-            "agent": {"kind": "Agent", "llm": llm, "tools": []},
+            "agent": {"kind": kind, "llm": llm, "tools": list(tools)},
             "workspace": {"working_dir": str(folder)},
             "initial_message": message(text),
         })["id"]
