@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_PER_EVENT = 8, /* then others get their turn */
-    STEPS_PER_EVENT = 4,   /* of one connection: to read, to carry out, to answer, to read again */
-    PIECE = 64 * 1024,     /* bytes of a long answer in one step */
+    ACCEPTS_PER_EVENT = HR_CONTROL_CONNS / 2, /* so that each is heard before it has to make way */
+    STEPS_PER_EVENT = 4, /* of one connection: to read, to carry out, to answer, to read again */
+    PIECE = 64 * 1024,   /* bytes of a long answer in one step */
 };
 
 /* ---- our log ------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static int send_piece(struct hr_control_conn *conn)
     }
     if (sent < 0)
         return -errno;
-    conn->since_ms = hr_now_ms();
+    conn->since_us = hr_now_us();
     conn->answer_at += (size_t)sent;
     if (conn->answer_at < conn->answer_len)
         return 0;
@@ -240,7 +240,7 @@ static const char *line_end(const struct hr_control_conn *conn)
 static void take_line(struct hr_control_conn *conn, const char *end)
 {
     size_t n = (size_t)(end - conn->input);
-    conn->since_ms = hr_now_ms();
+    conn->since_us = hr_now_us();
     obey(conn, conn->input, n);
     conn->len -= n + 1;
     memmove(conn->input, conn->input + n + 1, conn->len);
@@ -319,22 +319,19 @@ static bool may_order(int fd, struct ucred *ret_peer, char reason[HR_ORDER_ERROR
     return false;
 }
 
-/* A free place; if there is none, that of the connection that has been idle for longest, or has
- * been slowest to take its answer when all are taking one. */
+/* A free place; if there is none, that of the connection that has got nowhere for longest. */
 static struct hr_control_conn *find_place(struct hr_control *c)
 {
-    struct hr_control_conn *best = NULL;
+    struct hr_control_conn *oldest = &c->conns[0];
     for (int i = 0; i < HR_CONTROL_CONNS; i++) {
         struct hr_control_conn *conn = &c->conns[i];
         if (conn->fd < 0)
             return conn;
-        bool idle = conn->answer_len == 0;
-        bool best_idle = best && best->answer_len == 0;
-        if (!best || (idle && !best_idle) || (idle == best_idle && conn->since_ms < best->since_ms))
-            best = conn;
+        if (conn->since_us < oldest->since_us)
+            oldest = conn;
     }
-    drop(best);
-    return best;
+    drop(oldest);
+    return oldest;
 }
 
 static void take_peer(struct hr_control *c, int fd)
@@ -354,21 +351,26 @@ static void take_peer(struct hr_control *c, int fd)
     conn->fd = fd;
     conn->pid = peer.pid;
     conn->uid = peer.uid;
-    conn->since_ms = hr_now_ms();
+    conn->since_us = hr_now_us();
     conn->ending = false;
     conn->answer_at = conn->answer_len = conn->len = 0;
     watch(conn, EV_READ);
-    if (!ev_is_active(&c->tick))
-        ev_timer_again(c->loop, &c->tick);
 }
 
 static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct hr_control *c = w->data;
     (void)revents;
+    if (!ev_is_active(&c->tick))
+        ev_timer_again(loop, &c->tick);
     for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
+        if (c->accepted == HR_CONTROL_ACCEPTS) { /* a flood is not to use up our time */
+            ev_io_stop(loop, w);
+            return;
+        }
         int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            c->accepted++;
             take_peer(c, fd);
             continue;
         }
@@ -378,21 +380,22 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
         if (may_log(&c->refusals))
             hr_warn("control socket: cannot accept: %s: trying again in %d ms", strerror(errno),
                     HR_CONTROL_TICK_MS);
-        ev_io_stop(loop, &c->accept_io);
-        ev_timer_again(loop, &c->tick);
+        ev_io_stop(loop, w);
         return;
     }
 }
 
+/* Whoever has got nowhere for too long goes; the brakes on accepting come off. */
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct hr_control *c = w->data;
-    int64_t now = hr_now_ms();
+    int64_t now = hr_now_us();
     bool any = false;
     (void)revents;
+    c->accepted = 0;
     for (int i = 0; i < HR_CONTROL_CONNS; i++) {
         struct hr_control_conn *conn = &c->conns[i];
-        if (conn->fd >= 0 && now - conn->since_ms >= HR_CONTROL_IDLE_MS)
+        if (conn->fd >= 0 && now - conn->since_us >= (int64_t)HR_CONTROL_IDLE_MS * 1000)
             drop(conn);
         any = any || conn->fd >= 0;
     }
@@ -412,7 +415,9 @@ bool hr_control_start(struct hr_control *c, struct ev_loop *loop, const struct h
     c->ctx = ctx;
     c->fd = -1;
     c->refusals = c->orders = (struct hr_control_limit){0};
+    c->accepted = 0;
     ev_init(&c->accept_io, on_accept);
+    ev_set_priority(&c->accept_io, EV_MINPRI); /* those who are here come first, and all else */
     ev_timer_init(&c->tick, on_tick, 0., HR_CONTROL_TICK_MS / 1000.);
     c->accept_io.data = c->tick.data = c;
     for (int i = 0; i < HR_CONTROL_CONNS; i++) {

@@ -25,11 +25,12 @@
 #include <sys/types.h>
 
 enum {
-    HR_CONTROL_CONNS = 8,      /* the oldest idle one makes way for a new one */
+    HR_CONTROL_CONNS = 8,      /* who has got nowhere for longest makes way for a new one */
     HR_CONTROL_INPUT = 4096,   /* bytes of an order, with its newline */
     HR_CONTROL_ANSWER = 1024,  /* bytes of an answer that is not in a file */
     HR_CONTROL_IDLE_MS = 5000, /* for a whole order to come, or for any part of an answer to go */
-    HR_CONTROL_TICK_MS = 1000, /* how often the latter is looked at, while there are peers */
+    HR_CONTROL_TICK_MS = 1000, /* how often that is looked at, while there are peers */
+    HR_CONTROL_ACCEPTS = 100,  /* peers in one tick; the rest waits in the queue */
     HR_CONTROL_LOG_MS = 10000, /* in this time ... */
     HR_CONTROL_LOG_LINES = 5,  /* ... so many lines of each kind; those left out are counted */
 };
@@ -63,7 +64,7 @@ struct hr_control_conn {
     int fd; /* -1: a free place */
     pid_t pid;
     uid_t uid;
-    int64_t since_ms;  /* it has got somewhere */
+    int64_t since_us;  /* it has got somewhere */
     bool ending;       /* close it after the answer */
     int answer_fd;     /* a long answer, or -1 */
     size_t answer_at;  /* sent of it */
@@ -80,6 +81,7 @@ struct hr_control {
     int fd; /* listening, or -1 */
     ev_io accept_io;
     ev_timer tick;
+    unsigned accepted; /* in this tick */
     struct hr_control_limit refusals;
     struct hr_control_limit orders;
     struct hr_control_conn conns[HR_CONTROL_CONNS];

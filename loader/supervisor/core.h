@@ -50,10 +50,12 @@ struct hr_supervisor {
 
     enum hr_phase phase;
     int stop_signal;      /* that began the stop; 0: the server ended by itself */
+    bool stopped_idle;    /* there was no server when it was asked for */
     unsigned stop_orders; /* how often it was asked for */
     struct hr_sweep sweep;
     int64_t stop_began_ms;
-    int64_t named_ms; /* when we last said whom we wait for */
+    int64_t named_ms;   /* when we last said whom we wait for */
+    int64_t look_at_ms; /* when to look for leftovers again */
     ev_io signal_io;
     ev_prepare show; /* before the loop sleeps: the board has what was written */
     ev_timer pause;  /* for the server's preparation */

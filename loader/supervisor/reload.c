@@ -166,7 +166,7 @@ static void lay_out(struct hr_supervisor *sup)
             uint32_t at = place >= 0 ? (uint32_t)place : free_place(c, taken);
             taken[at] = true;
             r->next[at] = fresh.plugins[i];
-            fresh.plugins[i].path = NULL;
+            fresh.plugins[i] = (struct hr_plugin_config){.path = NULL};
         }
     }
 }
@@ -246,6 +246,7 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
         lay_out(sup);
         mark_changes(sup);
     }
+    hr_config_free(&fresh); /* what was not taken over */
     hr_reload_advance(sup);
 }
 

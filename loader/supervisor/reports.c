@@ -58,6 +58,13 @@ void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status
     c->output_len = hr_secrets_mask(c->output, n);
     hr_crash_summary(c, &summary);
     hr_board_put_crash(sup->board, &summary);
-    if (sup->config->crash_dir)
+    r->unwritten = c;
+}
+
+void hr_reports_write(struct hr_supervisor *sup)
+{
+    struct hr_crash *c = sup->reports.unwritten;
+    sup->reports.unwritten = NULL;
+    if (c && sup->config->crash_dir)
         (void)hr_crash_file_start(sup->config->crash_dir, c);
 }

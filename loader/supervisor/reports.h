@@ -11,7 +11,8 @@ struct hr_unit;
 
 struct hr_reports {
     struct hr_cgroup cgroup;
-    struct hr_crash *open; /* begun by hr_reports_look(), not finished yet; NULL: none */
+    struct hr_crash *open;      /* begun by hr_reports_look(), not finished yet; NULL: none */
+    struct hr_crash *unwritten; /* finished, and to be written to disk; NULL: none */
 };
 
 void hr_reports_init(struct hr_supervisor *sup);
@@ -25,5 +26,8 @@ void hr_reports_look(struct hr_supervisor *sup, struct hr_unit *u);
 
 /* It has been reaped, and what it had to say has been taken: finish the report. */
 void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status);
+
+/* Start to write what is unwritten, if that is wanted. */
+void hr_reports_write(struct hr_supervisor *sup);
 
 #endif

@@ -218,7 +218,7 @@ static void do_died(struct hr_service *s, int status)
         enter(s, HR_FAILED);
         return;
     }
-    if (up >= s->policy.backoff_reset_ms)
+    if (lived >= s->policy.backoff_reset_ms) /* ready or not: that is no tight loop */
         s->backoff_ms = 0;
     back_off(s, up >= s->policy.stable_ms ? 0 : next_delay(s));
 }

@@ -47,7 +47,7 @@ struct hr_policy {
     int64_t stable_ms;        /* up for this long: the first restart is at once */
     int64_t backoff_ms;       /* otherwise after this, doubling, ... */
     int64_t backoff_max_ms;   /* ... up to this */
-    int64_t backoff_reset_ms; /* up for this long: the doubling starts over */
+    int64_t backoff_reset_ms; /* alive for this long: the doubling starts over */
     uint32_t budget;          /* failures ...; 0: no limit, at most HR_BUDGET_MAX */
     int64_t budget_window_ms; /* ... within this: it is given up */
 };

@@ -14,6 +14,7 @@
 
 enum {
     SWEEP_PERIOD_MS = 100,  /* while ending: look again at who is left */
+    LOOK_SHARE = 4,         /* so much longer than a look takes is the time between two */
     NAME_WAITERS_MS = 5000, /* while stopping: say every so often whom we wait for */
     LEFTOVER_MS = 5000,     /* budget for what is left, when no grace period is set */
     KILL_WAIT_MS = 1000,    /* after SIGKILL to all: leave even if something survives */
@@ -73,16 +74,32 @@ static bool has_children(void)
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
-/* While ending: ask those who are new, see whether anybody is left besides the sidecar. */
+static void end_sidecar(struct hr_supervisor *sup)
+{
+    if (sup->nunits > HR_INDEX_SIDECAR)
+        hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_STOP, 0);
+}
+
+/* While ending: ask those who are new, see whether anybody is left besides the sidecar.  A look at
+ * many processes takes its time, and each of their ends would ask for one. */
 static void look_for_leftovers(struct hr_supervisor *sup)
 {
     const struct hr_unit *sidecar = &sup->units[HR_INDEX_SIDECAR]; /* all zero in a plain init */
     pid_t waiting = 0;
     int left = 0;
+    int64_t began = hr_now_ms();
+    if (began < sup->look_at_ms) {
+        arm(sup, &sup->tick, sup->look_at_ms - began, SWEEP_PERIOD_MS);
+        return;
+    }
     if (has_children())
         left = hr_sweep_terminate(&sup->sweep, sidecar->service.pub.pid, &waiting);
-    if (left < 0) /* no /proc; a sidecar has to be counted as somebody then */
-        left = !has_process(sidecar);
+    if (left <
+        0) { /* no /proc: everybody was asked, the sidecar too, so it is not waited for alone */
+        end_sidecar(sup);
+        left = 1;
+    }
+    sup->look_at_ms = began + LOOK_SHARE * (hr_now_ms() - began);
     for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
         left += has_process(&sup->units[i]);
     say_waiting(sup, waiting);
@@ -90,8 +107,7 @@ static void look_for_leftovers(struct hr_supervisor *sup)
         return;
     ev_timer_stop(sup->loop, &sup->tick);
     sup->phase = HR_CLOSING;
-    if (sup->nunits > HR_INDEX_SIDECAR)
-        hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_STOP, 0);
+    end_sidecar(sup);
 }
 
 static void begin_ending(struct hr_supervisor *sup)
@@ -110,6 +126,8 @@ static void begin(struct hr_supervisor *sup, enum hr_phase phase)
 {
     sup->phase = phase;
     sup->stop_began_ms = sup->named_ms = hr_now_ms();
+    if (sup->ambient.path[0]) /* no new conversation is to find the tools */
+        (void)hr_ambient_remove_apart(&sup->ambient);
     if (sup->config->grace_ms)
         arm(sup, &sup->budget, sup->config->grace_ms, 0);
 }
@@ -120,6 +138,8 @@ static void end_server(struct hr_supervisor *sup)
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     ev_timer_stop(sup->loop, &sup->pause);
     sup->phase = HR_DRAINING;
+    if (!sup->config->grace_ms) /* no limit: that of a restart does not hold here */
+        server->policy.stop_timeout_ms = sup->config->server.stop_timeout_ms;
     hr_service_event(server, HR_EV_STOP, 0);
     server->ops->kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
 }
@@ -201,6 +221,7 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     begin(sup, HR_PAUSING);
     sup->stop_signal = sig;
+    sup->stopped_idle = server->pub.pid == 0;
     if (!sup->config->sidecar) { /* a plain init passes on what it gets, and no more */
         sup->phase = HR_DRAINING;
         server->policy.stop_signal = sig;
@@ -259,7 +280,11 @@ static void on_budget(struct ev_loop *loop, ev_timer *w, int revents)
         ev_break(loop, EVBREAK_ALL);
         return;
     }
-    hr_warn("the grace period is over: killing what is left");
+    if (sup->config->grace_ms)
+        hr_warn("the grace period is over: killing what is left");
+    else
+        hr_warn("what the command has left has not ended within %d s: killing it",
+                LEFTOVER_MS / 1000);
     kill_all(sup);
     hr_stop_advance(sup);
 }

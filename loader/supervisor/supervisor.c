@@ -58,13 +58,15 @@ static void clean_up_after_server(struct hr_supervisor *sup)
 {
     const struct hr_service *s = &sup->units[HR_INDEX_SERVER].service;
     const uint16_t ports[] = {sup->config->agent_port, sup->vscode_port};
-    pid_t keep[HR_MAX_SERVICES];
+    pid_t keep[HR_MAX_SERVICES + 1];
     size_t n = 0;
     if (!sup->config->sidecar || sup->phase != HR_RUNNING || s->pub.state != HR_BACKOFF)
         return;
     for (uint32_t i = 0; i < sup->nunits; i++)
         if (sup->units[i].service.pub.pid > 0)
             keep[n++] = sup->units[i].service.pub.pid;
+    if (sup->reload.reader)
+        keep[n++] = sup->reload.reader;
     hr_leftovers_begin(&sup->leftovers, sup->config->cleanup, keep, n, ports,
                        sizeof(ports) / sizeof(ports[0]), hr_now_ms());
 }
@@ -79,10 +81,11 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
         return;
     }
     hr_unit_ended(u, status, usage);
-    if (u->service.index != HR_INDEX_SERVER)
-        return;
-    hr_job_ended(sup, pid);
-    clean_up_after_server(sup);
+    if (u->service.index == HR_INDEX_SERVER) {
+        hr_job_ended(sup, pid);
+        clean_up_after_server(sup);
+    }
+    hr_reports_write(sup); /* after that: its writer is no leftover */
 }
 
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid
@@ -296,11 +299,12 @@ static int prepare(struct hr_supervisor *sup)
     return 0;
 }
 
-/* Our exit code: the server's, from its last life. */
+/* Our exit code: the server's, from its last life; if there was none to be stopped, as if the
+ * signal that stopped us had ended one. */
 static int final_code(const struct hr_supervisor *sup)
 {
     int status = sup->units[HR_INDEX_SERVER].service.pub.last_status;
-    return status >= 0 ? hr_exit_code(status) : 128 + sup->stop_signal;
+    return status < 0 || sup->stopped_idle ? 128 + sup->stop_signal : hr_exit_code(status);
 }
 
 int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals)
@@ -321,7 +325,6 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     for (uint32_t i = sup->nunits; i-- > 0;)
         hr_service_event(&sup->units[i].service, HR_EV_START, 0);
     ev_run(sup->loop, 0);
-    hr_ambient_remove(&sup->ambient);
     code = final_code(sup);
     if (config->sidecar) {
         hr_server_wipe(sup);

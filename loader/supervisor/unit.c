@@ -340,6 +340,15 @@ struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name, enum hr
     return u;
 }
 
+void hr_unit_remove_last(struct hr_supervisor *sup)
+{
+    struct hr_unit *u = &sup->units[--sup->nunits];
+    ev_io_stop(sup->loop, &u->notify_io);
+    hr_close(&u->notify[0]);
+    hr_close(&u->notify[1]);
+    memset(u, 0, sizeof(*u));
+}
+
 int hr_unit_open_notify(struct hr_unit *u)
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, u->notify) < 0)

@@ -38,6 +38,9 @@ struct hr_unit {
 struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name, enum hr_service_kind kind,
                             const struct hr_policy *policy);
 
+/* Take the last one back, which has no output yet. */
+void hr_unit_remove_last(struct hr_supervisor *sup);
+
 /* Make its notification socket.  0 or -errno. */
 int hr_unit_open_notify(struct hr_unit *u);
 

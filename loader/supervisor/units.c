@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+enum { RESTART_MS = 25 * 1000 }; /* for an ordered restart, when a stop has no limit */
+
 /* What a kind of process is kept running by: the settings, and what its exit codes mean. */
 static struct hr_policy policy_of(const struct hr_service_settings *s)
 {
@@ -33,9 +35,9 @@ static struct hr_policy server_policy(const struct hr_config *c)
     struct hr_policy p = policy_of(&c->server);
     p.says_ready = c->sidecar; /* the sidecar tells */
     if (c->sidecar)
-        p.final_code_unready = 2; /* its usage error, as argparse has it */
-    if (c->sidecar && !p.stop_timeout_ms)
-        p.stop_timeout_ms = c->grace_ms; /* of a restart; a whole stop has its own budget */
+        p.final_code_unready = 2;         /* its usage error, as argparse has it */
+    if (c->sidecar && !p.stop_timeout_ms) /* of a restart; a whole stop has its own budget */
+        p.stop_timeout_ms = c->grace_ms ? c->grace_ms : RESTART_MS;
     return p;
 }
 
@@ -68,6 +70,8 @@ static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_
     int err = hr_unit_open_notify(u);
     if (!err)
         err = add_output(sup, u);
+    if (err)
+        hr_unit_remove_last(sup);
     return err;
 }
 

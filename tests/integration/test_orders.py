@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 
 from harness import client, running, sample, service, standin, test_plugin
 from support import HANDRAIL, Failure, descendants, wait_for
@@ -221,6 +222,23 @@ class Reload(unittest.TestCase):
             self.assertIn("a reload is about to replace it", done.stderr)
             wait_for("the new one", lambda: self.tools(h) == ["echo"], 15)
             self.settled(h, "toolhost/echo")
+
+    def test_refused_files_leave_nothing_in_memory(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            entries = [{"id": f"p{i}", "path": "/x.so", "config": {"text": "x" * 7000}}
+                       for i in range(30)]
+            (h.folder / "tool_registry.json").write_text(
+                json.dumps({"plugins": [*entries, {"id": "no path"}]}))
+
+            def resident() -> int:
+                return int(Path(f"/proc/{h.pid}/statm").read_text().split()[1]) * 4
+
+            for i in range(40):
+                self.hup(h)
+                if i == 10:
+                    before = resident()
+            self.assertLess(resident() - before, 1000)
 
     def test_a_file_that_hangs_hangs_nobody(self):
         with standin(plugins=[sample("echo")]) as h:

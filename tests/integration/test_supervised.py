@@ -584,6 +584,30 @@ class Stop(unittest.TestCase):
             self.assertEqual(h.stop(), 143)
             self.assertEqual(h.leftovers(), [])
 
+    def test_what_is_left_is_waited_for_without_proc(self):
+        save = ("import os,signal,time\n"
+                "def term(*a):\n time.sleep(1); open('saved','w').close(); os._exit(0)\n"
+                "signal.signal(signal.SIGTERM,term)\nprint('left',flush=True)\n"
+                "while True: time.sleep(1)")
+        unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c",
+                   "mount -t tmpfs none /proc && exec \"$@\"", "sh"]
+        if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("no namespaces here")
+        for options in ([], ["--no-sidecar"]):
+            with tempfile.TemporaryDirectory() as d:
+                env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
+                       "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": d}
+                p = subprocess.Popen(
+                    [*unshare, HANDRAIL, "run", "--restart=never", *options, "--", "sh", "-c",
+                     f"setsid python3 -c \"{save}\" & sleep 1; exit 4"], env=env, cwd=d,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                out, err = p.communicate(timeout=30)
+                if "Sanitizer" in err:
+                    self.skipTest("sanitizers need /proc")
+                self.assertEqual(p.returncode, 4, err)
+                self.assertIn("left", out)
+                self.assertTrue(os.path.exists(d + "/saved"), err)
+
     def test_a_stop_while_the_server_starts(self):
         with standin("--start-delay", "30") as h:
             h.wait_line("server: started")
@@ -592,7 +616,7 @@ class Stop(unittest.TestCase):
     def test_a_stop_while_it_waits_to_start_again(self):
         with running(["sh", "-c", "exit 9"]) as h:
             h.wait_line("ended with code 9; starting it again")
-            self.assertEqual(h.stop(), 9)
+            self.assertEqual(h.stop(), 143)
 
     def test_other_signals_are_the_servers(self):
         with running(["sh", "-c", "trap 'echo got usr1' USR1; echo up; while :; do sleep 0.1; done"]

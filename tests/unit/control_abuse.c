@@ -143,20 +143,20 @@ static void orders_without_end_and_no_reading(void **state)
 
 static void a_flood_of_connections(void **state)
 {
-    int fds[300];
+    int fds[90];
     (void)state;
     int before = count_fds();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 90; i++) {
         fds[i] = join();
-        if (i % 50 == 0)
+        if (i % 30 == 0)
             assert_served();
     }
     turn(20);
     assert_int_equal(count_conns(), HR_CONTROL_CONNS);
     assert_true(hung_up(fds[0], 100)); /* the oldest have made way */
-    assert_false(hung_up(fds[299], 50));
+    assert_false(hung_up(fds[89], 50));
     assert_served();
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 90; i++)
         hr_close(&fds[i]);
     turn(20);
     assert_int_equal(count_fds(), before);
@@ -180,24 +180,74 @@ static void eight_that_do_not_read(void **state)
         hr_close(&fds[i]);
 }
 
-/* The one who waits for an answer stays when there are idle ones to choose from. */
-static void idle_ones_make_way_first(void **state)
+/* Who takes his answer, slowly, stays when others have to make way. */
+static void a_slow_reader_keeps_his_place(void **state)
 {
-    int fds[HR_CONTROL_CONNS];
+    int fds[4 * HR_CONTROL_CONNS];
+    char piece[50 * 1000];
+    size_t got = 0;
     (void)state;
     fx.document = 3 * MEGABYTE;
-    int busy = join();
-    say(busy, STATUS "\n", strlen(STATUS) + 1);
-    turn(10);
-    for (int i = 0; i < HR_CONTROL_CONNS; i++) {
+    int slow = join();
+    say(slow, STATUS "\n", strlen(STATUS) + 1);
+    for (int i = 0; i < 4 * HR_CONTROL_CONNS; i++) {
+        turn(5);
+        ssize_t n = recv(slow, piece, sizeof(piece), 0);
+        got += n > 0 ? (size_t)n : 0;
         fds[i] = join();
+    }
+    assert_true(got < fx.document);
+    assert_true(hung_up(fds[0], 100));
+    assert_int_equal(strlen(hear(slow)), fx.document - got - 1);
+    for (int i = 0; i < 4 * HR_CONTROL_CONNS; i++)
+        hr_close(&fds[i]);
+    hr_close(&slow);
+}
+
+/* Places full of those who do not read, and more who come all the time: whoever sends an order with
+ * his connection is heard. */
+static void an_order_in_a_flood_is_heard(void **state)
+{
+    int fds[200];
+    int n = 0;
+    (void)state;
+    for (int i = 0; i < HR_CONTROL_CONNS; i++) {
+        fx.document = 3 * MEGABYTE;
+        fds[n] = join();
+        say(fds[n++], STATUS "\n", strlen(STATUS) + 1);
         turn(5);
     }
-    assert_true(hung_up(fds[0], 100));
-    assert_int_equal(strlen(hear(busy)), fx.document - 1);
-    for (int i = 0; i < HR_CONTROL_CONNS; i++)
-        hr_close(&fds[i]);
-    hr_close(&busy);
+    while (n < 80) {
+        int fd = join();
+        say(fd, STOP "\n", strlen(STOP) + 1);
+        for (int k = 0; k < 8; k++)
+            fds[n++] = join();
+        assert_string_equal(hear(fd), OK);
+        hr_close(&fd);
+    }
+    while (n)
+        hr_close(&fds[--n]);
+}
+
+static void a_flood_does_not_use_up_our_time(void **state)
+{
+    (void)state;
+    int64_t end = hr_now_ms() + 2500;
+    unsigned joined = 0;
+    while (hr_now_ms() < end) {
+        struct sockaddr_un sa;
+        socklen_t len = 0;
+        assert_int_equal(hr_control_address(fx.control.name, &sa, &len), 0);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        joined += connect(fd, (const struct sockaddr *)&sa, len) == 0;
+        hr_close(&fd);
+        (void)ev_run(fx.loop, EVRUN_NOWAIT);
+    }
+    assert_in_range(joined, HR_CONTROL_ACCEPTS, 4 * HR_CONTROL_ACCEPTS);
+    assert_false(ev_is_active(&fx.control.accept_io));
+    turn(HR_CONTROL_TICK_MS + 100);
+    assert_true(ev_is_active(&fx.control.accept_io));
+    assert_served();
 }
 
 /* Four of them at once, since it takes a while. */
@@ -323,7 +373,9 @@ int main(void)
         with_fixture(orders_without_end_and_no_reading),
         with_fixture(a_flood_of_connections),
         with_fixture(eight_that_do_not_read),
-        with_fixture(idle_ones_make_way_first),
+        with_fixture(a_slow_reader_keeps_his_place),
+        with_fixture(an_order_in_a_flood_is_heard),
+        with_fixture(a_flood_does_not_use_up_our_time),
         with_fixture(who_gets_nowhere_is_dropped),
         with_fixture(no_descriptor_for_a_connection),
         with_fixture(no_descriptor_for_an_answer),

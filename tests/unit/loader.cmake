@@ -21,8 +21,10 @@ foreach(name preflight preflight_env preflight_host preflight_keys)
   hr_unit_test(${name} SOURCES unit/preflight_fixture.c DEPS hr_supervisor hr_config hr_common)
 endforeach()
 hr_unit_test(cli_text DEPS hr_cli hr_common)
-hr_unit_test(cli_control SOURCES unit/cli_capture.c unit/control_fixture.c
-  DEPS hr_cli hr_supervisor hr_common hr_libev)
+foreach(name cli_control cli_find)
+  hr_unit_test(${name} SOURCES unit/cli_fixture.c unit/control_fixture.c
+    DEPS hr_cli hr_supervisor hr_common hr_libev)
+endforeach()
 
 # The Python helper, against fakes of uvicorn and of the SDK.
 foreach(name agent_helper agent_helper_class)
