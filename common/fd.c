@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,6 +48,26 @@ int hr_write_all(int fd, const void *data, size_t n)
         n -= (size_t)w;
     }
     return 0;
+}
+
+int hr_open_again(int fd)
+{
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return again < 0 ? -errno : again;
+}
+
+ssize_t hr_write_now(int fd, const void *data, size_t n)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    ssize_t w = write(fd, data, n);
+    if (w < 0)
+        w = -errno;
+    (void)fcntl(fd, F_SETFL, flags);
+    return w;
 }
 
 int hr_read_fd(int fd, struct hr_buf *buf)

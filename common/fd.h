@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct hr_buf;
 
@@ -19,6 +20,16 @@ void hr_fill_standard_fds(void);
 /* Write all of it, through EINTR and short writes.  0 or -errno.  The descriptor must be blocking.
  */
 int hr_write_all(int fd, const void *data, size_t n);
+
+/* The same pipe or terminal, opened once more for writing without blocking: that flag belongs to
+ * the open file, so those who share the old one do not get it.  Not for files: their offset does
+ * too. The descriptor, close-on-exec, or -errno: no /proc, or another user's. */
+int hr_open_again(int fd);
+
+/* One write that does not block, for a terminal that cannot be opened again: what its POLLOUT
+ * promises is less than a line, so the open file must have O_NONBLOCK, and has it for just that
+ * long.  The bytes written or -errno. */
+ssize_t hr_write_now(int fd, const void *data, size_t n);
 
 /* Read the whole file behind fd from its start, without moving its offset when it is seekable, into
  * buf, which bounds it.  0, -E2BIG, -ENOMEM, or -errno of the read. */

@@ -3,10 +3,10 @@
 #include "log.h"
 
 #include "clock.h"
+#include "fd.h"
 #include "json_escape.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -24,18 +24,20 @@ static enum hr_log_format written_as = HR_LOG_TEXT;
 static bool (*divert)(const char *line, size_t n);
 static int out = STDERR_FILENO;
 static atomic_uint dropped; /* lines since the last one that was written */
+static atomic_bool cut;     /* the last one that was written has no end */
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
-/* A pipe, opened once more without blocking: the flag belongs to the open file, so those who share
- * the old one do not get it.  Where it cannot be opened (no /proc, another user's) the old one
- * serves, and a second writer that takes the last room between poll() and write() can delay us. */
+/* A pipe or a terminal, opened once more without blocking.  Where it cannot be opened (no /proc,
+ * another user's) the old one serves: on a pipe, a second writer that takes the last room between
+ * poll() and write() can delay us. */
 static void open_own(void)
 {
     struct stat st;
-    if (out != STDERR_FILENO || fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+    if (out != STDERR_FILENO || fstat(STDERR_FILENO, &st) < 0 ||
+        !(S_ISFIFO(st.st_mode) || isatty(STDERR_FILENO)))
         return;
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = hr_open_again(STDERR_FILENO);
     if (fd >= 0)
         out = fd;
 }
@@ -84,14 +86,27 @@ enum hr_log_level hr_log_level_get(void)
     return threshold;
 }
 
-/* Write if it will not block.  poll() promises room for PIPE_BUF bytes in a pipe. */
+static ssize_t put(const char *data, size_t n)
+{
+    if (out == STDERR_FILENO && isatty(out))
+        return hr_write_now(out, data, n);
+    ssize_t w = write(out, data, n);
+    return w < 0 ? -errno : w;
+}
+
+/* Write if it will not block.  poll() promises room for PIPE_BUF bytes in a pipe; a terminal may
+ * take the beginning of a line only, which is then as lost as a whole one, and ended before the
+ * next. */
 static int try_write(const char *data, size_t n)
 {
     struct pollfd p = {.fd = out, .events = POLLOUT};
     if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
         return -EAGAIN;
-    ssize_t w = write(out, data, n);
-    return w < 0 ? -errno : 0;
+    if (atomic_load(&cut) && put("\n", 1) != 1)
+        return -EAGAIN;
+    ssize_t w = put(data, n);
+    atomic_store(&cut, w > 0 && (size_t)w < n);
+    return w == (ssize_t)n ? 0 : -EAGAIN;
 }
 
 void hr_log_stamp(char stamp[HR_LOG_STAMP + 1])

@@ -4,9 +4,9 @@
  *     2026-11-21T09:30:00.123Z handrail[1] warning: server: ended with code 3, again in 500 ms
  *
  * A line is written with one write() of at most PIPE_BUF bytes, and only when the kernel says that
- * it will not block: a reader of our output that has stopped reading must never stop PID 1.  Lines
- * that did not fit are counted, and the next line that does fit is preceded by that count.
- * Thread-safe; allocates nothing.
+ * it will not block: a reader of our output that has stopped reading, or a terminal on which
+ * somebody has pressed ^S, must never stop PID 1.  Lines that did not fit are counted, and the next
+ * line that does fit is preceded by that count. Thread-safe; allocates nothing.
  *
  * PID 1 passes on the output of others too.  There, what is written here goes the same way as that
  * (hr_log_divert), and may be JSON, one object a line (hr_log_set_format):

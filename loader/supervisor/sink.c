@@ -7,7 +7,6 @@
 #include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -18,20 +17,10 @@
 #include <unistd.h>
 
 enum {
-    TTY_ROOM = 256, /* bytes: the kernel's WAKEUP_CHARS, all that a terminal's POLLOUT promises */
     NOTE_MAX = 256, /* bytes of the line with the count */
 };
 
 /* ---- the descriptor ------------------------------------------------------------------------ */
-
-/* The same pipe or terminal, opened once more without blocking: that flag belongs to the open file,
- * so those who share the old one do not get it.  Not for files: their offset does too. */
-static int open_again(int fd)
-{
-    char path[32];
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
 
 void hr_sink_init(struct hr_sink *s, int fd)
 {
@@ -41,7 +30,6 @@ void hr_sink_init(struct hr_sink *s, int fd)
     s->fd = fd;
     s->own_fd = false;
     s->way = HR_SINK_PLAIN; /* files and the like, for which there is no waiting */
-    s->polled = terminal ? TTY_ROOM : PIPE_BUF;
     s->dropped_lines = s->dropped_bytes = s->errors = s->lost = 0;
     s->error = 0;
     s->from = NULL;
@@ -54,12 +42,12 @@ void hr_sink_init(struct hr_sink *s, int fd)
     if (S_ISSOCK(st.st_mode)) {
         s->way = HR_SINK_SOCKET;
     } else if (S_ISFIFO(st.st_mode) || terminal) {
-        int again = open_again(fd);
+        int again = hr_open_again(fd);
         s->own_fd = again >= 0;
         if (again >= 0)
             s->fd = again;
         else
-            s->way = HR_SINK_POLLED;
+            s->way = terminal ? HR_SINK_TERMINAL : HR_SINK_POLLED;
     }
 }
 
@@ -98,10 +86,12 @@ static ssize_t give(const struct hr_sink *s, const char *data, size_t n)
     ssize_t w = 0;
     if (s->way == HR_SINK_SOCKET) {
         w = send(s->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else if (s->way == HR_SINK_TERMINAL) {
+        return hr_write_now(s->fd, data, n);
     } else if (s->way == HR_SINK_POLLED) {
         if (!(ask(s) & (POLLOUT | POLLERR | POLLHUP | POLLNVAL)))
             return -EAGAIN;
-        w = write(s->fd, data, n < s->polled ? n : s->polled);
+        w = write(s->fd, data, n < PIPE_BUF ? n : PIPE_BUF); /* which POLLOUT promises */
     } else {
         w = write(s->fd, data, n);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * One of our own two outputs, 1 or 2: where everything that PID 1 passes on or says itself ends up.
  *
- * Writing never blocks, whatever reads there or has stopped reading, and never changes the open
- * file for those who share it.  What the kernel has no room for waits here, in order; what the
+ * Writing never blocks, whatever reads there or has stopped reading, and does not change the open
+ * file for those who share it, but for one case: a terminal that we may not open ourselves is made
+ * non-blocking around each write.  What the kernel has no room for waits here, in order; what the
  * queue has no room for is dropped and counted, and the next that fits is preceded by a line with
  * the count.  An output that fails (nobody there any more, disk full) loses what is written to it,
  * counted in the same way, until it works again.
@@ -31,14 +32,13 @@ enum {
 };
 
 /* How to write without blocking. */
-enum hr_sink_way { HR_SINK_PLAIN, HR_SINK_SOCKET, HR_SINK_POLLED };
+enum hr_sink_way { HR_SINK_PLAIN, HR_SINK_SOCKET, HR_SINK_POLLED, HR_SINK_TERMINAL };
 
 struct hr_sink {
     const char *name; /* for messages */
     int fd;
     bool own_fd; /* opened by us, for us alone */
     enum hr_sink_way way;
-    size_t polled; /* bytes that poll() promises room for */
 
     uint64_t dropped_lines;
     uint64_t dropped_bytes;
@@ -55,8 +55,8 @@ struct hr_sink {
     char queue[HR_SINK_QUEUE];
 };
 
-/* Begin to write to fd, which stays the caller's.  Cannot fail: an output that cannot be written to
- * without blocking otherwise is asked with poll() before each write. */
+/* Begin to write to fd, which stays the caller's.  Cannot fail: a pipe that cannot be opened again
+ * is asked with poll() before each write. */
 void hr_sink_init(struct hr_sink *s, int fd);
 void hr_sink_close(struct hr_sink *s);
 

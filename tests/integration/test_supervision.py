@@ -2,6 +2,7 @@
 """What handrail does for a server beyond keeping it up: notifications, watchdog, crash reports,
 output, leftovers."""
 
+import fcntl
 import json
 import os
 import signal
@@ -15,6 +16,10 @@ from pathlib import Path
 
 from harness import client, crash_report, running, sample, service, standin
 from support import HANDRAIL, wait_for
+
+# The environment of a handrail that is started by hand.
+BARE = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
+        "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent"}
 
 # A server that speaks sd_notify, and does what it finds in files of its working folder.
 NOTIFIER = r"""
@@ -336,9 +341,7 @@ class Output(unittest.TestCase):
         script = ("import sys,os,time;sys.stdout.buffer.write(bytes(range(256))*4000);"
                   "sys.stdout.flush();time.sleep(60)")
         argv = [HANDRAIL, "run", "--", sys.executable, "-c", script]
-        env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
-               "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent"}
-        with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE,
+        with subprocess.Popen(argv, env=BARE, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL) as p:
             got = b""
             while len(got) < 256 * 4000:
@@ -354,9 +357,7 @@ class Output(unittest.TestCase):
                   " open('count','w').write(str(i))\n"
                   "open('done','w').close()\ntime.sleep(60)")
         with tempfile.TemporaryDirectory() as d:
-            env = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
-                   "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": "/nonexistent"}
-            p = subprocess.Popen([HANDRAIL, "run", "--", sys.executable, "-c", script], env=env,
+            p = subprocess.Popen([HANDRAIL, "run", "--", sys.executable, "-c", script], env=BARE,
                                  cwd=d, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             try:
                 wait_for("the server's work", lambda: os.path.exists(d + "/done"), 20)
@@ -369,6 +370,32 @@ class Output(unittest.TestCase):
                 p.kill()
                 p.wait()
                 p.stdout.close()
+
+    @unittest.skipIf(os.geteuid(), "needs another user")
+    def test_a_terminal_that_is_not_ours_and_is_not_read(self):
+        script = f"for i in $(seq 10000); do echo {'y' * 49}; done; : > done; exec sleep 60"
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        try:
+            subprocess.run([HANDRAIL, "--version"], check=True, capture_output=True, **nobody)
+        except OSError:
+            self.skipTest("another user cannot reach what was built")
+        with tempfile.TemporaryDirectory() as d:
+            os.chmod(d, 0o777)
+            reader, terminal = os.openpty()
+            os.fchmod(terminal, 0o600)
+            p = subprocess.Popen([HANDRAIL, "run", "--", "sh", "-c", script], env=BARE,
+                                 cwd=d, stdin=terminal, stdout=terminal, stderr=terminal,
+                                 start_new_session=True, **nobody)
+            try:
+                wait_for("the server's work", lambda: os.path.exists(d + "/done"), 20)
+                p.terminate()
+                self.assertEqual(p.wait(20), 143)
+                self.assertFalse(fcntl.fcntl(terminal, fcntl.F_GETFL) & os.O_NONBLOCK)
+            finally:
+                p.kill()
+                p.wait()
+                os.close(reader)
+                os.close(terminal)
 
     def test_json(self):
         script = ("import sys;print('plain');print('{\"a\":1,\"level\":\"x\"}');"

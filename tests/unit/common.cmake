@@ -1,3 +1,3 @@
-foreach(name buf utf8 frame board expo fd handoff log packet json_escape json_out)
+foreach(name board buf expo fd frame handoff json_escape json_out log log_terminal packet utf8)
   hr_unit_test(${name} DEPS hr_common)
 endforeach()

@@ -88,6 +88,45 @@ static void random_keys_differ(void **state)
     assert_string_not_equal(a, b);
 }
 
+/* Fill a descriptor that does not block.  The bytes written. */
+static size_t fill(int fd, ssize_t (*put)(int fd, const void *data, size_t n), ssize_t *ret_last)
+{
+    static const char block[1000];
+    size_t sum = 0;
+    while ((*ret_last = put(fd, block, sizeof(block))) > 0)
+        sum += (size_t)*ret_last;
+    return sum;
+}
+
+static void a_pipe_can_be_written_without_blocking(void **state)
+{
+    static char c[1000];
+    int ends[2];
+    ssize_t last = 0;
+    (void)state;
+    (void)alarm(10); /* deadly, should it block after all */
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    int again = hr_open_again(ends[1]);
+    assert_true(again > ends[1]);
+    assert_int_equal(fcntl(again, F_GETFD), FD_CLOEXEC);
+    (void)fill(again, write, &last);
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(hr_write_now(ends[1], c, sizeof(c)), -EAGAIN);
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0); /* as it was */
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(read(ends[0], c, sizeof(c)), sizeof(c));
+    assert_true(fill(ends[1], hr_write_now, &last) > 40000);
+    assert_int_equal(last, -EAGAIN);
+    assert_int_equal(hr_write_now(again, c, sizeof(c)), -EAGAIN);
+    assert_true(fcntl(again, F_GETFL) & O_NONBLOCK); /* as it was here too */
+    hr_close(&ends[1]);
+    assert_int_equal(hr_write_now(ends[1], c, 1), -EBADF);
+    assert_int_equal(hr_open_again(ends[1]), -ENOENT);
+    hr_close(&again);
+    hr_close(&ends[0]);
+    (void)alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +135,7 @@ int main(void)
         cmocka_unit_test(secrets_compare),
         cmocka_unit_test(closed_standard_descriptors_are_filled),
         cmocka_unit_test(random_keys_differ),
+        cmocka_unit_test(a_pipe_can_be_written_without_blocking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

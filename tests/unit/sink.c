@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 static struct hr_sink sink;
@@ -357,30 +356,30 @@ static void a_socket_does_not_block_either(void **state)
     end();
 }
 
-/* A terminal that nobody reads, opened again or asked first, then read, then hung up. */
+/* A terminal that nobody reads, opened again or not, then read, then hung up. */
 static void use_a_terminal(bool again)
 {
-    struct termios raw;
     ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     assert_true(ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0);
     ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_int_equal(tcgetattr(ends[1], &raw), 0);
-    cfmakeraw(&raw);
-    assert_int_equal(tcsetattr(ends[1], TCSANOW, &raw), 0);
     no_proc = !again;
     hr_sink_init(&sink, ends[1]);
     no_proc = false;
-    assert_int_equal(sink.way, again ? HR_SINK_PLAIN : HR_SINK_POLLED);
+    assert_int_equal(sink.way, again ? HR_SINK_PLAIN : HR_SINK_TERMINAL);
     got_len = 0;
     (void)alarm(30);
     int n = flood();
     assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
-    for (int i = 0; i < 2000 && (hr_sink_wants_write(&sink) || got_len < (size_t)n * 100); i++) {
+    for (int i = 0; i < 2000 && (hr_sink_wants_write(&sink) || got_len < (size_t)n * 101); i++) {
         hr_sink_flush(&sink);
         if (!take(sizeof(got)))
             (void)usleep(1000); /* the kernel hands on a terminal's bytes in a thread of its own */
     }
-    assert_int_equal(got_len, (size_t)n * 100);
+    size_t len = 0;
+    for (size_t i = 0; i < got_len; i++) /* what a terminal makes of a line's end */
+        if (got[i] != '\r')
+            got[len++] = got[i];
+    got[len] = '\0';
     assert_flood(got, n);
     hr_close(&ends[0]);
     assert_false(put(NULL, "lost\n"));
