@@ -3,7 +3,8 @@
  *
  * One pair of pipes per service for as long as we live, so nothing is lost when a process ends and
  * no line is ever refused.  A reader of ours that is slow slows the service as it would without us,
- * but never for longer than HR_SINK_PATIENCE_MS: then lines are dropped, counted and said (sink.h).
+ * but one that takes nothing for HR_SINK_PATIENCE_MS does not: then lines are dropped, counted and
+ * said (sink.h).
  *
  * How it is passed on:
  *   - HR_OUTPUT_RAW   byte for byte.  An unfinished line is held back until its end, until it is

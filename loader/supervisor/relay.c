@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 static struct hr_sink *log_sink;
@@ -112,6 +113,39 @@ void hr_relay_add(struct hr_relay *r, struct hr_output *output)
     r->outputs[r->noutputs++] = output;
 }
 
+/* Write what there is room for.  The bytes that are left. */
+static size_t flush_all(struct hr_relay *r)
+{
+    size_t left = 0;
+    for (int k = 0; k < HR_NSTREAMS; k++) {
+        hr_sink_flush(&r->own[k]);
+        left += r->own[k].len;
+    }
+    return left;
+}
+
+/* Both at once: one that has stopped does not take the other's time. */
+static void wait_for_readers(struct hr_relay *r)
+{
+    int64_t now = hr_now_ms();
+    int64_t end = now + HR_RELAY_FINISH_MOST_MS;
+    int64_t until = now + HR_RELAY_FINISH_MS;
+    size_t left = flush_all(r);
+    while (left > 0 && now < until) {
+        struct pollfd p[HR_NSTREAMS];
+        for (int k = 0; k < HR_NSTREAMS; k++) {
+            bool wanted = hr_sink_wants_write(&r->own[k]);
+            p[k] = (struct pollfd){.fd = wanted ? hr_sink_fd(&r->own[k]) : -1, .events = POLLOUT};
+        }
+        (void)poll(p, HR_NSTREAMS, (int)(until - now));
+        size_t before = left;
+        left = flush_all(r);
+        now = hr_now_ms();
+        if (left < before)
+            until = now + HR_RELAY_FINISH_MS < end ? now + HR_RELAY_FINISH_MS : end;
+    }
+}
+
 void hr_relay_finish(struct hr_relay *r)
 {
     if (!r->loop)
@@ -121,11 +155,10 @@ void hr_relay_finish(struct hr_relay *r)
         for (int k = 0; k < HR_NSTREAMS; k++)
             ev_io_stop(r->loop, &r->readable[i][k]);
     }
-    int64_t end = hr_now_ms() + HR_RELAY_FINISH_MS;
+    wait_for_readers(r);
+    hr_sink_give_up(&r->own[HR_STDOUT]);
     for (int k = 0; k < HR_NSTREAMS; k++) {
-        int64_t left = end - hr_now_ms();
         ev_io_stop(r->loop, &r->writable[k]);
-        hr_sink_finish(&r->own[k], left > 0 ? (int)left : 0);
         hr_sink_close(&r->own[k]);
     }
     ev_prepare_stop(r->loop, &r->before_sleep);

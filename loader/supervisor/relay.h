@@ -14,8 +14,11 @@
 
 #include <ev.h>
 
+/* At our end, for what is queued to be taken.  With the default grace of 25 s that is within a
+ * pod's 30 s. */
 enum {
-    HR_RELAY_FINISH_MS = 1000, /* at our end: for what is queued to be taken */
+    HR_RELAY_FINISH_MS = 1000,      /* without anything being taken */
+    HR_RELAY_FINISH_MOST_MS = 4000, /* in all */
 };
 
 struct hr_relay {
@@ -36,7 +39,8 @@ void hr_relay_init(struct hr_relay *r, struct ev_loop *loop);
 /* Begin to pass on an output that has been initialised.  It stays the caller's, and where it is. */
 void hr_relay_add(struct hr_relay *r, struct hr_output *output);
 
-/* Stop: pass on what is left, and give it some time to be taken.  The log is its own again. */
+/* Stop: pass on what is left, and give it some time to be taken.  What then is not taken of
+ * standard output is said on standard error.  The log is its own again. */
 void hr_relay_finish(struct hr_relay *r);
 
 #endif

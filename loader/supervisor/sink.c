@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 enum {
-    NOTE_MAX = 256, /* bytes of the line with the count */
+    NOTE_MAX = 256, /* bytes of the line with the count, */
+    TEXT_MAX = 128, /* and of what it says */
 };
 
 /* ---- the descriptor ------------------------------------------------------------------------ */
@@ -165,6 +166,15 @@ static bool needs_newline(const struct hr_sink *s, const void *from)
     return s->inside && (s->from != from || s->lost);
 }
 
+/* How many lines are missing, and why. */
+static size_t describe(const struct hr_sink *s, char text[TEXT_MAX])
+{
+    int n = snprintf(text, TEXT_MAX, "%" PRIu64 " line%s of output dropped: %s%s%s", s->lost,
+                     s->lost == 1 ? "" : "s", s->name, s->error ? ": " : "",
+                     s->error ? strerror(s->error) : " was not being read");
+    return n < 0 ? 0 : n < TEXT_MAX ? (size_t)n : TEXT_MAX - 1;
+}
+
 /* What must come before a piece: the end of another one's line, and the count of lines that are
  * missing here.  Its length. */
 static size_t make_head(const struct hr_sink *s, const void *from, char head[NOTE_MAX])
@@ -174,11 +184,8 @@ static size_t make_head(const struct hr_sink *s, const void *from, char head[NOT
         head[len++] = '\n';
     if (!s->lost)
         return len;
-    char text[128];
-    int n = snprintf(text, sizeof(text), "%" PRIu64 " line%s of output dropped: %s%s%s", s->lost,
-                     s->lost == 1 ? "" : "s", s->name, s->error ? ": " : "",
-                     s->error ? strerror(s->error) : " was not being read");
-    size_t text_len = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+    char text[TEXT_MAX];
+    size_t text_len = describe(s, text);
     return len + hr_log_line(head + len, NOTE_MAX - len, HR_LOG_WARNING, text, text_len);
 }
 
@@ -210,6 +217,22 @@ static int add(struct hr_sink *s, const char *data, size_t n)
     return err;
 }
 
+/* Say what must be said before a piece.  There is room in the queue.  0 or -errno. */
+static int begin(struct hr_sink *s, const void *from)
+{
+    char head[NOTE_MAX];
+    size_t n = make_head(s, from, head);
+    if (n == 0)
+        return 0;
+    int err = add(s, head, n);
+    if (!err) {
+        s->lost = 0;
+        s->error = 0;
+        s->inside = false;
+    }
+    return err;
+}
+
 bool hr_sink_fits(const struct hr_sink *s, const void *from, size_t n)
 {
     size_t head = s->lost ? NOTE_MAX : needs_newline(s, from);
@@ -227,12 +250,9 @@ bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n
         errno = saved;
         return false;
     }
-    char head[NOTE_MAX];
-    int err = add(s, head, make_head(s, from, head));
-    if (!err) {
-        s->lost = 0;
+    int err = begin(s, from);
+    if (!err)
         err = add(s, data, n);
-    }
     if (err) {
         fail(s, err);
         drop(s, data, n);
@@ -261,14 +281,18 @@ void hr_sink_flush(struct hr_sink *s)
     int saved = errno;
     size_t done = 0;
     int err = pass(s, s->queue + s->start, s->len, &done);
-    if (err) {
-        fail(s, err);
-    } else {
+    if (!err) {
         s->start += done;
         s->len -= done;
         if (s->len <= HR_SINK_LOW)
             s->full_ms = -1;
+        else if (done > 0 && s->full_ms >= 0)
+            s->full_ms = hr_now_ms(); /* slow, but he reads */
+        if (s->len == 0 && s->lost && !is_gone(s))
+            err = begin(s, s);
     }
+    if (err)
+        fail(s, err);
     errno = saved;
 }
 
@@ -277,13 +301,13 @@ int64_t hr_sink_full_until_ms(const struct hr_sink *s)
     return s->full_ms < 0 ? -1 : s->full_ms + HR_SINK_PATIENCE_MS;
 }
 
-void hr_sink_finish(struct hr_sink *s, int timeout_ms)
+void hr_sink_give_up(struct hr_sink *s)
 {
-    int64_t end = hr_now_ms() + timeout_ms;
-    hr_sink_flush(s);
-    for (int64_t now = hr_now_ms(); s->len && now < end; now = hr_now_ms()) {
-        struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-        if (poll(&p, 1, (int)(end - now)) > 0)
-            hr_sink_flush(s);
-    }
+    char text[TEXT_MAX];
+    if (s->len)
+        drop(s, s->queue + s->start, s->len);
+    s->len = 0;
+    if (s->lost)
+        hr_warn("%.*s", (int)describe(s, text), text);
+    s->lost = 0;
 }

@@ -4,9 +4,9 @@
  * Writing never blocks, whatever reads there or has stopped reading, and does not change the open
  * file for those who share it, but for one case: a terminal that we may not open ourselves is made
  * non-blocking around each write.  What the kernel has no room for waits here, in order; what the
- * queue has no room for is dropped and counted, and the next that fits is preceded by a line with
- * the count.  An output that fails (nobody there any more, disk full) loses what is written to it,
- * counted in the same way, until it works again.
+ * queue has no room for is dropped and counted, and a line with the count comes before the next
+ * that fits, or when the queue is empty.  An output that fails (nobody there any more, disk full)
+ * loses what is written to it, counted in the same way, until it works again.
  *
  * Several write to one sink, each under an address of its own (`from`).  Who writes while another
  * one's line is unfinished begins a new line, so nobody's line ever begins inside another; as long
@@ -22,8 +22,9 @@
 #include <stdint.h>
 
 /* With more than HR_SINK_HIGH waiting, who can wait shall: the rest of the queue is for what
- * cannot. That is over when no more than HR_SINK_LOW is left, or after HR_SINK_PATIENCE_MS: a burst
- * waits for its reader, and a reader that has stopped stops nobody. */
+ * cannot. That is over when no more than HR_SINK_LOW is left, or when nothing has been taken for
+ * HR_SINK_PATIENCE_MS: a burst waits for its reader, however slow he is, and a reader that has
+ * stopped stops nobody. */
 enum {
     HR_SINK_QUEUE = 256 * 1024, /* bytes */
     HR_SINK_HIGH = 64 * 1024,   /* bytes */
@@ -49,7 +50,7 @@ struct hr_sink {
     const void *from; /* who wrote last; the sink itself: somebody who has ended */
     bool inside;      /* the last byte was not a newline */
     char written;     /* the last byte that left us */
-    int64_t full_ms;  /* since when there is too much in the queue, or -1 */
+    int64_t full_ms;  /* since when there is too much in the queue and none taken, or -1 */
     size_t start;     /* of what waits in the queue */
     size_t len;       /* of what waits in the queue */
     char queue[HR_SINK_QUEUE];
@@ -78,8 +79,9 @@ void hr_sink_flush(struct hr_sink *s);
 /* The time (hr_now_ms) until which those who can wait should not write; -1 or past: no need. */
 int64_t hr_sink_full_until_ms(const struct hr_sink *s);
 
-/* At our own end: wait for what is queued to be taken, at most this long. */
-void hr_sink_finish(struct hr_sink *s, int timeout_ms);
+/* At our own end: drop what is still queued, and say in the log, which must go elsewhere, how much
+ * has been dropped that the reader does not know of. */
+void hr_sink_give_up(struct hr_sink *s);
 
 /* Whether two descriptors lead to the same place, so that one sink must serve both. */
 bool hr_sink_same(int fd, int other);

@@ -5,6 +5,7 @@ output, leftovers."""
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -370,6 +371,28 @@ class Output(unittest.TestCase):
                 p.kill()
                 p.wait()
                 p.stdout.close()
+
+    def test_a_slow_reader_gets_everything(self):
+        script = "for i in range(12000): print('N%015d' % i)"
+        argv = [HANDRAIL, "run", "--restart=never", "--", sys.executable, "-c", script]
+        with subprocess.Popen(argv, env=BARE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as p:
+            got = b""
+            while chunk := os.read(p.stdout.fileno(), 2048):
+                got += chunk
+                time.sleep(0.02)  # 100 kB/s
+        self.assertEqual(got.decode().splitlines(), [f"N{i:015}" for i in range(12000)])
+
+    def test_what_is_lost_at_the_end_is_said(self):
+        script = "import os; os.write(1, b'x' * 99999 + b'\\n'); os.write(1, b'y\\n' * 200000)"
+        argv = [HANDRAIL, "run", "--restart=never", "--", sys.executable, "-c", script]
+        with subprocess.Popen(argv, env=BARE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as p:
+            log = p.stderr.read().decode()
+            got = p.stdout.read()
+            self.assertEqual(p.wait(20), 0)
+        lost = re.search(r"warning: (\d+) lines of output dropped: standard output was not", log)
+        self.assertIn(int(lost[1]) + got.count(b"\n"), (200001, 200002))  # one may be cut
 
     @unittest.skipIf(os.geteuid(), "needs another user")
     def test_a_terminal_that_is_not_ours_and_is_not_read(self):

@@ -98,7 +98,7 @@ static void a_slow_reader_loses_nothing(void **state)
         }
         if (hr_output_wants_read(&out, HR_STDOUT))
             hr_output_read(&out, HR_STDOUT);
-        now += 10;
+        now += HR_SINK_PATIENCE_MS - 10; /* he takes a page, and that in time */
         (void)take_some(HR_STDOUT, 4096);
         if (hr_sink_wants_write(&sinks[HR_STDOUT]))
             hr_sink_flush(&sinks[HR_STDOUT]);

@@ -8,10 +8,14 @@
 #include "common/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct hr_relay relay;
@@ -21,12 +25,50 @@ static int saved[3];
 static int ends[3]; /* where what we write to 1 and 2 can be read */
 static char text[1 << 22];
 
+/* ---- a reader who takes a page at each look, or nothing, and time that passes in no time ----- */
+
+static enum { AS_IT_IS, NOBODY_READS, SOMEBODY_READS } at_end;
+static int step_ms; /* between two pages */
+static int64_t skipped_ms;
+static size_t taken;
+
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    if (at_end != AS_IT_IS) {
+        char page[4096];
+        ssize_t got = at_end == SOMEBODY_READS ? read(ends[1], page, sizeof(page)) : 0;
+        taken += got > 0 ? (size_t)got : 0;
+        skipped_ms += got > 0 && step_ms < timeout ? step_ms : timeout;
+        timeout = 0;
+    }
+    struct timespec ts = {timeout / 1000, timeout % 1000 * 1000000L};
+    return (int)syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &ts, NULL, (size_t)0);
+}
+
+int64_t hr_now_us(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + skipped_ms * 1000;
+}
+
+int64_t hr_now_ms(void)
+{
+    return hr_now_us() / 1000;
+}
+
+int64_t hr_wall_ms(void)
+{
+    return time(NULL) * 1000;
+}
+
 static int give_back(void **state)
 {
     (void)state;
     (void)alarm(0);
     (void)fflush(NULL);
     hr_relay_finish(&relay);
+    at_end = AS_IT_IS;
     for (int fd = 1; fd <= 2; fd++) {
         (void)dup2(saved[fd], fd);
         hr_close(&saved[fd]);
@@ -147,6 +189,7 @@ static pid_t start_writer(int lines)
 static void nobody_reads_and_nobody_waits_or_spins(void **state)
 {
     enum { N = 50000 };
+    static const char words[] = " lines of output dropped: standard output was not being read\n";
     (void)state;
     begin(false);
     pid_t writer = start_writer(N);
@@ -160,15 +203,13 @@ static void nobody_reads_and_nobody_waits_or_spins(void **state)
     assert_in_range(server.dropped_lines, N / 2, N);
     assert_true(run(300) < 4); /* a sink that waits is no reason to wake up */
     hr_error("in the dark");
-    (void)take(1);
-    (void)run(20);
+    bool told = false;
     for (int i = 0; i < 10; i++, (void)run(5))
-        (void)take(1);
+        told = strstr(take(1), words) || told;
+    assert_true(told);
     say(HR_STDOUT, "light\n");
     (void)run(20);
-    const char *got = take(1);
-    assert_non_null(strstr(got, " lines of output dropped: standard output was not being read\n"));
-    assert_non_null(strstr(got, "\nlight\n"));
+    assert_string_equal(take(1), "light\n");
     assert_non_null(strstr(take(2), "in the dark\n"));
 }
 
@@ -211,6 +252,66 @@ static void the_end_passes_on_what_is_left(void **state)
     assert_non_null(strstr(take(2), " error: goes on\n"));
 }
 
+/* Queue that much for standard output, and end, with a reader who takes a page every so many
+ * milliseconds, 0: never.  How many this has taken. */
+static int64_t finish_with(size_t n, int every_ms)
+{
+    static char line[1000];
+    begin(false);
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\n';
+    for (size_t done = 0; done < n; done += sizeof(line))
+        (void)hr_sink_put(relay.sinks[HR_STDOUT], NULL, line, sizeof(line));
+    taken = 0;
+    step_ms = every_ms;
+    at_end = every_ms ? SOMEBODY_READS : NOBODY_READS;
+    int64_t began = hr_now_ms();
+    hr_relay_finish(&relay);
+    at_end = AS_IT_IS;
+    taken += strlen(take(1)); /* what the pipe still held */
+    return hr_now_ms() - began;
+}
+
+static void the_end_waits_for_who_reads(void **state)
+{
+    (void)state;
+    int64_t waited = finish_with(200 * 1000, 80);
+    assert_in_range(waited, HR_RELAY_FINISH_MS + 500, HR_RELAY_FINISH_MOST_MS);
+    assert_int_equal(taken, 200 * 1000);
+    assert_string_equal(take(2), ""); /* nothing is missing */
+}
+
+static void but_not_for_ever(void **state)
+{
+    (void)state;
+    int64_t waited = finish_with(200 * 1000, HR_RELAY_FINISH_MS - 100);
+    assert_in_range(waited, HR_RELAY_FINISH_MOST_MS, HR_RELAY_FINISH_MOST_MS + 500);
+    assert_in_range(taken, 64 * 1024, 100 * 1000);
+    assert_non_null(strstr(take(2), " lines of output dropped: standard output was not being rea"));
+}
+
+static void nor_for_who_does_not_read(void **state)
+{
+    (void)state;
+    int64_t waited = finish_with(400 * 1000, 0);
+    assert_in_range(waited, HR_RELAY_FINISH_MS, HR_RELAY_FINISH_MS + 500);
+    assert_in_range(taken, 64 * 1000, 70 * 1000);
+    unsigned said = 0;
+    const char *number = strstr(take(2), " warning: ");
+    assert_non_null(number);
+    said = (unsigned)strtoul(number + 10, NULL, 10);
+    assert_in_range(said, 400 - taken / 1000, 401 - taken / 1000); /* one was cut */
+}
+
+static void the_last_losses_are_said_to_who_reads_again(void **state)
+{
+    (void)state;
+    (void)finish_with(400 * 1000, 10);
+    assert_in_range(taken, HR_SINK_QUEUE, 400 * 1000 - 1000);
+    assert_non_null(strstr(text, " lines of output dropped: standard output was not being read\n"));
+    assert_string_equal(take(2), ""); /* and not twice */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +321,10 @@ int main(void)
         cmocka_unit_test_teardown(while_it_waits_it_sleeps, give_back),
         cmocka_unit_test_teardown(a_burst_waits_for_its_reader, give_back),
         cmocka_unit_test_teardown(the_end_passes_on_what_is_left, give_back),
+        cmocka_unit_test_teardown(the_end_waits_for_who_reads, give_back),
+        cmocka_unit_test_teardown(but_not_for_ever, give_back),
+        cmocka_unit_test_teardown(nor_for_who_does_not_read, give_back),
+        cmocka_unit_test_teardown(the_last_losses_are_said_to_who_reads_again, give_back),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
