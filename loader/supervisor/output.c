@@ -360,11 +360,11 @@ void hr_output_drain(struct hr_output *o)
 {
     if (!o->name)
         return;
-    uint64_t end = o->bytes + HR_OUTPUT_DRAIN;
     o->now_ms = hr_now_ms();
     o->draining = true;
     for (int i = 0; i < HR_NSTREAMS; i++) { /* what it has died of is in the second one */
         struct hr_stream *s = &o->streams[i];
+        uint64_t end = o->bytes + HR_OUTPUT_DRAIN;
         bool more = true;
         while (more && o->bytes < end) {
             if (hr_sink_wants_write(s->sink))
