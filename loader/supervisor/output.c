@@ -233,6 +233,7 @@ static void pass_lines(struct hr_output *o, struct hr_stream *s, enum reason why
 {
     size_t enough = o->mode == HR_OUTPUT_OWN ? HR_OUTPUT_LINE : sizeof(s->buffer);
     size_t at = 0;
+    hr_sink_hold(s->sink);
     while (at < s->len && waits_until(o, s) < 0) {
         const char *text = s->buffer + at;
         const char *end = memchr(text, '\n', s->len - at);
@@ -252,6 +253,7 @@ static void pass_lines(struct hr_output *o, struct hr_stream *s, enum reason why
             break; /* half a character */
         at += taken;
     }
+    hr_sink_release(s->sink);
     consume(o, s, at);
 }
 

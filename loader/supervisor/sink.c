@@ -34,7 +34,7 @@ void hr_sink_init(struct hr_sink *s, int fd)
     s->dropped_lines = s->dropped_bytes = s->errors = s->lost = 0;
     s->error = 0;
     s->from = NULL;
-    s->inside = false;
+    s->inside = s->held = s->blocked = false;
     s->written = '\n';
     s->full_ms = -1;
     s->start = s->len = 0;
@@ -114,6 +114,7 @@ static int pass(struct hr_sink *s, const char *data, size_t n, size_t *ret_done)
         done += (size_t)w;
         s->written = data[done - 1];
     }
+    s->blocked = done < n;
     *ret_done = done;
     return 0;
 }
@@ -150,6 +151,7 @@ static void fail(struct hr_sink *s, int err)
         drop(s, s->queue + s->start, s->len);
     s->len = 0;
     s->full_ms = -1;
+    s->blocked = false;
     s->inside = s->written != '\n';
 }
 
@@ -211,7 +213,7 @@ static void append(struct hr_sink *s, const char *data, size_t n)
 static int add(struct hr_sink *s, const char *data, size_t n)
 {
     size_t done = 0;
-    int err = s->len ? 0 : pass(s, data, n, &done);
+    int err = s->len || s->held ? 0 : pass(s, data, n, &done);
     if (!err)
         append(s, data + done, n - done);
     return err;
@@ -261,8 +263,22 @@ bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n
         s->inside = data[n - 1] != '\n';
         s->from = from;
     }
+    if (s->held && s->len >= HR_SINK_HELD && !s->blocked)
+        hr_sink_flush(s);
     errno = saved;
     return !err;
+}
+
+void hr_sink_hold(struct hr_sink *s)
+{
+    s->held = true;
+}
+
+void hr_sink_release(struct hr_sink *s)
+{
+    s->held = false;
+    if (s->len && !s->blocked)
+        hr_sink_flush(s);
 }
 
 void hr_sink_forget(struct hr_sink *s, const void *from)

@@ -30,6 +30,7 @@ enum {
     HR_SINK_HIGH = 64 * 1024,   /* bytes */
     HR_SINK_LOW = 32 * 1024,    /* bytes */
     HR_SINK_PATIENCE_MS = 200,
+    HR_SINK_HELD = 16 * 1024, /* bytes of pieces in a row that one write is made of */
 };
 
 /* How to write without blocking. */
@@ -51,6 +52,8 @@ struct hr_sink {
     bool inside;      /* the last byte was not a newline */
     char written;     /* the last byte that left us */
     int64_t full_ms;  /* since when there is too much in the queue and none taken, or -1 */
+    bool held;        /* pieces in a row are coming */
+    bool blocked;     /* the kernel had no room for what waits */
     size_t start;     /* of what waits in the queue */
     size_t len;       /* of what waits in the queue */
     char queue[HR_SINK_QUEUE];
@@ -64,6 +67,10 @@ void hr_sink_close(struct hr_sink *s);
 /* Write now or queue, whole or not at all; false: dropped, and counted.  A piece is lines, or part
  * of one.  from: the writer, NULL for our own messages. */
 bool hr_sink_put(struct hr_sink *s, const void *from, const char *data, size_t n);
+
+/* Between these, pieces may wait for others, so that many small ones become few writes. */
+void hr_sink_hold(struct hr_sink *s);
+void hr_sink_release(struct hr_sink *s);
 
 /* Whether a piece of n bytes would not be dropped for want of room. */
 bool hr_sink_fits(const struct hr_sink *s, const void *from, size_t n);

@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 static struct hr_sink sink;
-static bool no_proc;  /* open() fails, as without /proc */
+static bool no_proc; /* open() fails, as without /proc */
+static int writes;
 static bool stubborn; /* write() takes little, or nothing, or is interrupted */
 
 int open(const char *path, int flags, ...)
@@ -35,6 +36,7 @@ int open(const char *path, int flags, ...)
 
 ssize_t write(int fd, const void *data, size_t n)
 {
+    writes++;
     if (stubborn) {
         int how = rand() % 4;
         if (how < 2) {
@@ -451,6 +453,46 @@ static void a_full_disk_is_counted(void **state)
 
 /* Random pieces against a kernel that takes them in every awkward way: nothing lost, nothing moved.
  */
+static void pieces_in_a_row_are_few_writes(void **state)
+{
+    enum { N = 1000 };
+    char line[101];
+    (void)state;
+    begin();
+    assert_true(fcntl(ends[0], F_SETPIPE_SZ, 1 << 18) > 0);
+    writes = 0;
+    hr_sink_hold(&sink);
+    for (int i = 0; i < N; i++) {
+        (void)snprintf(line, sizeof(line), "%099d\n", i);
+        assert_true(put(NULL, line));
+    }
+    assert_int_equal(writes, N * 100 / HR_SINK_HELD);
+    hr_sink_release(&sink);
+    assert_int_equal(writes, N * 100 / HR_SINK_HELD + 1);
+    hr_sink_release(&sink);
+    assert_int_equal(writes, N * 100 / HR_SINK_HELD + 1);
+    assert_false(hr_sink_wants_write(&sink));
+    assert_int_equal(take(sizeof(got)), N * 100);
+    assert_flood(got, N);
+    end();
+}
+
+static void a_blocked_one_is_not_tried_for_each_piece(void **state)
+{
+    (void)state;
+    begin();
+    hr_sink_hold(&sink);
+    writes = 0;
+    int n = flood();
+    hr_sink_release(&sink);
+    assert_in_range(writes, 1, 4);
+    assert_true(hr_sink_full_until_ms(&sink) >= 0);
+    take_all();
+    assert_flood(got, n);
+    assert_int_equal(got_len, (size_t)n * 100);
+    end();
+}
+
 static void any_pieces_come_out_as_they_went_in(void **state)
 {
     static char all[600 * 1000];
@@ -463,6 +505,10 @@ static void any_pieces_come_out_as_they_went_in(void **state)
         size_t n = 1 + (size_t)rand() % (rand() % 10 ? 500 : 20000);
         n = n < sizeof(all) - at ? n : sizeof(all) - at;
         stubborn = true;
+        if (rand() % 50 == 0)
+            hr_sink_hold(&sink);
+        else if (rand() % 20 == 0)
+            hr_sink_release(&sink);
         if (hr_sink_fits(&sink, &sink, n)) {
             assert_true(hr_sink_put(&sink, &sink, all + at, n));
             at += n;
@@ -472,6 +518,7 @@ static void any_pieces_come_out_as_they_went_in(void **state)
         stubborn = false;
         (void)take((size_t)rand() % 2000);
     }
+    hr_sink_release(&sink);
     take_all();
     assert_int_equal(got_len, sizeof(all));
     assert_memory_equal(got, all, sizeof(all));
@@ -543,6 +590,8 @@ int main(void)
         cmocka_unit_test(a_terminal_does_not_block_either),
         cmocka_unit_test(a_file_is_written_where_the_others_are),
         cmocka_unit_test(a_full_disk_is_counted),
+        cmocka_unit_test(pieces_in_a_row_are_few_writes),
+        cmocka_unit_test(a_blocked_one_is_not_tried_for_each_piece),
         cmocka_unit_test(any_pieces_come_out_as_they_went_in),
         cmocka_unit_test(what_nobody_took_is_said_elsewhere),
         cmocka_unit_test(the_same_place_is_known),
