@@ -23,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
+import inits  # noqa: E402
 from harness import sample, standin  # noqa: E402
 from support import (BUILD, HANDRAIL, Handrail, free_ports, real_server, request, spawn,  # noqa: E402
                      wait_for)
@@ -237,7 +238,7 @@ def probes() -> None:
 
 PARTS: dict[str, Callable[[], None]] = {
     "start": start_up, "memory": memory, "readiness": readiness, "calls": tool_calls,
-    "probes": probes}
+    "probes": probes, "inits": inits.compare}
 
 
 def main() -> None:

@@ -212,7 +212,8 @@ def report(outcomes: Sequence[Outcome]) -> int:
         print(f"\nFAILED  {outcome.case}\n{outcome.problem}")
     met = {(f.call, f.error) for o in outcomes if o.injected for f in o.case.faults}
     print(f"faults injected: {sum(o.injected for o in outcomes)} over {len(met)} call/error pairs, "
-          f"in {len(outcomes)} runs; {len(bad)} failed, {len(failed) - len(bad)} met a known defect")
+          f"in {len(outcomes)} runs; {len(bad)} failed, {len(failed) - len(bad)} met a known "
+          "defect")
     return 1 if bad else 0
 
 

@@ -31,8 +31,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 from harness import sample  # noqa: E402,F401
-from support import (HANDRAIL, PR_SET_PDEATHSIG, SKIPPED, Failure, Handrail, Process, descendants,  # noqa: E402
-                     spawn, standin_command, wait_for)
+from support import (HANDRAIL, PR_SET_PDEATHSIG, SKIPPED, Failure, Handrail,  # noqa: E402
+                     Process, descendants, spawn, standin_command, wait_for)
 
 # unshare does not end by TERM while it waits, so it is told to die with us in another way.
 UNSHARE = ["setpriv", "--pdeathsig", "KILL",
