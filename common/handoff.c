@@ -37,13 +37,6 @@ void hr_notify(const char *line)
         (void)hr_write_all(HR_FD_NOTIFY, text, (size_t)n);
 }
 
-void hr_notify_server_ready(uint32_t starts)
-{
-    char line[32];
-    (void)snprintf(line, sizeof(line), "SERVER=%u", starts);
-    hr_notify(line);
-}
-
 int hr_order_send(int socket, const char *order, int fd)
 {
     union {

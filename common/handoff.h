@@ -1,3 +1,4 @@
+/* clang-format off */
 /* SPDX-License-Identifier: MIT
  * What the supervisor hands to the programs it starts: descriptors at fixed numbers, and one sealed
  * anonymous file with settings as JSON.  Keys travel in that file, never in argv or environment.
@@ -6,18 +7,22 @@
  * finds the same sockets, with whatever clients are queued on them.
  *
  * Settings of the sidecar:
- *   { "agent":   {"host": "127.0.0.1", "port": 60000,    numeric address to probe, agent's port
- *                 "session_key": "...",                  of its environment; absent: none
- *                 "init_key": "...",                     for /api/init (OH_SECRET_KEY); absent:
- * none "deferred": false},                    it starts dormant (OH_DEFERRED_INIT) "mcp": {"token":
- * "<hex>"},                     bearer token of the MCP endpoint "ipc_key": "<hex>", first frame to
- * every toolhost "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false},
- * ...] } "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is
- * the toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0,
- * the sidecar service 1.
+ *
+ *     { "agent":   {"host": "127.0.0.1", "port": 60000,  a numeric address to probe
+ *                   "session_key": "...",                of the server's environment, if any
+ *                   "init_key": "...",                   OH_SECRET_KEY, if any
+ *                   "deferred": false},                  it starts dormant (OH_DEFERRED_INIT)
+ *       "mcp":     {"token": "<hex>"},                   bearer token of the MCP endpoint
+ *       "ipc_key": "<hex>",                              first frame to every toolhost
+ *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...] }
+ *
+ * "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is the
+ * toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0, the
+ * sidecar service 1.
  *
  * Settings of a toolhost:
- *   { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>" }
+ *
+ *     { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>" }
  *
  * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
  * line each in a single write():
@@ -33,6 +38,7 @@
  *                      key of the body if one is attached, else the one of the settings
  * An order for another life than the present one is answered with -ESTALE (or not at all).
  */
+/* clang-format on */
 #ifndef HR_COMMON_HANDOFF_H
 #define HR_COMMON_HANDOFF_H
 
@@ -71,7 +77,6 @@ int hr_settings_read(int fd, json_t **ret);
 
 /* Send one notification line ("READY=1").  Errors are ignored: there is nobody to tell. */
 void hr_notify(const char *line);
-void hr_notify_server_ready(uint32_t starts);
 
 /* Send an order, with fd unless that is -1 (the caller's still).  Never blocks.  0 or -errno. */
 int hr_order_send(int socket, const char *order, int fd);

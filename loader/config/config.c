@@ -128,15 +128,65 @@ static int load_registry(struct hr_config *c)
     return hr_registry_load(c->registry_path, c->registry != NULL, c);
 }
 
-/* A shell in an image that is looked at by hand: it needs the terminal, which is for one program,
- * and there is no server to supervise. */
+/* Do two command names mean the same program? */
+static bool same_name(const char *a, const char *b)
+{
+    const char *x = strrchr(a, '/');
+    const char *y = strrchr(b, '/');
+    return strcmp(x ? x + 1 : a, y ? y + 1 : b) == 0;
+}
+
+/* A launcher that gives the whole command as arguments to an image's entrypoint.  If it names the
+ * server once more, that is dropped and the flags stay; if it is another command ("/venv/bin/python
+ * -m openhands.agent_server"), it is the command. */
+static bool is_whole_command(char **argv)
+{
+    return argv[1] && !same_name(argv[0], argv[1]) && strchr(argv[1], '/') &&
+           hr_program_is_executable(argv[1]);
+}
+
+static int real_command(char **argv, char ***ret_command)
+{
+    char *server = NULL;
+    int err = hr_real_server(argv[0], &server);
+    if (err == -EINVAL) {
+        hr_error(
+            "HANDRAIL_SERVER is \"%s\": expected the absolute path of the server, which is not "
+            "handrail itself",
+            getenv("HANDRAIL_SERVER"));
+        return HR_EXIT_CONFIG;
+    }
+    if (err) {
+        hr_error("called as \"%s\", but there is no %s.real beside it and HANDRAIL_SERVER does not "
+                 "name the server",
+                 argv[0], argv[0]);
+        return 127;
+    }
+    if (argv[1] && same_name(argv[0], argv[1]))
+        argv++;
+    argv[0] = server; /* lives as long as the process */
+    *ret_command = argv;
+    return 0;
+}
+
+/* A shell for somebody to type at: no script, no command, on a terminal. */
+static bool is_a_prompt(char *const *argv)
+{
+    static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh", "fish"};
+    bool shell = false;
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++)
+        shell = shell || same_name(argv[0], shells[i]);
+    for (argv++; shell && *argv; argv++) /* "-i", "-l", "--norc", but no "-c" and no "-xc" */
+        shell = (*argv)[0] == '-' && ((*argv)[1] == '-' || !strchr(*argv, 'c'));
+    return shell && isatty(STDIN_FILENO);
+}
+
+/* An image that is looked at by hand: the shell needs the terminal, and there is no server. */
 static void match_terminal(struct hr_config *c)
 {
-    if (hr_setting_origin(c, "sidecar") != HR_FROM_DEFAULT || hr_is_agent_server(c->command) ||
-        !isatty(STDIN_FILENO))
+    if (hr_setting_origin(c, "sidecar") != HR_FROM_DEFAULT || !is_a_prompt(c->command))
         return;
-    hr_info("%s is no agent-server, and this is a terminal: only running it; --sidecar supervises "
-            "it all the same",
+    hr_info("%s on a terminal: only running it; --sidecar supervises it all the same",
             c->command[0]);
     c->sidecar = false;
 }
@@ -182,47 +232,6 @@ int hr_config_load(char **argv, struct hr_config *ret)
         return HR_EXIT_USAGE;
     }
     return finish(&c, ret);
-}
-
-/* Do two command names mean the same program? */
-static bool same_name(const char *a, const char *b)
-{
-    const char *x = strrchr(a, '/');
-    const char *y = strrchr(b, '/');
-    return strcmp(x ? x + 1 : a, y ? y + 1 : b) == 0;
-}
-
-/* A launcher that gives the whole command as arguments to an image's entrypoint.  If it names the
- * server once more, that is dropped and the flags stay; if it is another command ("/venv/bin/python
- * -m openhands.agent_server"), it is the command. */
-static bool is_whole_command(char **argv)
-{
-    return argv[1] && !same_name(argv[0], argv[1]) && strchr(argv[1], '/') &&
-           hr_program_is_executable(argv[1]);
-}
-
-static int real_command(char **argv, char ***ret_command)
-{
-    char *server = NULL;
-    int err = hr_real_server(argv[0], &server);
-    if (err == -EINVAL) {
-        hr_error(
-            "HANDRAIL_SERVER is \"%s\": expected the absolute path of the server, which is not "
-            "handrail itself",
-            getenv("HANDRAIL_SERVER"));
-        return HR_EXIT_CONFIG;
-    }
-    if (err) {
-        hr_error("called as \"%s\", but there is no %s.real beside it and HANDRAIL_SERVER does not "
-                 "name the server",
-                 argv[0], argv[0]);
-        return 127;
-    }
-    if (argv[1] && same_name(argv[0], argv[1]))
-        argv++;
-    argv[0] = server; /* lives as long as the process */
-    *ret_command = argv;
-    return 0;
 }
 
 int hr_config_load_as_server(char **argv, struct hr_config *ret)

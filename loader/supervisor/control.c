@@ -156,7 +156,7 @@ static int carry_out(struct hr_control *c, const struct hr_control_order *o, con
         return ops->restart ? ops->restart(c->ctx, o->service, ret_error) : -ENOSYS;
     case HR_ORDER_STOP: return ops->stop ? ops->stop(c->ctx, ret_error) : -ENOSYS;
     case HR_ORDER_RELOAD: return ops->reload ? ops->reload(c->ctx, ret_error) : -ENOSYS;
-    case HR_ORDER_DRAIN: return ops->drain ? ops->drain(c->ctx, o->on) : -ENOSYS;
+    case HR_ORDER_DRAIN: return ops->drain ? ops->drain(c->ctx, o->on, ret_error) : -ENOSYS;
     default: return -ENOSYS;
     }
 }

@@ -44,7 +44,7 @@ struct hr_control_ops {
     int (*restart)(void *ctx, const char *service, const char **ret_error);
     int (*stop)(void *ctx, const char **ret_error);
     int (*reload)(void *ctx, const char **ret_error);
-    int (*drain)(void *ctx, bool on);
+    int (*drain)(void *ctx, bool on, const char **ret_error);
     int (*crashes)(void *ctx, int fd);
     int (*crash)(void *ctx, uint64_t number, int fd);
 };

@@ -182,7 +182,11 @@ int hr_crash_file_write(const char *dir, const struct hr_crash *c)
 
 /* ---- the child ----------------------------------------------------------------------------- */
 
-static pid_t writers[HR_CRASH_WRITERS_MAX]; /* 0: free */
+static struct {
+    pid_t pid; /* 0: free */
+    uint64_t number;
+    const char *dir;
+} writers[HR_CRASH_WRITERS_MAX];
 
 static const char *advice(int err)
 {
@@ -208,7 +212,6 @@ static void become_writer(void)
     struct sigaction usual = {.sa_handler = SIG_DFL};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t none;
-    hr_log_divert(NULL); /* what waits there is the parent's to write */
     for (int sig = 1; sig < NSIG; sig++)
         (void)sigaction(sig, &usual, NULL);
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -224,40 +227,48 @@ pid_t hr_crash_file_start(const char *dir, const struct hr_crash *c)
 {
     pid_t parent = getpid();
     size_t slot = 0;
-    while (slot < HR_CRASH_WRITERS_MAX && writers[slot])
+    while (slot < HR_CRASH_WRITERS_MAX && writers[slot].pid)
         slot++;
-    if (slot == HR_CRASH_WRITERS_MAX)
-        return -EBUSY;
-    pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
+    pid_t pid = slot < HR_CRASH_WRITERS_MAX ? fork() : -1;
+    if (pid < 0) {
+        int why = slot < HR_CRASH_WRITERS_MAX ? errno : EBUSY;
+        hr_warn("crash %llu: cannot start to write its report into %s: %s",
+                (unsigned long long)c->number, dir,
+                why == EBUSY ? "earlier ones are still being written" : strerror(why));
+        return -why;
+    }
     if (pid == 0) {
         become_writer();
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing of ours outlives us */
         if (getppid() != parent)
-            _exit(EXIT_FAILURE);
-        int err = hr_crash_file_write(dir, c);
-        if (err)
-            hr_warn("crash %llu of %s: cannot write a report into %s: %s%s",
-                    (unsigned long long)c->number, c->service, dir, strerror(-err), advice(err));
-        _exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
+            _exit(ESRCH);
+        int err = -hr_crash_file_write(dir, c);
+        _exit(err <= UINT8_MAX ? err : EIO); /* the parent says it: our log is a copy of its own */
     }
-    writers[slot] = pid;
+    writers[slot].pid = pid;
+    writers[slot].number = c->number;
+    writers[slot].dir = dir;
     return pid;
 }
 
 bool hr_crash_file_reaped(pid_t pid, int status)
 {
     for (size_t i = 0; i < HR_CRASH_WRITERS_MAX; i++) {
-        if (pid <= 0 || writers[i] != pid)
+        if (pid <= 0 || writers[i].pid != pid)
             continue;
-        writers[i] = 0;
+        writers[i].pid = 0;
+        unsigned long long number = writers[i].number;
+        int err = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+        if (err)
+            hr_warn("crash %llu: cannot write its report into %s: %s%s", number, writers[i].dir,
+                    strerror(err), advice(-err));
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-            hr_warn("a crash report could not be written within %d s: is its disk full or out of "
-                    "reach?",
-                    HR_CRASH_FILE_SECONDS);
+            hr_warn("crash %llu: its report could not be written into %s within %d s: is the disk "
+                    "full or out of reach?",
+                    number, writers[i].dir, HR_CRASH_FILE_SECONDS);
         else if (WIFSIGNALED(status))
-            hr_warn("the writer of a crash report was killed by signal %d", WTERMSIG(status));
+            hr_warn("crash %llu: the writer of its report was killed by signal %d", number,
+                    WTERMSIG(status));
         return true;
     }
     return false;

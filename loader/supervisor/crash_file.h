@@ -24,11 +24,11 @@ enum {
     HR_CRASH_STALE_SECONDS = 60, /* age of an unfinished file that nobody is writing any more */
 };
 
-/* Start a child that writes the report into `dir`, and says in one line of the log if it cannot.
- * Its pid, -EBUSY if too many are at it already, or -errno of fork(). */
+/* Start a child that writes the report into `dir`, which is borrowed for ever.  Its pid; or, said
+ * in the log, -EBUSY if too many are at it already, or -errno of fork(). */
 pid_t hr_crash_file_start(const char *dir, const struct hr_crash *c);
 
-/* A child has been reaped: was it one of these?  One that was killed is told in the log. */
+/* A child has been reaped: was it one of these?  What it could not do is said in the log. */
 bool hr_crash_file_reaped(pid_t pid, int status);
 
 /* What the child does, in this process.  May block.  0 or -errno. */

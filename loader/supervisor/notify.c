@@ -3,6 +3,7 @@
 #include "notify.h"
 
 #include "common/fd.h"
+#include "control_listen.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -69,19 +70,6 @@ void hr_notice_parse(char *text, struct hr_notice *ret)
     *ret = n;
 }
 
-/* "@abstract" or "/path" as an address.  Its length, or -EINVAL. */
-static int address_of(const char *name, struct sockaddr_un *sa)
-{
-    size_t n = strlen(name);
-    if (n < 2 || n >= sizeof(sa->sun_path) || (name[0] != '@' && name[0] != '/'))
-        return -EINVAL;
-    *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
-    memcpy(sa->sun_path, name, n);
-    if (name[0] == '@')
-        sa->sun_path[0] = '\0';
-    return (int)(offsetof(struct sockaddr_un, sun_path) + n + (name[0] == '/'));
-}
-
 int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd)
 {
     static const int on = 1;
@@ -91,12 +79,14 @@ int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd)
     if (err)
         return err;
     (void)snprintf(name, HR_NOTIFY_NAME_MAX, "@handrail/notify/%s", random);
-    int len = address_of(name, &sa);
+    socklen_t len = 0;
+    if ((err = hr_control_address(name, &sa, &len)))
+        return err;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
-        bind(fd, (const struct sockaddr *)&sa, (socklen_t)len) < 0) {
+        bind(fd, (const struct sockaddr *)&sa, len) < 0) {
         err = -errno;
         hr_close(&fd);
         return err;
@@ -108,13 +98,13 @@ int hr_notify_open(char name[HR_NOTIFY_NAME_MAX], int *ret_fd)
 int hr_notify_upwards(const char *name, const char *text)
 {
     struct sockaddr_un sa;
-    int len = address_of(name, &sa);
-    if (len < 0)
-        return len;
+    socklen_t len = 0;
+    int err = hr_control_address(name, &sa, &len);
+    if (err)
+        return err;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    int err = 0;
     if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&sa, (socklen_t)len) <
         0)
         err = -errno;

@@ -59,9 +59,10 @@ static int do_reload(void *ctx, const char **ret_error)
     return err;
 }
 
-static int do_drain(void *ctx, bool on)
+static int do_drain(void *ctx, bool on, const char **ret_error)
 {
     struct hr_supervisor *sup = ctx;
+    *ret_error = "a stop has begun";
     if (sup->phase != HR_RUNNING) /* readiness is off for good */
         return on ? 0 : -EBUSY;
     sup->head.draining = on;

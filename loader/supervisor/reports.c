@@ -23,15 +23,11 @@ void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
     hr_tail_reset(&u->output.tail); /* a report is about one life */
 }
 
-void hr_reports_look(struct hr_supervisor *sup, struct hr_unit *u)
+void hr_reports_look(struct hr_supervisor *sup)
 {
     struct hr_reports *r = &sup->reports;
     pid_t skip[HR_MAX_SERVICES];
-    size_t n = 0;
-    (void)u;
-    for (uint32_t i = 0; i < sup->nunits; i++)
-        if (sup->units[i].service.pub.pid > 0)
-            skip[n++] = sup->units[i].service.pub.pid;
+    size_t n = hr_unit_pids(sup, skip);
     r->open = hr_crash_new();
     hr_crash_look(r->open, &r->cgroup, skip, n);
 }

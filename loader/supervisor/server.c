@@ -102,29 +102,29 @@ static void arm_watchdog(struct hr_supervisor *sup)
 static bool is_stopped(struct hr_supervisor *sup)
 {
     struct hr_proc_entry p;
-    return hr_proc_read(service(sup)->pub.pid, &p) == 0 && (p.state == 'T' || p.state == 't');
+    return hr_proc_read(sup->server.beat_pid, &p) == 0 && (p.state == 'T' || p.state == 't');
+}
+
+/* This silence is not the server's fault: no more than half of the limit counts of it. */
+static void excuse(struct hr_supervisor *sup, int64_t now, pid_t pid, const char *why)
+{
+    struct hr_server *s = &sup->server;
+    if (!s->excuse_told)
+        hr_warn("server: no heartbeat for %lld s, but pid %d %s: not taken for a hang",
+                (long long)hr_watchdog_silence(&s->watchdog, now) / 1000, (int)pid, why);
+    s->excuse_told = true;
+    hr_watchdog_excuse(&s->watchdog, now);
 }
 
 static void hung(struct hr_supervisor *sup, int64_t now)
 {
     struct hr_server *s = &sup->server;
     int64_t silence = hr_watchdog_silence(&s->watchdog, now);
-    bool stopped = is_stopped(sup);
-    if (!stopped && !s->stranger) {
+    if (s->stranger)
+        excuse(sup, now, s->stranger, "fills the notification socket");
+    else
         hr_service_event(service(sup), HR_EV_HUNG, silence >= 1000 ? (int)(silence / 1000) : 1);
-        return;
-    }
-    if (!s->excuse_told && stopped)
-        hr_warn("server: no heartbeat for %lld s, but pid %d is stopped by a signal: not taken for "
-                "a hang; kill -CONT %d lets it run on",
-                (long long)silence / 1000, service(sup)->pub.pid, service(sup)->pub.pid);
-    else if (!s->excuse_told)
-        hr_warn("server: no heartbeat for %lld s, but pid %d fills the notification socket: not "
-                "taken for a hang",
-                (long long)silence / 1000, (int)s->stranger);
-    s->excuse_told = true;
     s->stranger = 0;
-    hr_watchdog_excuse(&s->watchdog, now);
 }
 
 static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -135,23 +135,25 @@ static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     hr_server_take(sup); /* what waits in the socket counts: we may be the ones who are late */
     int64_t now = hr_now_ms();
-    switch (hr_watchdog_look(&s->watchdog, now)) {
-    case HR_WATCH_FINE: break;
-    case HR_WATCH_LATE:
+    enum hr_watch seen = hr_watchdog_look(&s->watchdog, now);
+    /* Long before the limit: when it is continued it needs time for its next heartbeat. */
+    if (hr_watchdog_silence(&s->watchdog, now) > s->watchdog.limit_ms / 2 && is_stopped(sup))
+        excuse(sup, now, s->beat_pid, "is stopped by a signal");
+    else if (seen == HR_WATCH_LATE)
         hr_warn("server: no heartbeat for %lld s; at %lld s it is taken for hung",
                 (long long)hr_watchdog_silence(&s->watchdog, now) / 1000,
                 (long long)s->watchdog.limit_ms / 1000);
-        break;
-    case HR_WATCH_HUNG: hung(sup, now); break;
-    }
+    else if (seen == HR_WATCH_HUNG)
+        hung(sup, now);
     arm_watchdog(sup);
 }
 
-static void beat(struct hr_supervisor *sup, const struct hr_notice *n)
+static void beat(struct hr_supervisor *sup, const struct hr_notice *n, pid_t from)
 {
     struct hr_server *s = &sup->server;
     int64_t now = hr_now_ms();
     hr_watchdog_beat(&s->watchdog, now);
+    s->beat_pid = from;
     s->excuse_told = false;
     s->stranger = 0;
     s->pub.beat_ms = now;
@@ -273,7 +275,7 @@ static void take_agent(struct hr_supervisor *sup, const struct hr_notice *n)
     }
 }
 
-static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, int fd)
+static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, pid_t from, int fd)
 {
     struct hr_board_server *pub = &sup->server.pub;
     /* 0: it is off, by order or because the server is stopping */
@@ -285,7 +287,7 @@ static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, in
     if (n->init_bytes >= 0)
         take_record(sup, fd, n->init_bytes);
     if (n->beat)
-        beat(sup, n);
+        beat(sup, n, from);
     if (n->stopping) /* its loop may stand still from here on */
         hr_watchdog_reset(&sup->server.watchdog, 0);
     publish(sup);
@@ -325,7 +327,7 @@ void hr_server_take(struct hr_supervisor *sup)
             return;
         if (!err && is_the_servers(sup, p.from)) {
             hr_notice_parse(text, &notice);
-            take_notice(sup, &notice, p.nfds ? p.fds[0] : -1);
+            take_notice(sup, &notice, p.from, p.nfds ? p.fds[0] : -1);
         } else {
             hr_debug("a notification of pid %d, which is not the server: passed over", (int)p.from);
             sup->server.stranger = p.from;
@@ -351,6 +353,7 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     struct hr_server *s = &sup->server;
     struct hr_board_server old = s->pub;
     s->life = life;
+    s->beat_pid = 0;
     /* What is wrong with the agent class is so until it is said to be right. */
     s->pub = (struct hr_board_server){.lag_ms = -1,
                                       .agent = old.agent == HR_AGENT_WRONG ? HR_AGENT_WRONG : 0,

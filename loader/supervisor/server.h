@@ -32,6 +32,7 @@ struct hr_server {
     ev_io notify_io;
     ev_timer watch_timer;
     struct hr_watchdog watchdog;
+    pid_t beat_pid;      /* who sent the last heartbeat: of the server's group; 0: none yet */
     bool excuse_told;    /* why this silence is not taken for a hang */
     pid_t stranger;      /* who else has sent something since the last heartbeat; 0: nobody */
     ev_timer rest_timer; /* after a flood of strangers */

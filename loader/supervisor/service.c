@@ -296,6 +296,16 @@ static void do_not_again(struct hr_service *s, int arg)
     s->again = false;
 }
 
+/* By a pause of no length: what it has left behind is dealt with in it. */
+static void retry_at_once(struct hr_service *s, int arg)
+{
+    (void)arg;
+    forget_failures(s);
+    s->pub.retry_at_ms = s->ops->now_ms(s->ctx);
+    s->ops->set_timer(s->ctx, s, 0);
+    enter(s, HR_BACKOFF);
+}
+
 static void do_stopped(struct hr_service *s, int status)
 {
     forget_process(s, status);
@@ -305,10 +315,7 @@ static void do_stopped(struct hr_service *s, int status)
         enter(s, HR_DOWN);
         return;
     }
-    forget_failures(s); /* a pause of no length: what it has left behind is dealt with in it */
-    s->pub.retry_at_ms = s->ops->now_ms(s->ctx);
-    s->ops->set_timer(s->ctx, s, 0);
-    enter(s, HR_BACKOFF);
+    retry_at_once(s, 0);
 }
 
 static void do_give_up(struct hr_service *s, int arg)
@@ -344,7 +351,7 @@ static action *const actions[HR_NSTATES][HR_NEVENTS] = {
                      nothing,       do_hung,      do_died,       do_up_timeout},
     [HR_STOPPING] = {do_again,      do_not_again, do_again,      nothing,     do_exec_failed,
                      nothing,       nothing,      do_stopped,    do_kill},
-    [HR_BACKOFF]  = {do_start,      do_give_up,   do_start_anew, impossible,  impossible,
+    [HR_BACKOFF]  = {do_start,      do_give_up,   retry_at_once, impossible,  impossible,
                      nothing,       nothing,      impossible,    do_start},
     [HR_FAILED]   = {do_start_anew, do_give_up,   do_start_anew, impossible,  impossible,
                      nothing,       nothing,      impossible,    nothing},
@@ -372,6 +379,7 @@ const char *hr_service_action_name(enum hr_state state, enum hr_event event)
         {do_not_again, "stay down afterwards"},
         {do_kill, "kill"},
         {do_stopped, "down, or backoff of no length"},
+        {retry_at_once, "backoff of no length"},
         {do_give_up, "down"},
         {nothing, "-"},
         {impossible, "impossible: say so"},

@@ -59,7 +59,7 @@ int hr_signals_init(struct hr_signals *s)
         sigaction(SIGPIPE, &ignore, &s->inherited_pipe) < 0)
         return -errno;
     /* An inherited "ignore" of SIGCHLD would make the kernel reap for us and lose every code. */
-    if (sigaction(SIGCHLD, &usual, NULL) < 0)
+    if (sigaction(SIGCHLD, &usual, &s->inherited_child) < 0)
         return -errno;
     s->fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->fd < 0 ? -errno : 0;
@@ -68,6 +68,7 @@ int hr_signals_init(struct hr_signals *s)
 void hr_signals_restore(const struct hr_signals *s)
 {
     (void)sigaction(SIGPIPE, &s->inherited_pipe, NULL);
+    (void)sigaction(SIGCHLD, &s->inherited_child, NULL);
     (void)sigprocmask(SIG_SETMASK, &s->inherited_mask, NULL);
 }
 

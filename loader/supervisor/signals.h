@@ -29,7 +29,8 @@ int hr_signal_rewrite(const unsigned char rewrite[65], int sig);
 struct hr_signals {
     int fd; /* signalfd, non-blocking */
     sigset_t inherited_mask;
-    struct sigaction inherited_pipe; /* disposition of SIGPIPE */
+    struct sigaction inherited_pipe;  /* dispositions of SIGPIPE */
+    struct sigaction inherited_child; /* and SIGCHLD */
 };
 
 /* First thing in main.  0 or -errno. */

@@ -28,6 +28,7 @@
 
 enum {
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
+    REAPED_PER_EVENT = 512, /* likewise */
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself, */
     SYSERR_TELL_MS = 10000, /* which is told this often */
     VSCODE_PORT_DEFAULT = 8001,
@@ -45,7 +46,8 @@ void hr_publish(struct hr_supervisor *sup)
 
 /* Our own programs always do.  The server does if it has died: what it has left in its group is the
  * other half of a server that is two processes, which would hold the port and answer for the next
- * one.  In a stop, or when there is no next one, that half is asked to end like everybody else. */
+ * one.  In a stop, or when it is never started again, that half is asked to end like everybody
+ * else. */
 static bool ends_with_its_group(const struct hr_unit *u)
 {
     return u->service.index != HR_INDEX_SERVER ||
@@ -59,12 +61,9 @@ static void clean_up_after_server(struct hr_supervisor *sup)
     const struct hr_service *s = &sup->units[HR_INDEX_SERVER].service;
     const uint16_t ports[] = {sup->config->agent_port, sup->vscode_port};
     pid_t keep[HR_MAX_SERVICES + 1];
-    size_t n = 0;
     if (!sup->config->sidecar || sup->phase != HR_RUNNING || s->pub.state != HR_BACKOFF)
         return;
-    for (uint32_t i = 0; i < sup->nunits; i++)
-        if (sup->units[i].service.pub.pid > 0)
-            keep[n++] = sup->units[i].service.pub.pid;
+    size_t n = hr_unit_pids(sup, keep);
     if (sup->reload.reader)
         keep[n++] = sup->reload.reader;
     hr_leftovers_begin(&sup->leftovers, sup->config->cleanup, keep, n, ports,
@@ -92,14 +91,16 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
  * cannot belong to anybody else. */
 static void reap(struct hr_supervisor *sup)
 {
-    for (;;) {
+    sup->reap_more = true;
+    for (int i = 0; i < REAPED_PER_EVENT; i++) {
         siginfo_t info = {0};
         struct rusage usage;
         int status = 0;
         int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
         if (r < 0 && errno == EINTR)
             continue;
-        if (r < 0 || info.si_pid == 0)
+        sup->reap_more = r == 0 && info.si_pid != 0;
+        if (!sup->reap_more)
             break;
         struct hr_unit *u = hr_unit_of(sup, info.si_pid);
         if (u) {
@@ -132,7 +133,7 @@ static void take_signals(struct hr_supervisor *sup)
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     int sig = 0;
     int sent = 0;
-    bool children = false;
+    bool children = sup->reap_more;
     for (int i = 0; i < SIGNALS_PER_EVENT && (sig = hr_signals_next(sup->signals)) > 0; i++) {
         switch (meaning(sup, sig, &sent)) {
         case HR_SIGNAL_CHILD: children = true; break;
@@ -144,6 +145,8 @@ static void take_signals(struct hr_supervisor *sup)
     }
     if (children) {
         reap(sup);
+        if (sup->reap_more) /* in the next round of the loop */
+            ev_feed_event(sup->loop, &sup->signal_io, EV_READ);
         hr_job_control(sup);
         hr_reload_advance(sup);
     }
@@ -245,8 +248,6 @@ static int prepare_supervision(struct hr_supervisor *sup)
     sup->vscode_port = vscode_port();
     hr_secrets_init(environ);
     hr_relay_init(&sup->relay, sup->loop);
-    if (sup->config->log_format == HR_LOG_JSON)
-        hr_log_set_format(HR_LOG_JSON);
     hr_reports_init(sup);
     hr_reload_init(sup);
     int err = hr_server_init(sup, sup->command.env);

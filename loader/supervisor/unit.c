@@ -20,7 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PACKETS_PER_EVENT = 16 }; /* of one notification socket */
+enum {
+    PACKETS_PER_EVENT = 16, /* of one notification socket */
+    LATE_MS = 1000,         /* a timer that is later than this: we have been asleep */
+};
 
 /* ---- what the state machine needs from the world ------------------------------------------- */
 
@@ -59,6 +62,9 @@ static void op_kill(void *ctx, struct hr_service *s, int sig)
     pid_t pid = s->pub.pid;
     if (pid <= 0)
         return;
+    /* The one that has gone silent: behind a wrapper that is not the process we have started. */
+    if (s->index == HR_INDEX_SERVER && sig == SIGABRT && sup->server.beat_pid)
+        pid = sup->server.beat_pid;
     /* Right after the fork there is no group yet, and then there is nobody else in it. */
     if (s->index == HR_INDEX_SERVER && sup->config->group_signals && kill(-pid, sig) == 0)
         return;
@@ -76,23 +82,29 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
     ev_now_update(u->sup->loop);
     ev_timer_set(&u->timer, (double)delay_ms / 1000.0, 0.0);
     ev_timer_start(u->sup->loop, &u->timer);
+    u->due_ms = hr_now_ms() + delay_ms;
 }
 
 static void op_crashed(void *ctx, struct hr_service *s, int status)
 {
     struct hr_unit *u = ctx;
+    (void)s;
     if (u->sup->board)
         hr_reports_crashed(u->sup, u, status);
-    (void)s;
 }
 
-/* Its output goes into our pipes, if there are any. */
+/* Its output goes into our pipes, if there are any.  Where both of our own outputs are one place,
+ * one pipe keeps its lines in order; as JSON they tell which stream they are of. */
 static void plan_output(const struct hr_unit *u, struct hr_spawn *plan)
 {
+    const struct hr_relay *relay = &u->sup->relay;
+    bool one =
+        u->output.mode == HR_OUTPUT_RAW && relay->sinks[HR_STDOUT] == relay->sinks[HR_STDERR];
     if (!u->output.name)
         return;
-    plan->fds[STDOUT_FILENO] = u->output.streams[HR_STDOUT].write_fd;
     plan->fds[STDERR_FILENO] = u->output.streams[HR_STDERR].write_fd;
+    plan->fds[STDOUT_FILENO] =
+        one ? plan->fds[STDERR_FILENO] : u->output.streams[HR_STDOUT].write_fd;
 }
 
 /* What the server's process gets. */
@@ -185,22 +197,6 @@ static const struct hr_service_ops real_ops = {
 };
 
 /* ---- events of the loop -------------------------------------------------------------------- */
-
-static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct hr_unit *u = w->data;
-    struct hr_supervisor *sup = u->sup;
-    (void)loop;
-    (void)revents;
-    int64_t wait = 0;
-    if (u->service.index == HR_INDEX_SERVER && u->service.pub.state == HR_BACKOFF &&
-        (wait = hr_leftovers_wait_ms(&sup->leftovers, hr_now_ms())) > 0) {
-        op_set_timer(u, &u->service, wait); /* the next one would find its port taken */
-        return;
-    }
-    hr_service_event(&u->service, HR_EV_TIMER, 0);
-    hr_stop_advance(sup);
-}
 
 static void take_report(struct hr_unit *u)
 {
@@ -295,6 +291,44 @@ static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
     hr_stop_advance(u->sup);
 }
 
+static void take_messages(struct hr_unit *u)
+{
+    take_report(u);
+    take_notifications(u);
+    if (u->service.index == HR_INDEX_SERVER && u->sup->board)
+        hr_server_take(u->sup);
+}
+
+/* How long the timer's event has to wait; 0: not at all. */
+static int64_t put_off_ms(struct hr_unit *u)
+{
+    const struct hr_service *s = &u->service;
+    int64_t now = hr_now_ms();
+    /* The next one would find its port taken. */
+    if (s->index == HR_INDEX_SERVER && s->pub.state == HR_BACKOFF)
+        return hr_leftovers_wait_ms(&u->sup->leftovers, now);
+    /* We have not run ourselves, so maybe nobody has: a start gets its time once more. */
+    return s->pub.state == HR_STARTING && now - u->due_ms > LATE_MS ? s->policy.start_timeout_ms
+                                                                    : 0;
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_unit *u = w->data;
+    uint32_t state = u->service.pub.state;
+    (void)loop;
+    (void)revents;
+    take_messages(u); /* what it has said in time counts, even if we are late */
+    if (u->service.pub.state == state) {
+        int64_t wait = put_off_ms(u);
+        if (wait > 0)
+            op_set_timer(u, &u->service, wait);
+        else
+            hr_service_event(&u->service, HR_EV_TIMER, 0);
+    }
+    hr_stop_advance(u->sup);
+}
+
 /* ---- for the supervisor -------------------------------------------------------------------- */
 
 struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid)
@@ -305,16 +339,22 @@ struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid)
     return NULL;
 }
 
+size_t hr_unit_pids(const struct hr_supervisor *sup, pid_t out[HR_MAX_SERVICES])
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < sup->nunits; i++)
+        if (sup->units[i].service.pub.pid > 0)
+            out[n++] = sup->units[i].service.pub.pid;
+    return n;
+}
+
 void hr_unit_take_all(struct hr_unit *u)
 {
-    take_report(u);
-    take_notifications(u);
-    if (u->service.index == HR_INDEX_SERVER && u->sup->board)
-        hr_server_take(u->sup);
+    take_messages(u);
     hr_output_drain(&u->output);
     bool asked = u->service.pub.state == HR_STOPPING;
     if (u->sup->board && !asked)
-        hr_reports_look(u->sup, u);
+        hr_reports_look(u->sup);
 }
 
 void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage)

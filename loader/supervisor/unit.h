@@ -29,6 +29,7 @@ struct hr_unit {
     struct hr_cgroup_sample before; /* at its start */
     struct hr_board_output shown;   /* of its output, on the board */
     ev_timer timer;
+    int64_t due_ms; /* when the timer is to fire */
     ev_io notify_io;
     ev_io report_io;
 };
@@ -46,6 +47,9 @@ int hr_unit_open_notify(struct hr_unit *u);
 
 /* Whose process is that?  NULL: nobody's. */
 struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid);
+
+/* The pids of all of them, as many as there are. */
+size_t hr_unit_pids(const struct hr_supervisor *sup, pid_t out[HR_MAX_SERVICES]);
 
 /* Its process has ended and is about to be reaped: what it has said comes before its end. */
 void hr_unit_take_all(struct hr_unit *u);

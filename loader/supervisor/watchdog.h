@@ -25,8 +25,6 @@ struct hr_watchdog {
 
 enum hr_watch { HR_WATCH_FINE, HR_WATCH_LATE, HR_WATCH_HUNG };
 
-enum { HR_WATCHDOG_ABORT_MS = 10 * 1000 }; /* after SIGABRT: then SIGKILL */
-
 /* A new life: no heartbeat yet. */
 void hr_watchdog_reset(struct hr_watchdog *w, int64_t limit_ms);
 

@@ -78,6 +78,7 @@ static int redirect(void)
 static int confine(void)
 {
     const struct rlimit none = {0, 0};
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the plugin's settings can hold credentials */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         return -errno;
     return 0;

@@ -210,6 +210,16 @@ class Watchdog(unittest.TestCase):
             self.assertIn("the_place_where_it_hangs", report["output"])
             self.assertTrue(report["reason"].startswith("hung"))
 
+    def test_behind_a_wrapper(self):
+        with running(["sh", "-c", f"{sys.executable} -c \"$0\"; exit 5", NOTIFIER],
+                     options=["--watchdog=1"]) as h:
+            h.wait_line("up")
+            time.sleep(0.3)  # for a heartbeat
+            (h.folder / "silent").touch()
+            h.wait_line("server: hung, no heartbeat for 1 s: ended with code 5")
+            (h.folder / "silent").unlink()
+            self.assertIn("Fatal Python error: Aborted", crash_report(h)["output"])
+
     def test_heartbeats_keep_it_alive(self):
         with notifier("--watchdog=1") as h:
             h.wait_line("up")
@@ -255,6 +265,18 @@ class Watchdog(unittest.TestCase):
             h.wait_line("up")
             do(h, "say", "WATCHDOG=trigger")
             h.wait_line("hung, as it said itself: killed by signal 6")
+
+
+class Pauses(unittest.TestCase):
+    def test_a_start_is_not_killed_for_time_in_which_we_slept(self):
+        with running(["sleep", "60"], options=["--sidecar-start-timeout=1.5"]) as h:
+            h.wait_line("sidecar: started")
+            os.kill(h.pid, signal.SIGSTOP)
+            time.sleep(3)
+            os.kill(h.pid, signal.SIGCONT)
+            h.wait_line("sidecar: ready after")
+            time.sleep(0.5)
+            self.assertNotIn("killing", h.log())
 
 
 class Reports(unittest.TestCase):

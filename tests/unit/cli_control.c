@@ -34,7 +34,8 @@ static void orders_are_given_and_their_answers_told(void **state)
     c = RUN(hr_cli_restart, "restart", "toolhost/echo", pid);
     assert_string_equal(c->out, "toolhost/echo is being restarted\n");
     assert_string_equal(RUN(hr_cli_stop, "stop", pid)->out, "stopping\n");
-    assert_string_equal(RUN(hr_cli_reload, "reload", pid)->out, "reload ordered; the log says how it went\n");
+    assert_string_equal(RUN(hr_cli_reload, "reload", pid)->out,
+                        "reload ordered; the log says how it went\n");
     assert_string_equal(RUN(hr_cli_drain, "drain", pid)->out, "readiness is off\n");
     assert_string_equal(RUN(hr_cli_drain, "drain", "--undo", pid)->out,
                         "readiness is no longer held off\n");

@@ -90,8 +90,9 @@ static int op_reload(void *ctx, const char **ret_error)
     return asked("reload;");
 }
 
-static int op_drain(void *ctx, bool on)
+static int op_drain(void *ctx, bool on, const char **ret_error)
 {
+    (void)ret_error;
     assert_ptr_equal(ctx, &fx);
     return asked("drain %d;", on);
 }

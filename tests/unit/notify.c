@@ -97,7 +97,7 @@ static void names_that_are_none(void **state)
     assert_int_equal(hr_notify_upwards("", "READY=1"), -EINVAL);
     assert_int_equal(hr_notify_upwards("@", "READY=1"), -EINVAL);
     assert_int_equal(hr_notify_upwards("relative", "READY=1"), -EINVAL);
-    assert_int_equal(hr_notify_upwards(longer, "READY=1"), -EINVAL);
+    assert_int_equal(hr_notify_upwards(longer, "READY=1"), -ENAMETOOLONG);
     assert_int_equal(hr_notify_upwards("/does/not/exist", "READY=1"), -ENOENT);
     assert_int_equal(hr_notify_upwards("@handrail/nobody", "READY=1"), -ECONNREFUSED);
 }
