@@ -367,7 +367,6 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     if (s->record.len)
         s->pub.replay_life = life;
     publish(sup); /* before the service's own record: whoever sees the life sees this too */
-    hr_server_order_replay(sup);
 }
 
 /* The server's usage error: did we cause it? */
@@ -379,12 +378,13 @@ static void explain_usage(struct hr_supervisor *sup, const struct hr_board_servi
                  "HANDRAIL_HELPER=off leaves that out");
 }
 
-void hr_server_changed(struct hr_supervisor *sup)
+bool hr_server_changed(struct hr_supervisor *sup)
 {
     const struct hr_board_service *pub = &service(sup)->pub;
+    bool new_life = pub->starts != sup->server.life;
     char text[UPWARDS_MAX];
     explain_usage(sup, pub);
-    if (pub->starts != sup->server.life)
+    if (new_life)
         begin_life(sup, pub->starts);
     if (pub->state == HR_STOPPING || pub->pid == 0)
         hr_watchdog_reset(&sup->server.watchdog, 0);
@@ -393,6 +393,7 @@ void hr_server_changed(struct hr_supervisor *sup)
                    pub->state == HR_UP ? "READY=1\n" : "", hr_state_name(pub->state),
                    pub->reason[0] ? ": " : "", pub->reason);
     tell_upwards(sup, text);
+    return new_life;
 }
 
 void hr_server_stopping(struct hr_supervisor *sup)

@@ -44,8 +44,9 @@ struct hr_server {
 /* At start, in supervised mode.  What cannot be had is said, and done without.  0 or -ENOMEM. */
 int hr_server_init(struct hr_supervisor *sup, char *const *env);
 
-/* The server's record has changed; a new life may have begun. */
-void hr_server_changed(struct hr_supervisor *sup);
+/* The server's record has changed, and is not on the board yet.  True if a new life has begun: its
+ * replay is to be ordered once it is, because the sidecar compares an order with the board. */
+bool hr_server_changed(struct hr_supervisor *sup);
 
 /* Take what it has said so far. */
 void hr_server_take(struct hr_supervisor *sup);
@@ -53,7 +54,7 @@ void hr_server_take(struct hr_supervisor *sup);
 /* May this life be called ready, as far as the initialisation goes? */
 bool hr_server_is_initialised(const struct hr_supervisor *sup);
 
-/* The sidecar can take orders (again). */
+/* A new life has begun, or the sidecar can take orders (again). */
 void hr_server_order_replay(struct hr_supervisor *sup);
 
 /* The sidecar's answer to that order; status as common/handoff.h has it. */

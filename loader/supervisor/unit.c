@@ -50,10 +50,11 @@ static void op_changed(void *ctx, struct hr_service *s)
     struct hr_supervisor *sup = ((struct hr_unit *)ctx)->sup;
     if (!sup->board)
         return;
-    if (s->index == HR_INDEX_SERVER)
-        hr_server_changed(sup);
+    bool new_life = s->index == HR_INDEX_SERVER && hr_server_changed(sup);
     hr_board_put_service(sup->board, s->index, &s->pub);
     hr_publish(sup);
+    if (new_life)
+        hr_server_order_replay(sup);
 }
 
 static void op_kill(void *ctx, struct hr_service *s, int sig)

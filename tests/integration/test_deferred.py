@@ -5,7 +5,9 @@ its pause before a stop."""
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import unittest
@@ -52,6 +54,26 @@ class Replay(unittest.TestCase):
                 self.assertEqual(service(h)["starts"], life)
             self.assertEqual(h.get("/status").json()["server"]["replays"], 2)
             self.assertEqual(h.stop(), 143)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_the_order_does_not_overtake_the_board(self):
+        with tempfile.TemporaryDirectory() as d, self.deferred() as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            # The sidecar gets 0.2 s to obey before we come to what follows the order.
+            tracer = subprocess.Popen(
+                ["strace", "-qq", "-o", f"{d}/strace", "-p", str(h.pid), "-e", "trace=sendmsg",
+                 "-e", "inject=sendmsg:delay_exit=200000"])
+            try:
+                wait_for("strace", lambda: "TracerPid:\t0\n" not in
+                         Path(f"/proc/{h.pid}/status").read_text(), 10)
+                seen = self.crash(h)
+                h.wait_line("its initialisation has been replayed", start=seen)
+            finally:
+                tracer.terminate()
+                tracer.wait(10)
+            self.assertIn("INIT 2", Path(d, "strace").read_text())
+            h.wait_status("/readyz", 200)
 
     def test_readiness_waits_for_it(self):
         with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
