@@ -197,6 +197,8 @@ int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_boa
     int err = check_index(b, index);
     if (!err)
         err = record_read(&b->services[index].seq, &copy, &b->services[index].data, sizeof(copy));
+    if (!err && !copy.name[0])
+        err = -ENOENT;
     if (!err)
         *ret = copy;
     return err;

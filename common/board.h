@@ -31,14 +31,15 @@ enum hr_service_kind { HR_SERVER, HR_SIDECAR, HR_TOOLHOST };
 
 /* One service.  Times are CLOCK_MONOTONIC milliseconds, 0 for "never". */
 struct hr_board_service {
-    char name[HR_SERVICE_NAME_MAX]; /* "server", "sidecar", "toolhost/<plugin id>" */
-    uint32_t kind;                  /* enum hr_service_kind */
-    uint32_t state;                 /* enum hr_state */
-    int32_t pid;                    /* 0: no process */
-    uint32_t starts;                /* processes started since handrail began; identifies a life */
-    uint32_t failures;              /* deaths nobody asked for */
-    uint32_t ready_once;            /* it has been ready at least once */
-    int32_t last_status;            /* wait status of the last death, -1 before the first */
+    /* "server", "sidecar", "toolhost/<plugin id>"; "" for a place that nobody has any more */
+    char name[HR_SERVICE_NAME_MAX];
+    uint32_t kind;       /* enum hr_service_kind */
+    uint32_t state;      /* enum hr_state */
+    int32_t pid;         /* 0: no process */
+    uint32_t starts;     /* processes started since handrail began; identifies a life */
+    uint32_t failures;   /* deaths nobody asked for */
+    uint32_t ready_once; /* it has been ready at least once */
+    int32_t last_status; /* wait status of the last death, -1 before the first */
     int64_t state_since_ms;
     int64_t started_ms;         /* start of the current or last process */
     int64_t retry_at_ms;        /* BACKOFF: when it will be started again */
@@ -112,8 +113,8 @@ void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c);
 /* Reader: map an inherited board.  0, -EPROTO if it is not one of this version, or -errno. */
 int hr_board_open(int fd, const struct hr_board **ret_board);
 
-/* A consistent copy.  0, -ENOENT for an index that is not in use, or -EAGAIN if the writer was in
- * the middle of it for longer than a reader waits. */
+/* A consistent copy.  0, -ENOENT for an index that is not in use (any more), or -EAGAIN if the
+ * writer was in the middle of it for longer than a reader waits. */
 int hr_board_get_head(const struct hr_board *b, struct hr_board_head *ret);
 int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret);
 

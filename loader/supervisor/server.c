@@ -237,6 +237,8 @@ void hr_server_replayed(struct hr_supervisor *sup, uint32_t life, int status)
         s->pub.replay_life = 0;
         s->pub.replays++;
     } else {
+        hr_warn("server: its initialisation has not been replayed: %s %d",
+                status < 0 ? strerror(-status) : "status", status);
         s->pub.replay_errors++;
     }
     publish(sup);

@@ -77,13 +77,16 @@ static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_
 
 int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place)
 {
-    char name[HR_SERVICE_NAME_MAX];
     struct hr_policy policy = policy_of(&sup->config->toolhosts);
+    int err = 0;
     policy.final_code = HR_EXIT_CONFIG;
-    if (HR_INDEX_TOOLHOST + place < sup->nunits)
-        return 0;
-    (void)snprintf(name, sizeof(name), "toolhost/%s", sup->config->plugins[place].id);
-    int err = add_own(sup, name, HR_TOOLHOST, &policy);
+    while (sup->nunits <= HR_INDEX_TOOLHOST + place && !err) {
+        char name[HR_SERVICE_NAME_MAX] = ""; /* nobody, should an earlier place be empty */
+        const struct hr_plugin_config *p = &sup->config->plugins[sup->nunits - HR_INDEX_TOOLHOST];
+        if (p->path)
+            (void)snprintf(name, sizeof(name), "toolhost/%s", p->id);
+        err = add_own(sup, name, HR_TOOLHOST, &policy);
+    }
     if (sup->board) {
         sup->head.nservices = sup->nunits;
         hr_board_put_head(sup->board, &sup->head);

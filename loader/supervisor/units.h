@@ -11,8 +11,8 @@ struct hr_supervisor;
 /* At start: those of the configuration.  A plain init has the server alone.  0 or -errno. */
 int hr_units_make(struct hr_supervisor *sup);
 
-/* The unit for the plugin in that place, which is at most one beyond the last there is; one that is
- * there already stays.  0 or -errno. */
+/* The unit for the plugin in that place, and for those before it, as far as they are not there yet.
+ * 0 or -errno. */
 int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place);
 
 #endif

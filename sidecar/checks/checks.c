@@ -62,16 +62,16 @@ static void log_changes(struct hr_checks *c)
     const char *name = NULL;
     bool ready = hr_checks_pass(c, HR_GATE_READY, &name, reason, sizeof(reason));
     if (ready && !c->was_ready)
-        hr_info("ready");
+        hr_info("the pod is ready");
     else if (!ready && c->was_ready)
         hr_log(strcmp(name, "draining") == 0 ? HR_LOG_INFO : HR_LOG_WARNING,
-               "no longer ready: %s: %s", name, reason);
+               "the pod is no longer ready: %s: %s", name, reason);
     c->was_ready = ready;
     bool live = hr_checks_pass(c, HR_GATE_LIVE, &name, reason, sizeof(reason));
     if (live && !c->was_live)
-        hr_info("live again");
+        hr_info("the pod is live again");
     else if (!live && c->was_live)
-        hr_error("no longer live: %s: %s", name, reason);
+        hr_error("the pod is no longer live: %s: %s", name, reason);
     c->was_live = live;
 }
 

@@ -74,7 +74,7 @@ static void let_go(struct hr_replay *r)
 
 static void succeed(struct hr_replay *r)
 {
-    hr_info("server: initialised again, as it was before it died");
+    hr_debug("server: initialised again, as it was before it died");
     let_go(r);
     r->state = HR_REPLAY_DONE;
     r->reason[0] = '\0';

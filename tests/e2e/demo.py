@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -152,6 +153,16 @@ class Demo:
         say(f"meanwhile /livez {h.get('/livez').status}")
         h.wait_status("/readyz", 200, harness.START_SECONDS)
         say(f"after {seconds_since(began)}: /readyz 200, pid {old} is now {h.child(name)}")
+        self.show_command(h, "crashes")
+        self.show_command(h, "status")
+
+    def show_command(self, h: Handrail, command: str) -> None:
+        done = subprocess.run([HANDRAIL, command, f"--pid={h.pid}"], capture_output=True,
+                              text=True, timeout=10, check=False)
+        if done.returncode:
+            raise Failure(f"handrail {command}: {done.returncode}: {done.stderr}")
+        say(f"\n$ handrail {command}")
+        say(done.stdout, "    ")
 
     def show_addresses(self, h: Handrail) -> None:
         step("addresses")
