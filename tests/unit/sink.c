@@ -451,8 +451,6 @@ static void a_full_disk_is_counted(void **state)
     (void)close(fd);
 }
 
-/* Random pieces against a kernel that takes them in every awkward way: nothing lost, nothing moved.
- */
 static void pieces_in_a_row_are_few_writes(void **state)
 {
     enum { N = 1000 };
@@ -489,10 +487,12 @@ static void a_blocked_one_is_not_tried_for_each_piece(void **state)
     assert_true(hr_sink_full_until_ms(&sink) >= 0);
     take_all();
     assert_flood(got, n);
-    assert_int_equal(got_len, (size_t)n * 100);
+    assert_non_null(strstr(got + (size_t)n * 100, " 1 line of output dropped: "));
     end();
 }
 
+/* Random pieces against a kernel that takes them in every awkward way: nothing lost, nothing moved.
+ */
 static void any_pieces_come_out_as_they_went_in(void **state)
 {
     static char all[600 * 1000];
