@@ -190,8 +190,6 @@ static bool put_own(const struct hr_output *o, struct hr_stream *s, const char *
         line[n] = '\n';
         return hr_sink_put(s->sink, s, line, n + 1);
     }
-    if ((int)hr_log_level_get() < (int)HR_LOG_INFO)
-        return true; /* not wanted */
     int name_len =
         snprintf(message, HR_LOGLINE_SERVICE + 2, "%.*s: ", HR_LOGLINE_SERVICE - 1, o->name);
     size_t len = name_len < 0 ? 0 : (size_t)name_len;

@@ -10,7 +10,8 @@
  *   - HR_OUTPUT_RAW   byte for byte.  An unfinished line is held back until its end, until it is
  *                     long, or for HR_OUTPUT_HOLD_MS, so that lines of several writers do not mix.
  *   - HR_OUTPUT_OWN   for our own programs: a line in our log format as it is, any other with our
- *                     prefix and the service's name; a long one in pieces of HR_OUTPUT_LINE.
+ *                     prefix and the service's name, whatever the log's level, since it may be
+ *                     its last; a long one in pieces of HR_OUTPUT_LINE.
  *   - HR_OUTPUT_JSON  each line as one JSON object (logline.h).
  * A service that writes more lines than its limit loses the rest, counted and said once a second.
  * All of it, dropped or not, is in the tail, for the report of a death.
