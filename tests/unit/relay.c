@@ -194,10 +194,9 @@ static void nobody_reads_and_nobody_waits_or_spins(void **state)
     begin(false);
     pid_t writer = start_writer(N);
     int64_t began = hr_now_ms();
-    unsigned turns = 0;
     while (waitpid(writer, NULL, WNOHANG) == 0)
-        turns += run(10);
-    turns += run(50);
+        (void)run(10);
+    (void)run(50);
     assert_true(hr_now_ms() - began < 10 * 1000);
     assert_int_equal(server.lines, N);
     assert_in_range(server.dropped_lines, N / 2, N);
