@@ -428,7 +428,8 @@ class Output(unittest.TestCase):
             os.chmod(d, 0o777)
             reader, terminal = os.openpty()
             os.fchmod(terminal, 0o600)
-            p = subprocess.Popen([HANDRAIL, "run", "--", "sh", "-c", script], env=BARE,
+            argv = [HANDRAIL, "run", "--sidecar=on", "--", "sh", "-c", script]
+            p = subprocess.Popen(argv, env=BARE,
                                  cwd=d, stdin=terminal, stdout=terminal, stderr=terminal,
                                  start_new_session=True, **nobody)
             try:
