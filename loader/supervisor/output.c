@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { TOKENS_A_LINE = 1000 };
@@ -356,6 +357,15 @@ static void close_line(struct hr_output *o, struct hr_stream *s)
         o->tail_from = NULL;
 }
 
+/* What the dead one has left: bytes that are there now.  Others may go on writing, and more of
+ * theirs would only take the place of his in the tail. */
+static uint64_t left_in(const struct hr_stream *s)
+{
+    int there = 0;
+    bool known = ioctl(s->read_fd, FIONREAD, &there) == 0 && there < HR_OUTPUT_DRAIN;
+    return known ? (uint64_t)there : HR_OUTPUT_DRAIN;
+}
+
 void hr_output_drain(struct hr_output *o)
 {
     if (!o->name)
@@ -364,7 +374,7 @@ void hr_output_drain(struct hr_output *o)
     o->draining = true;
     for (int i = 0; i < HR_NSTREAMS; i++) { /* what it has died of is in the second one */
         struct hr_stream *s = &o->streams[i];
-        uint64_t end = o->bytes + HR_OUTPUT_DRAIN;
+        uint64_t end = o->bytes + left_in(s);
         bool more = true;
         while (more && o->bytes < end) {
             if (hr_sink_wants_write(s->sink))

@@ -41,7 +41,7 @@ enum {
     HR_OUTPUT_HOLD_JSON_MS = 1000, /* JSON: longer, since what is cut is another object */
     HR_OUTPUT_BURST_MS = 5 * 1000, /* what the limit allows for this long may come at once */
     HR_OUTPUT_NOTE_MS = 1000,      /* between two lines that say what the limit has dropped */
-    HR_OUTPUT_DRAIN = 1024 * 1024, /* bytes of each pipe that are read after a death */
+    HR_OUTPUT_DRAIN = 1024 * 1024, /* bytes of each pipe that are read after a death, at most */
 };
 
 enum hr_output_mode { HR_OUTPUT_RAW, HR_OUTPUT_OWN, HR_OUTPUT_JSON };
