@@ -24,6 +24,7 @@
 
 enum {
     FILES_WANTED = 1024, /* both listeners full, and everything else */
+    ENDING_MS = 30,      /* from the order to end to the end, for requests that are on their way */
     PARENT_CHECK_S = 5,  /* in case the kernel's word of the parent's death was missed */
     HANG_LIMIT_MIN_MS = 1000,
     HANG_LIMIT_MAX_MS = 24 * 3600 * 1000,
@@ -59,6 +60,7 @@ struct sidecar {
     ev_signal term;
     ev_signal interrupt;
     ev_timer parent_check;
+    ev_timer ending;
 };
 
 /* ---- what can happen ---- */
@@ -76,11 +78,26 @@ static void on_board_event(struct ev_loop *loop, ev_io *w, int events)
     hr_mcp_board_changed(s->mcp);
 }
 
+static void on_ending(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)w;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* A client that has just been accepted gets the moment it needs to send its request; those that
+ * come later wait for our next life. */
 static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
 {
+    struct sidecar *s = w->data;
     (void)events;
     hr_debug("ending on signal %d", w->signum);
-    ev_break(loop, EVBREAK_ALL);
+    bool health = hr_http_quiesce(s->health_http);
+    bool mcp = hr_http_quiesce(s->mcp_http);
+    if (!health && !mcp)
+        ev_break(loop, EVBREAK_ALL);
+    else if (!ev_is_active(&s->ending))
+        ev_timer_start(loop, &s->ending);
 }
 
 static void on_parent_check(struct ev_loop *loop, ev_timer *w, int events)
@@ -314,6 +331,8 @@ static void start_watchers(struct sidecar *s)
     ev_signal_start(s->loop, &s->term);
     ev_signal_init(&s->interrupt, on_signal, SIGINT);
     ev_signal_start(s->loop, &s->interrupt);
+    s->term.data = s->interrupt.data = s;
+    ev_timer_init(&s->ending, on_ending, ENDING_MS / 1000., 0.);
     ev_timer_init(&s->parent_check, on_parent_check, PARENT_CHECK_S, PARENT_CHECK_S);
     s->parent_check.data = s;
     ev_timer_start(s->loop, &s->parent_check);

@@ -471,6 +471,12 @@ static void flush(struct hr_http *h)
     }
 }
 
+bool hr_http_quiesce(struct hr_http *h)
+{
+    (void)MHD_quiesce_daemon(h->daemon);
+    return h->conns.count > 0;
+}
+
 void hr_http_free(struct hr_http *h)
 {
     if (!h)

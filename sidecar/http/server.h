@@ -15,6 +15,7 @@
 #define HR_SIDECAR_HTTP_SERVER_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct hr_http;     /* a listener */
@@ -34,6 +35,9 @@ typedef void hr_http_handler(struct hr_http_req *req, void *arg);
  * arg is given to both handlers.  0 or -errno. */
 int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits *limits,
                 hr_http_handler *head, hr_http_handler *handler, void *arg, struct hr_http **ret);
+/* Accept no more: who comes from here on waits for the next listener on that socket.  True if there
+ * are connections, which may be about to ask something. */
+bool hr_http_quiesce(struct hr_http *h);
 /* Answers that were given are sent, if that takes no longer than a moment; unanswered requests get
  * their "gone" call.  Not from inside a handler.  NULL is fine. */
 void hr_http_free(struct hr_http *h);

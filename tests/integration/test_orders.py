@@ -112,7 +112,10 @@ class Reload(unittest.TestCase):
 
     def settled(self, h, *names):
         def done():
-            services = [s for s in h.get("/status").json()["services"] if s["name"]]
+            answer = h.get("/status")
+            if answer.status != 200:  # the sidecar was killed
+                return False
+            services = answer.json()["services"]
             return ([s["name"] for s in services if s["name"].startswith("toolhost/")
                      and s["state"] == "up"] == list(names)
                     and services[1]["state"] == "up")
