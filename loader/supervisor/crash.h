@@ -54,8 +54,8 @@ struct rusage;
 
 enum {
     HR_CRASH_OUTPUT = 64 * 1024, /* bytes */
-    HR_CRASH_SOCKETS = 16,
-    HR_CRASH_LEFT = 32, /* processes */
+    HR_CRASH_SOCKETS = 64,       /* the server's ports must be among them (leftovers.h) */
+    HR_CRASH_LEFT = 32,          /* processes */
 };
 
 struct hr_crash {

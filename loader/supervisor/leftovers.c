@@ -4,7 +4,6 @@
 
 #include "common/log.h"
 #include "proc.h"
-#include "sockets.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -47,16 +46,14 @@ static bool holds(pid_t pid, const uint64_t *inodes, size_t n)
     return false;
 }
 
-/* The listening sockets on these ports.  How many. */
-static size_t listeners(const uint16_t *ports, size_t nports, uint64_t *inodes, size_t max)
+/* Of the listening sockets, those on the server's ports.  How many. */
+static size_t listeners(const struct hr_leftovers_search *s, uint64_t *inodes, size_t max)
 {
-    static struct hr_socket all[LISTENERS];
     size_t n = 0;
-    int count = hr_sockets_listening(all, LISTENERS);
-    for (int i = 0; i < count; i++)
-        for (size_t k = 0; k < nports; k++)
-            if (all[i].port == ports[k] && n < max)
-                inodes[n++] = all[i].inode;
+    for (int i = 0; i < s->nsockets; i++)
+        for (size_t k = 0; k < s->nports && n < max; k++)
+            if (s->sockets[i].port == s->ports[k])
+                inodes[n++] = s->sockets[i].inode;
     return n;
 }
 
@@ -79,17 +76,16 @@ static size_t look(const pid_t *keep, size_t nkeep)
     return n < 0 ? 0 : n < LOOKED_AT ? (size_t)n : LOOKED_AT;
 }
 
-void hr_leftovers_begin(struct hr_leftovers *l, enum hr_cleanup what, const pid_t *keep,
-                        size_t nkeep, const uint16_t *ports, size_t nports, int64_t now_ms)
+void hr_leftovers_begin(struct hr_leftovers *l, const struct hr_leftovers_search *s, int64_t now_ms)
 {
     uint64_t inodes[LISTENERS];
     *l = (struct hr_leftovers){.since_ms = now_ms};
-    if (what == HR_CLEANUP_NONE)
+    if (s->what == HR_CLEANUP_NONE)
         return;
-    size_t n = look(keep, nkeep);
-    size_t ninodes = n ? listeners(ports, nports, inodes, LISTENERS) : 0;
+    size_t n = look(s->keep, s->nkeep);
+    size_t ninodes = listeners(s, inodes, LISTENERS);
     for (size_t i = 0; i < n; i++)
-        wanted[i] = what == HR_CLEANUP_ALL || strncmp(found[i].comm, "tmux", 4) == 0 ||
+        wanted[i] = s->what == HR_CLEANUP_ALL || strncmp(found[i].comm, "tmux", 4) == 0 ||
                     (ninodes && holds(found[i].pid, inodes, ninodes));
     mark_below(n);
     for (size_t i = 0; i < n && l->n < HR_LEFTOVERS_MAX; i++) {

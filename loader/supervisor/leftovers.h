@@ -10,6 +10,7 @@
 #define HR_SUPERVISOR_LEFTOVERS_H
 
 #include "loader/config/config.h"
+#include "sockets.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +30,20 @@ struct hr_leftovers {
     bool killed;
 };
 
-/* The server is dead: find them and ask them to end.  keep: the pids of our own processes, which
- * are passed over with all that is below them; ports: those of the server. */
-void hr_leftovers_begin(struct hr_leftovers *l, enum hr_cleanup what, const pid_t *keep,
-                        size_t nkeep, const uint16_t *ports, size_t nports, int64_t now_ms);
+/* Who is to be found. */
+struct hr_leftovers_search {
+    enum hr_cleanup what;
+    const pid_t *keep; /* our own processes, passed over with all that is below them */
+    size_t nkeep;
+    const uint16_t *ports; /* of the server */
+    size_t nports;
+    const struct hr_socket *sockets; /* that were listened on after its death */
+    int nsockets;                    /* -1: not known */
+};
+
+/* The server is dead: find them and ask them to end. */
+void hr_leftovers_begin(struct hr_leftovers *l, const struct hr_leftovers_search *s,
+                        int64_t now_ms);
 
 /* A child has been reaped. */
 void hr_leftovers_ended(struct hr_leftovers *l, pid_t pid);

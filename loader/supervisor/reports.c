@@ -64,3 +64,18 @@ void hr_reports_write(struct hr_supervisor *sup)
     if (c && sup->config->crash_dir)
         (void)hr_crash_file_start(sup->config->crash_dir, c);
 }
+
+int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
+                         const struct hr_socket **ret)
+{
+    static struct hr_socket all[HR_CRASH_SOCKETS];
+    const struct hr_crash *c = hr_crash_get(hr_crash_latest());
+    (void)sup;
+    if (c && c->pid == u->last_pid && c->life == u->service.pub.starts &&
+        strcmp(c->service, u->service.pub.name) == 0) {
+        *ret = c->sockets;
+        return c->nsockets;
+    }
+    *ret = all;
+    return hr_sockets_listening(all, HR_CRASH_SOCKETS);
+}

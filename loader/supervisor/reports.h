@@ -30,4 +30,10 @@ void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status
 /* Start to write what is unwritten, if that is wanted. */
 void hr_reports_write(struct hr_supervisor *sup);
 
+/* The sockets that are listened on after the latest death of this unit: those of its report, or, if
+ * it had been asked to end and has none, of a look now.  How many, in *ret until the next death;
+ * negative: not known. */
+int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
+                         const struct hr_socket **ret);
+
 #endif

@@ -58,16 +58,21 @@ static bool ends_with_its_group(const struct hr_unit *u)
 /* The server is dead and nobody had asked for that: what it left in the next one's way goes. */
 static void clean_up_after_server(struct hr_supervisor *sup)
 {
-    const struct hr_service *s = &sup->units[HR_INDEX_SERVER].service;
+    const struct hr_unit *u = &sup->units[HR_INDEX_SERVER];
     const uint16_t ports[] = {sup->config->agent_port, sup->vscode_port};
     pid_t keep[HR_MAX_SERVICES + 1];
-    if (!sup->config->sidecar || sup->phase != HR_RUNNING || s->pub.state != HR_BACKOFF)
+    if (!sup->config->sidecar || sup->phase != HR_RUNNING || u->service.pub.state != HR_BACKOFF)
         return;
     size_t n = hr_unit_pids(sup, keep);
     if (sup->reload.reader)
         keep[n++] = sup->reload.reader;
-    hr_leftovers_begin(&sup->leftovers, sup->config->cleanup, keep, n, ports,
-                       sizeof(ports) / sizeof(ports[0]), hr_now_ms());
+    struct hr_leftovers_search search = {.what = sup->config->cleanup,
+                                         .keep = keep,
+                                         .nkeep = n,
+                                         .ports = ports,
+                                         .nports = sizeof(ports) / sizeof(ports[0])};
+    search.nsockets = hr_reports_listening(sup, u, &search.sockets);
+    hr_leftovers_begin(&sup->leftovers, &search, hr_now_ms());
 }
 
 static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int status,

@@ -475,14 +475,19 @@ class Leftovers(unittest.TestCase):
              "while not os.path.exists('ready'): time.sleep(0.01)\n"
              "print('up',flush=True)\ntime.sleep(300)")
 
-    def crash_and_see(self, body, *options):
+    HOLD = ("open('/proc/self/comm','w').write('node')\n"
+            " s=socket.socket(); s.bind(('127.0.0.1',int(os.environ['HANDRAIL_AGENT_PORT'])));"
+            " s.listen()")
+
+    def crash_and_see(self, body, *options, end=lambda h: os.kill(service(h)["pid"],
+                                                                   signal.SIGKILL)):
         """Kill the server; was what it left behind gone when the next one started?"""
         with running([sys.executable, "-c", self.LEAVE % body], options=list(options)) as h:
             h.wait_line("^up$")
             left = int((h.folder / "ready").read_text())
             (h.folder / "ready").unlink()
             seen = len(h.lines)
-            os.kill(service(h)["pid"], signal.SIGKILL)
+            end(h)
             h.wait_line("server: started", start=seen)
             alive = os.path.exists(f"/proc/{left}")
             if alive:
@@ -499,11 +504,14 @@ class Leftovers(unittest.TestCase):
         self.assertFalse(alive)
 
     def test_who_holds_the_port(self):
-        alive, _ = self.crash_and_see(
-            "open('/proc/self/comm','w').write('node')\n"
-            " s=socket.socket(); s.bind(('127.0.0.1',int(os.environ['HANDRAIL_AGENT_PORT'])));"
-            " s.listen()")
+        alive, _ = self.crash_and_see(self.HOLD)
         self.assertFalse(alive)
+
+    def test_who_holds_the_port_after_a_restart_by_order(self):
+        """A death that was asked for has no report to take the listeners from."""
+        alive, log = self.crash_and_see(self.HOLD, end=lambda h: client(h, "restart"))
+        self.assertFalse(alive)
+        self.assertIn("(node) behind: asking it to end", log)
 
     def test_others_are_left_alone(self):
         alive, _ = self.crash_and_see("open('/proc/self/comm','w').write('node')")
