@@ -57,10 +57,11 @@ void hr_crash_set_rusage(struct hr_crash *c, const struct rusage *u)
     c->involuntary_switches = u->ru_nivcsw;
 }
 
-void hr_crash_look(struct hr_crash *c, const struct hr_cgroup *cg, const pid_t *skip, size_t nskip)
+void hr_crash_look(struct hr_crash *c, const struct hr_cgroup *cg, struct hr_sockets *s,
+                   const pid_t *skip, size_t nskip)
 {
     (void)hr_cgroup_read(cg, &c->after);
-    int n = hr_sockets_listening(c->sockets, HR_CRASH_SOCKETS);
+    int n = hr_sockets_listening(s, c->sockets, HR_CRASH_SOCKETS);
     c->nsockets = n < 0 ? -1 : n;
     n = hr_proc_children(getpid(), skip, nskip, c->left, HR_CRASH_LEFT);
     c->nleft = n < 0 ? -1 : n;

@@ -99,10 +99,12 @@ const struct hr_crash *hr_crash_get(uint64_t number);
 
 void hr_crash_set_rusage(struct hr_crash *c, const struct rusage *u);
 
-/* Look around: the cgroup, the sockets, the processes left behind.  Some 5 ms, mostly the kernel's
- * walk over its table of connections; 80 with as many processes as it looks at.  To be called
- * before anything of it is killed.  skip: our own processes, the dead one among them. */
-void hr_crash_look(struct hr_crash *c, const struct hr_cgroup *cg, const pid_t *skip, size_t nskip);
+/* Look around: the cgroup, the sockets, the processes left behind.  Some 0.1 ms and what each
+ * process costs (proc.h), 80 ms with as many as it looks at; 5 more where the kernel cannot be
+ * asked for sockets (sockets.h).  To be called before anything of it is killed.  skip: our own
+ * processes, the dead one among them. */
+void hr_crash_look(struct hr_crash *c, const struct hr_cgroup *cg, struct hr_sockets *s,
+                   const pid_t *skip, size_t nskip);
 
 /* Kills by the OOM killer while it lived; -1: not known. */
 int64_t hr_crash_oom_kills(const struct hr_crash *c);

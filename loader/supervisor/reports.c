@@ -15,6 +15,11 @@ void hr_reports_init(struct hr_supervisor *sup)
 {
     if (hr_cgroup_open(&sup->reports.cgroup, ""))
         hr_debug("no cgroup of ours can be seen: crash reports are without its counters");
+    int err = hr_sockets_open(&sup->reports.sockets);
+    if (err)
+        hr_debug("the kernel cannot be asked for listening sockets: %s: /proc/net/tcp is read, "
+                 "which takes longer",
+                 strerror(-err));
 }
 
 void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
@@ -29,7 +34,7 @@ void hr_reports_look(struct hr_supervisor *sup)
     pid_t skip[HR_MAX_SERVICES];
     size_t n = hr_unit_pids(sup, skip);
     r->open = hr_crash_new();
-    hr_crash_look(r->open, &r->cgroup, skip, n);
+    hr_crash_look(r->open, &r->cgroup, &r->sockets, skip, n);
 }
 
 void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status)
@@ -70,12 +75,11 @@ int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
 {
     static struct hr_socket all[HR_CRASH_SOCKETS];
     const struct hr_crash *c = hr_crash_get(hr_crash_latest());
-    (void)sup;
     if (c && c->pid == u->last_pid && c->life == u->service.pub.starts &&
         strcmp(c->service, u->service.pub.name) == 0) {
         *ret = c->sockets;
         return c->nsockets;
     }
     *ret = all;
-    return hr_sockets_listening(all, HR_CRASH_SOCKETS);
+    return hr_sockets_listening(&sup->reports.sockets, all, HR_CRASH_SOCKETS);
 }

@@ -5,12 +5,14 @@
 
 #include "cgroup.h"
 #include "crash.h"
+#include "sockets.h"
 
 struct hr_supervisor;
 struct hr_unit;
 
 struct hr_reports {
     struct hr_cgroup cgroup;
+    struct hr_sockets sockets;
     struct hr_crash *open;      /* begun by hr_reports_look(), not finished yet; NULL: none */
     struct hr_crash *unwritten; /* finished, and to be written to disk; NULL: none */
 };

@@ -2,11 +2,14 @@
  * Listening sockets.  See sockets.h. */
 #include "sockets.h"
 
+#include "common/fd.h"
 #include "proc.h"
+#include "sock_diag.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     STATE_SYN_RECEIVED = 0x03, /* of the kernel's list in tcp_states.h */
@@ -147,10 +150,63 @@ static int read_file(const char *path, bool v6, struct hr_socket *out, size_t ma
     return 0;
 }
 
-int hr_sockets_listening(struct hr_socket *out, size_t max)
+/* ---- both ways ----------------------------------------------------------------------------- */
+
+static const struct {
+    int family;
+    bool v6;
+    const char *path;
+} families[HR_SOCKETS_FAMILIES] = {
+    {AF_INET, false, "/proc/net/tcp"},
+    {AF_INET6, true, "/proc/net/tcp6"},
+};
+
+/* Append those of one family, as the kernel answers.  0 or -errno. */
+static int ask(struct hr_sockets *s, size_t i, struct hr_socket *out, size_t max, size_t *n)
+{
+    int err = 0;
+    if (!s->answers[i])
+        return -EOPNOTSUPP;
+    if (s->fd < 0 && (err = hr_sock_diag_open(&s->fd)))
+        return err;
+    int r = hr_sock_diag_listening(s->fd, families[i].family, out, max, n);
+    if (r != 1) {
+        hr_close(&s->fd);
+        (void)hr_sock_diag_open(&s->fd); /* or the next time */
+    }
+    return r < 0 ? r : 0;
+}
+
+int hr_sockets_open(struct hr_sockets *ret)
+{
+    int first = 0;
+    *ret = (struct hr_sockets){.fd = -1};
+    /* An attempt tells whether it answers.  It also makes the kernel load its modules, which may
+     * take some time, now and not at a crash. */
+    for (size_t i = 0; i < HR_SOCKETS_FAMILIES; i++) {
+        size_t n = 0;
+        ret->answers[i] = true;
+        int err = ask(ret, i, NULL, 0, &n);
+        ret->answers[i] = !err;
+        first = i ? first : err;
+    }
+    if (!ret->answers[0] && !ret->answers[1])
+        hr_close(&ret->fd);
+    return first;
+}
+
+void hr_sockets_close(struct hr_sockets *s)
+{
+    hr_close(&s->fd);
+    *s = (struct hr_sockets){.fd = -1};
+}
+
+int hr_sockets_listening(struct hr_sockets *s, struct hr_socket *out, size_t max)
 {
     size_t n = 0;
-    int err = read_file("/proc/net/tcp", false, out, max, &n);
-    int err6 = read_file("/proc/net/tcp6", true, out, max, &n);
-    return err && err6 ? -ENOENT : (int)n;
+    bool known = false;
+    for (size_t i = 0; i < HR_SOCKETS_FAMILIES && (n < max || !known); i++)
+        if (!ask(s, i, out, max, &n) || !read_file(families[i].path, families[i].v6, out, max, &n))
+            known = true;
+    return known ? (int)n : -ENOENT;
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 static const struct hr_cgroup no_cgroup = {.memory = -1, .pids = -1};
+static struct hr_sockets by_proc = {.fd = -1};
 
 /* What a function writes, parsed; to be released with json_decref(). */
 static json_t *json_of(const struct hr_crash *c, bool with_output)
@@ -278,7 +279,7 @@ static void a_real_death(void **state)
     }
     assert_int_equal(read(fds[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    hr_crash_look(c, &no_cgroup, &pid, 1);
+    hr_crash_look(c, &no_cgroup, &by_proc, &pid, 1);
     assert_int_equal(c->nleft, 1);
     assert_int_equal(c->left[0].pid, grandchild);
     assert_int_equal(c->left[0].ppid, getpid()); /* it has come to us */
@@ -296,7 +297,7 @@ static void a_real_death(void **state)
     json_decref(root);
     assert_int_equal(kill(grandchild, SIGKILL), 0);
     assert_int_equal(waitpid(grandchild, NULL, 0), grandchild);
-    hr_crash_look(c, &no_cgroup, NULL, 0);
+    hr_crash_look(c, &no_cgroup, &by_proc, NULL, 0);
     assert_int_equal(c->nleft, 0);
     (void)close(fds[0]);
     (void)close(fds[1]);

@@ -3,7 +3,8 @@ foreach(name address agent_command config one_string options program registry re
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 foreach(name ambient cgroup control_listen control_parse control_status crash crash_file foreign_fd
-        init_record logline notify proc secrets service signals sink sockets tail watchdog)
+        init_record logline notify proc secrets service signals sink sock_diag sockets tail
+        watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
 foreach(name output output_flow)
@@ -14,6 +15,7 @@ foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
 endforeach()
 target_link_options(unit-crash_file PRIVATE -Wl,--wrap=fsync)
+target_link_options(unit-sock_diag PRIVATE -Wl,--wrap=socket,--wrap=send,--wrap=recv)
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
 hr_unit_test(python_number DEPS hr_supervisor)

@@ -107,6 +107,7 @@ static void real_sockets_are_found(void **state)
         int family;
         const char *address;
     } cases[] = {{AF_INET, "127.0.0.1"}, {AF_INET6, "::1"}};
+    struct hr_sockets by_proc = {.fd = -1};
     struct hr_socket all[256];
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -115,19 +116,20 @@ static void real_sockets_are_found(void **state)
         int fd = listen_on(cases[i].family, &port);
         if (fd < 0)
             continue; /* no IPv6 here */
-        int n = hr_sockets_listening(all, 256);
+        int n = hr_sockets_listening(&by_proc, all, 256);
         const struct hr_socket *s = find(all, n, port);
         assert_non_null(s);
         assert_string_equal(s->address, cases[i].address);
         assert_int_equal(s->uid, geteuid());
         assert_int_equal(fstat(fd, &st), 0);
         assert_true(s->inode == st.st_ino);
-        assert_int_equal(hr_sockets_listening(all, 1), 1); /* no more than there is room for */
+        assert_int_equal(hr_sockets_listening(&by_proc, all, 1),
+                         1); /* no more than there is room for */
         (void)close(fd);
-        n = hr_sockets_listening(all, 256);
+        n = hr_sockets_listening(&by_proc, all, 256);
         assert_null(find(all, n, port));
     }
-    assert_int_equal(hr_sockets_listening(NULL, 0), 0);
+    assert_int_equal(hr_sockets_listening(&by_proc, NULL, 0), 0);
 }
 
 int main(void)
