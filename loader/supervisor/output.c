@@ -17,6 +17,8 @@
 
 enum { TOKENS_A_LINE = 1000 };
 
+_Static_assert((int)HR_NSTREAMS <= (int)HR_TAIL_STREAMS, "the tail knows all streams");
+
 /* Why lines are passed on: they are there, they have been held back for long enough, there will be
  * no more. */
 enum reason { THERE, HELD, ENDED };
@@ -50,8 +52,7 @@ int hr_output_init(struct hr_output *o, const char *name, const struct hr_output
     o->now_ms = o->refill_ms = hr_now_ms();
     o->tokens = (int64_t)o->lines_per_s * HR_OUTPUT_BURST_MS;
     o->note_ms = 0;
-    o->draining = o->tail_inside = false;
-    o->tail_from = NULL;
+    o->draining = false;
     hr_tail_reset(&o->tail);
     for (int i = 0; i < HR_NSTREAMS; i++)
         o->streams[i].read_fd = o->streams[i].write_fd = -1;
@@ -114,11 +115,7 @@ static void end_line(struct hr_output *o, struct hr_stream *s)
 static void consume(struct hr_output *o, struct hr_stream *s, size_t n)
 {
     if (n > 0) {
-        if (o->tail_inside && o->tail_from != s)
-            hr_tail_add(&o->tail, "\n", 1); /* of two streams, no line begins inside another's */
-        hr_tail_add(&o->tail, s->buffer, n);
-        o->tail_from = s;
-        o->tail_inside = s->buffer[n - 1] != '\n';
+        hr_tail_add(&o->tail, (unsigned)(s - o->streams), s->buffer, n);
         s->len -= n;
         memmove(s->buffer, s->buffer + n, s->len);
     }
@@ -353,8 +350,7 @@ static void close_line(struct hr_output *o, struct hr_stream *s)
     if (s->inside)
         end_line(o, s);
     hr_sink_forget(s->sink, s);
-    if (o->tail_inside && o->tail_from == s)
-        o->tail_from = NULL;
+    hr_tail_end(&o->tail);
 }
 
 /* What the dead one has left: bytes that are there now.  Others may go on writing, and more of

@@ -76,14 +76,12 @@ struct hr_output {
     uint64_t dropped_lines;
     uint64_t dropped_bytes;
 
-    int64_t now_ms;        /* of the event at hand */
-    bool draining;         /* waiting is over */
-    int64_t tokens;        /* thousandths of lines that may come */
-    int64_t refill_ms;     /* when tokens was right */
-    uint64_t limited;      /* lines that the limit has dropped and nobody has been told of */
-    int64_t note_ms;       /* when to tell */
-    const void *tail_from; /* the stream that the tail ends with, */
-    bool tail_inside;      /* in the middle of a line */
+    int64_t now_ms;    /* of the event at hand */
+    bool draining;     /* waiting is over */
+    int64_t tokens;    /* thousandths of lines that may come */
+    int64_t refill_ms; /* when tokens was right */
+    uint64_t limited;  /* lines that the limit has dropped and nobody has been told of */
+    int64_t note_ms;   /* when to tell */
     struct hr_stream streams[HR_NSTREAMS];
     struct hr_tail tail;
 };

@@ -6,7 +6,6 @@
 #include "common/log.h"
 #include "core.h"
 #include "crash_file.h"
-#include "secrets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +42,6 @@ void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status
     struct hr_crash *c = r->open ? r->open : hr_crash_new();
     const struct hr_board_service *pub = &u->service.pub;
     struct hr_board_crash summary;
-    uint64_t written = u->output.tail.total;
     r->open = NULL;
     memcpy(c->service, pub->name, sizeof(c->service));
     memcpy(c->reason, pub->reason, sizeof(c->reason));
@@ -54,9 +52,7 @@ void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status
     c->uptime_ms = hr_now_ms() - pub->started_ms;
     c->before = u->before;
     hr_crash_set_rusage(c, &u->usage);
-    size_t n = hr_tail_copy(&u->output.tail, c->output, sizeof(c->output));
-    c->output_lost = written - n;
-    c->output_len = hr_secrets_mask(c->output, n);
+    c->output_len = hr_tail_copy(&u->output.tail, c->output, sizeof(c->output), &c->output_lost);
     hr_crash_summary(c, &summary);
     hr_board_put_crash(sup->board, &summary);
     r->unwritten = c;

@@ -7,8 +7,10 @@
  *
  * Masked are: the value as it is, its JSON and Python escaped forms, a long value that is cut short
  * or goes on differently after HR_SECRET_ENOUGH bytes, and the rest or the beginning of a value at
- * the two ends of the text.  Not found are: values of less than HR_SECRET_MIN bytes, and encodings
- * (base64, percent-encoding, escaped twice, or a line-by-line prefix inside a value of many lines).
+ * the two ends of the text.  A text is what one stream has said: in the middle of what another one
+ * has said, no part of a value would be known.  Not found are: values of less than HR_SECRET_MIN
+ * bytes, and encodings (base64, percent-encoding, escaped twice, or a line-by-line prefix inside a
+ * value of many lines).
  */
 #ifndef HR_SUPERVISOR_SECRETS_H
 #define HR_SUPERVISOR_SECRETS_H
@@ -21,9 +23,9 @@ enum {
     HR_SECRET_MIN = 6,     /* bytes; what is shorter would be found everywhere */
     HR_SECRET_ENOUGH = 32, /* bytes that a text has in common with a longer value to be masked */
     HR_SECRETS_DEPTH = 32, /* of JSON that is looked into; below, all is as at this depth */
-    /* Bytes compared for one text, some 50 ms at worst.  The rest of a text that is made to need
-     * more is withheld. */
-    HR_SECRETS_WORK = 8 * 1024 * 1024,
+    /* Bytes compared for one text, some 25 ms at worst; a report has two.  The rest of a text that
+     * is made to need more is withheld. */
+    HR_SECRETS_WORK = 4 * 1024 * 1024,
 };
 
 /* Is the value of a variable, header or JSON member of that name a secret? */
@@ -46,7 +48,12 @@ void hr_secrets_forget(const void *from, size_t n);
 /* How many there are. */
 size_t hr_secrets_count(void);
 
-/* Replace what is secret by "****", in place.  The new length, never more than n. */
-size_t hr_secrets_mask(char *text, size_t n);
+/* Set secret[i] for each byte of the text: is it one of a secret's?  0, or -ENOSPC when there were
+ * more secrets than are known here: then all are. */
+int hr_secrets_mark(const char *text, size_t n, bool *secret);
+
+/* Copy the text with "****" in the place of what is marked as secret.  The bytes written, never
+ * more than n; out may be text itself. */
+size_t hr_secrets_cover(char *out, const char *text, const bool *secret, size_t n);
 
 #endif

@@ -2,15 +2,14 @@
  * Secrets in a text.  See secrets.h.
  *
  * At each place of the text, those secrets are compared whose first byte is the one there.  All
- * that any of them covers is masked, also where two overlap. */
+ * that any of them covers is secret, also where two overlap. */
 #include "secrets_table.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
-static const char mask[] = "****"; /* shorter than any secret, so a masked text never grows */
-
-enum { MASK = sizeof(mask) - 1, ESCAPE_MAX = 12 /* bytes of the longest escape */ };
+enum { STARS = 4, ESCAPE_MAX = 12 /* bytes of the longest escape */ };
 
 /* Secrets by the first byte that a text has of them: two entries each, as it is and, if that byte
  * can be written as an escape, under the backslash.  Links are indices + 1, 0 ends. */
@@ -92,7 +91,7 @@ static size_t covered_plain(const char *text, size_t n, const struct hr_secret *
     return 0;
 }
 
-/* How much is to be masked at the start of this text, at most. */
+/* How much is secret at the start of this text, at most. */
 static size_t longest_here(const char *text, size_t n)
 {
     size_t longest = 0;
@@ -127,44 +126,36 @@ static size_t rest_of_one(const char *text, size_t n)
     return longest;
 }
 
-static size_t withhold(char *text, size_t n)
+int hr_secrets_mark(const char *text, size_t n, bool *secret)
 {
-    static const char why[] = "[withheld: more secrets than can be looked for]";
-    size_t len = n < sizeof(why) - 1 ? n : sizeof(why) - 1;
-    memcpy(text, why, len);
-    return len;
-}
-
-size_t hr_secrets_mask(char *text, size_t n)
-{
-    size_t out = 0; /* what is before it is done, what is before `i` is not needed any more */
-    if (hr_secrets_table.full && n)
-        return withhold(text, n);
+    memset(secret, 1, n);
+    if (hr_secrets_table.full)
+        return -ENOSPC;
     if (hr_secrets_table.changed)
         make_index();
     work = HR_SECRETS_WORK;
     size_t end = n ? rest_of_one(text, n) : 0; /* of what is secret */
-    bool open = end > 0;
-    size_t i = 0;
-    for (; i < n && work; i++) {
+    for (size_t i = 0; i < n && work; i++) {   /* without the time for all, the rest stays secret */
         size_t len = longest_here(text + i, n - i);
-        if (len) {
-            open = true;
-            end = i + len > end ? i + len : end;
-        }
-        if (open && i >= end) { /* only now: until here the text was still compared */
-            memcpy(text + out, mask, MASK);
-            out += MASK;
-            open = false;
-        }
-        if (!open)
-            text[out++] = text[i];
+        if (i + len > end)
+            end = i + len;
+        secret[i] = i < end;
     }
-    if (i < n) /* not enough time: the rest could hold anything */
-        open = true;
-    if (open && n - out >= MASK) {
-        memcpy(text + out, mask, MASK);
-        out += MASK;
+    return 0;
+}
+
+size_t hr_secrets_cover(char *out, const char *text, const bool *secret, size_t n)
+{
+    size_t len = 0;
+    size_t stars = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!secret[i]) {
+            out[len++] = text[i];
+            stars = 0;
+        } else if (stars < STARS) {
+            out[len++] = '*';
+            stars++;
+        }
     }
-    return out;
+    return len;
 }

@@ -139,7 +139,8 @@ const char *pass(enum hr_stream_id which, const char *text, size_t n, int *ret_l
 
 size_t tail_text(char *text)
 {
-    size_t n = hr_tail_copy(&out.tail, text, HR_TAIL_BYTES);
+    uint64_t lost = 0;
+    size_t n = hr_tail_copy(&out.tail, text, HR_TAIL_BYTES, &lost);
     text[n] = '\0';
     return n;
 }

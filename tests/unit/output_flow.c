@@ -3,6 +3,7 @@
 #include "check.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "loader/supervisor/secrets.h"
 #include "output_fixture.h"
 
 #include <errno.h>
@@ -277,6 +278,34 @@ static void what_the_dead_left_is_passed_on(void **state)
     end();
 }
 
+/* An unfinished line goes into the tail as it is passed on, so the other stream may come between.
+ */
+static void a_secret_in_two_pieces_is_masked(void **state)
+{
+    static char text[HR_TAIL_BYTES + 1];
+    static const char key[] = "sk-0123456789";
+    (void)state;
+    hr_secrets_init(NULL);
+    assert_int_equal(hr_secrets_add(key, sizeof(key) - 1), 0);
+    for (int mode = HR_OUTPUT_RAW; mode <= HR_OUTPUT_JSON; mode++) {
+        if (mode == HR_OUTPUT_OWN)
+            continue; /* does not pass on what is unfinished */
+        begin((enum hr_output_mode)mode, 0);
+        say(HR_STDOUT, "token: sk-01", 12);
+        (void)take(HR_STDOUT);
+        now += HR_OUTPUT_HOLD_JSON_MS;
+        (void)take(HR_STDOUT);
+        say(HR_STDERR, "INFO\n", 5);
+        (void)take(HR_STDERR);
+        say(HR_STDOUT, "23456789.\n", 10);
+        hr_output_drain(&out);
+        (void)tail_text(text);
+        assert_string_equal(text, "token: ****\nINFO\n****.\n");
+        end();
+    }
+    hr_secrets_init(NULL);
+}
+
 static void a_full_pipe_of_last_words_is_heard(void **state)
 {
     char line[101];
@@ -383,6 +412,7 @@ int main(void)
         cmocka_unit_test(one_line_too_many_is_told_in_time),
         cmocka_unit_test(a_line_that_is_dropped_is_dropped_whole),
         cmocka_unit_test(what_the_dead_left_is_passed_on),
+        cmocka_unit_test(a_secret_in_two_pieces_is_masked),
         cmocka_unit_test(a_full_pipe_of_last_words_is_heard),
         cmocka_unit_test(who_goes_on_writing_does_not_hold_us),
         cmocka_unit_test(a_flood_is_read_in_turns),
