@@ -21,6 +21,19 @@ static bool begins(const char *s, size_t n, const char *word)
     return n >= len && strncasecmp(s, word, len) == 0;
 }
 
+static bool is(const char *s, size_t n, const char *word)
+{
+    return n == strlen(word) && memcmp(s, word, n) == 0;
+}
+
+/* Is this word at `at`, and by itself, as in GITHUB_PAT and PAT_2, not in PATH? */
+static bool stands_alone(const char *s, size_t n, size_t at, const char *word)
+{
+    size_t end = at + strlen(word);
+    return begins(s + at, n - at, word) && (at == 0 || !isalnum((unsigned char)s[at - 1])) &&
+           (end == n || !isalpha((unsigned char)s[end]));
+}
+
 /* Too many are masked rather than too few.  But a report in which every "openhands" is gone because
  * that is the author's name of git is worth nothing, and no more is one without a severity. */
 static bool is_harmless(const char *s, size_t n)
@@ -30,14 +43,19 @@ static bool is_harmless(const char *s, size_t n)
 
 bool hr_secrets_name(const char *name, size_t n)
 {
-    static const char *const words[] = {"KEY",        "TOKEN",      "SECRET", "PASSWORD", "PASSWD",
-                                        "PASSPHRASE", "CREDENTIAL", "AUTH",   "COOKIE",   "DSN"};
+    static const char *const words[] = {"KEY",        "TOKEN",  "SECRET", "PASSWORD",   "PASSWD",
+                                        "PASSPHRASE", "PWD",    "CREDS",  "CREDENTIAL", "AUTH",
+                                        "COOKIE",     "BEARER", "JWT",    "DSN"};
     static const char level[] = "LOG_JSON_LEVEL_KEY"; /* of the server: how its logs name it */
     if (n == sizeof(level) - 1 && begins(name, n, level))
+        return false;
+    if (is(name, n, "PWD") || is(name, n, "OLDPWD")) /* a shell's folders */
         return false;
     if (n >= 4 && begins(name + n - 4, 4, "PASS"))
         return true;
     for (size_t i = 0; i < n; i++) {
+        if (stands_alone(name, n, i, "PAT") || stands_alone(name, n, i, "PW"))
+            return true;
         for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
             if (begins(name + i, n - i, words[w]) && !is_harmless(name + i, n - i))
                 return true;
@@ -196,9 +214,28 @@ int hr_secrets_add(const char *value, size_t n)
 static void add_credentials(const char *p, size_t n, bool escaped)
 {
     static const char *const schemes[] = {"Bearer ", "Basic ", "Token ", "ApiKey "};
+    while (n && isspace((unsigned char)*p)) {
+        p++;
+        n--;
+    }
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (begins(p, n, schemes[i]))
             (void)add(p + strlen(schemes[i]), n - strlen(schemes[i]), escaped);
+}
+
+/* A value that is secret, and each part of it, should it be a list: "key1,key2". */
+static void add_secret(const char *p, size_t n, bool escaped)
+{
+    const char *end = p + n;
+    (void)add(p, n, escaped);
+    for (const char *part = p; part;) {
+        const char *comma = memchr(part, ',', (size_t)(end - part));
+        size_t len = (size_t)((comma ? comma : end) - part);
+        if (len < n)
+            (void)add(part, len, escaped);
+        add_credentials(part, len, escaped);
+        part = comma ? comma + 1 : NULL;
+    }
 }
 
 /* The password of every "scheme://user:password@host". */
@@ -249,10 +286,8 @@ static bool secret_member(const char *p, size_t n)
 static void take_string(const char *p, size_t n, bool secret)
 {
     add_passwords(p, n, true);
-    if (!secret)
-        return;
-    (void)add(p, n, true);
-    add_credentials(p, n, true);
+    if (secret)
+        add_secret(p, n, true);
 }
 
 /* secret: all strings in it are. */
@@ -305,13 +340,15 @@ void hr_secrets_init(char *const *env)
         const char *value = *env + name + 1;
         size_t n = strlen(value);
         bool secret = hr_secrets_name(*env, name);
-        if (secret) {
+        char begin = value[strspn(value, " \t\r\n")];
+        bool json = begin == '{' || begin == '[';
+        if (secret && !json)
+            add_secret(value, n, false);
+        else if (secret)
             (void)add(value, n, false);
-            add_credentials(value, n, false);
-        }
-        if (*value == '{' || *value == '[')
+        if (json || begin == '"')
             scan(value, n, secret);
-        else
+        if (!json)
             add_passwords(value, n, false);
     }
 }

@@ -31,8 +31,9 @@ enum {
 /* Is the value of a variable, header or JSON member of that name a secret? */
 bool hr_secrets_name(const char *name, size_t n);
 
-/* Start anew, with the secrets of this environment: the values under such names; in a value that is
- * JSON, the strings in it; and the password of any URL.  Borrowed for ever. */
+/* Start anew, with the secrets of this environment: the values under such names, and the parts of
+ * one that is a list with commas; in a value that is JSON, the strings in it; and the password of
+ * any URL.  Borrowed for ever. */
 void hr_secrets_init(char *const *env);
 
 /* One more, without the white space around it.  0, -EINVAL if it is too short, -ENOSPC. */

@@ -66,6 +66,18 @@ static void names(void **state)
         "KEYBOARD_TOKEN",
         "LOG_JSON_LEVEL_KEYS",
         "AUTH",
+        "MYSQL_PWD",
+        "PWD_OF_DB",
+        "pwd",
+        "DB_CREDS",
+        "GITHUB_PAT",
+        "PAT",
+        "GH-PAT-2",
+        "pat_readonly",
+        "PAT2",
+        "ROOT_PW",
+        "SUPABASE_JWT",
+        "Bearer",
     };
     static const char *const no[] = {
         "",
@@ -81,6 +93,14 @@ static void names(void **state)
         "PASSWOR",
         "HOSTNAME",
         "log_json_level_key",
+        "PWD",
+        "OLDPWD",
+        "PATH_2",
+        "PATTERN",
+        "COMPAT",
+        "MY_PATH",
+        "2PAT",
+        "PWM_RATE",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
@@ -194,6 +214,32 @@ static void json_in_the_environment(void **state)
          "OH={\"secret_key\": \"in-the-base\", \"web_url\": \"not-secret\"}");
     assert_string_equal(masked("one-of-them two-of-them in-the-base not-secret"),
                         "**** **** **** not-secret");
+}
+
+static void json_need_not_begin_at_once(void **state)
+{
+    (void)state;
+    init("OH_SESSION_API_KEYS= \t\r\n[\"one-of-them\"]", "OH=\n{\"a_key\": \"in-the-base\"}");
+    assert_string_equal(masked("one-of-them in-the-base"), "**** ****");
+    init("A_KEY=\"in-quotes\" ", NULL);
+    assert_string_equal(masked("in-quotes, \"in-quotes\""), "****, ****");
+}
+
+static void lists_with_commas(void **state)
+{
+    (void)state;
+    init("X_API_KEYS=first-key, second-key,,short,third-key,", "Y=not-a-key,or-another");
+    assert_string_equal(masked("first-key second-key third-key short or-another"),
+                        "**** **** **** short or-another");
+    assert_string_equal(masked("first-key, second-key,,short,third-key,"), "****");
+    init("AUTH_HEADERS=Bearer abcdefgh, Basic 12345678", NULL);
+    assert_string_equal(masked("abcdefgh 12345678 Bearer."), "**** **** Bearer.");
+    init("A_KEY=,,,,,,,,", "B_KEY=,");
+    assert_int_equal(hr_secrets_count(), 1); /* it as a whole */
+    static const char json[] = "{\"api_keys\": \"first\\u002dkey,second-key\\,\"}";
+    hr_secrets_init(NULL);
+    hr_secrets_add_json(json, sizeof(json) - 1);
+    assert_string_equal(masked("first-key second-key"), "**** ****");
 }
 
 static void passwords_in_urls(void **state)
@@ -403,6 +449,8 @@ int main(void)
         cmocka_unit_test(values_kept_with_escapes),
         cmocka_unit_test(the_body_of_an_initialisation),
         cmocka_unit_test(json_in_the_environment),
+        cmocka_unit_test(json_need_not_begin_at_once),
+        cmocka_unit_test(lists_with_commas),
         cmocka_unit_test(passwords_in_urls),
         cmocka_unit_test(json_that_is_none_does_no_harm),
         cmocka_unit_test(what_is_cut_is_masked),
