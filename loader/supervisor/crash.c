@@ -30,11 +30,6 @@ struct hr_crash *hr_crash_new(void)
     return c;
 }
 
-uint64_t hr_crash_latest(void)
-{
-    return latest;
-}
-
 const struct hr_crash *hr_crash_get(uint64_t number)
 {
     const struct hr_crash *c = &kept[number % HR_CRASHES_MAX];

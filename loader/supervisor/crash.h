@@ -91,9 +91,6 @@ struct hr_crash {
  * when unknown is -1, the rest is empty.  Never NULL. */
 struct hr_crash *hr_crash_new(void);
 
-/* The number of the latest, 0 before the first. */
-uint64_t hr_crash_latest(void);
-
 /* NULL for one that there has not been yet, or that is no longer kept. */
 const struct hr_crash *hr_crash_get(uint64_t number);
 

@@ -366,8 +366,3 @@ void hr_secrets_forget(const void *from, size_t n)
     t->n = kept;
     t->changed = true;
 }
-
-size_t hr_secrets_count(void)
-{
-    return hr_secrets_table.n;
-}

@@ -46,9 +46,6 @@ void hr_secrets_add_json(const char *json, size_t n);
 /* Drop those that lie in this memory. */
 void hr_secrets_forget(const void *from, size_t n);
 
-/* How many there are. */
-size_t hr_secrets_count(void);
-
 /* Set secret[i] for each byte of the text: is it one of a secret's?  0, or -ENOSPC when there were
  * more secrets than are known here: then all are. */
 int hr_secrets_mark(const char *text, size_t n, bool *secret);

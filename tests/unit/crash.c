@@ -68,7 +68,6 @@ static const char *text_of(const json_t *root, const char *key)
 static void a_new_one_knows_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(hr_crash_latest(), 0);
     assert_null(hr_crash_get(0));
     assert_null(hr_crash_get(1));
     json_t *list = json_of(NULL, false);
@@ -233,9 +232,9 @@ static void a_summary_has_what_the_board_shows(void **state)
 static void the_latest_are_kept(void **state)
 {
     (void)state;
+    uint64_t last = 0;
     for (int i = 0; i < 3 * HR_CRASHES_MAX; i++)
-        hr_crash_new()->pid = i;
-    uint64_t last = hr_crash_latest();
+        last = hr_crash_new()->number;
     for (uint64_t n = last; n > last - HR_CRASHES_MAX; n--) {
         assert_non_null(hr_crash_get(n));
         assert_int_equal(hr_crash_get(n)->number, n);
