@@ -103,3 +103,43 @@ size_t hr_json_whole(const char *s, size_t n)
     }
     return n;
 }
+
+/* "\uXXXX" as a number.  False: it is none. */
+static bool unit(const char *s, size_t n, uint32_t *ret)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    uint32_t v = 0;
+    if (n < 6 || s[0] != '\\' || s[1] != 'u')
+        return false;
+    for (size_t i = 2; i < 6; i++) {
+        const char *digit = s[i] ? strchr(digits, s[i]) : NULL;
+        if (!digit)
+            return false;
+        v = v << 4 | (uint32_t)((digit - digits) & 15);
+    }
+    *ret = v;
+    return true;
+}
+
+size_t hr_json_unescape(const char *s, size_t n, uint32_t *ret)
+{
+    static const char from[] = "\"\\/bfnrt";
+    static const char to[] = "\"\\/\b\f\n\r\t";
+    uint32_t c = 0;
+    uint32_t low = 0;
+    const char *name = n > 1 && s[1] ? strchr(from, s[1]) : NULL;
+    if (name) {
+        *ret = (unsigned char)to[name - from];
+        return 2;
+    }
+    if (!unit(s, n, &c))
+        return 0;
+    if (c < 0xd800 || c > 0xdfff) {
+        *ret = c;
+        return 6;
+    }
+    if (c > 0xdbff || !unit(s + 6, n - 6, &low) || low < 0xdc00 || low > 0xdfff)
+        return 0;
+    *ret = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    return 12;
+}

@@ -50,6 +50,16 @@ size_t hr_utf8_valid(const char *data, size_t n)
     return at;
 }
 
+size_t hr_utf8_encode(char out[4], uint32_t c)
+{
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)(lead[n] | c);
+    return n;
+}
+
 int hr_utf8_clean(struct hr_buf *out, const char *data, size_t n)
 {
     size_t at = 0;

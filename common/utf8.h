@@ -4,11 +4,15 @@
 #define HR_COMMON_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct hr_buf;
 
 /* Bytes of the longest valid prefix of data. */
 size_t hr_utf8_valid(const char *data, size_t n);
+
+/* Write a code point, which is no surrogate and not above U+10FFFF.  Its bytes. */
+size_t hr_utf8_encode(char out[4], uint32_t c);
 
 /* Append data with every maximal invalid piece replaced by U+FFFD.  0, -E2BIG or -ENOMEM. */
 int hr_utf8_clean(struct hr_buf *out, const char *data, size_t n);

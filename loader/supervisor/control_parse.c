@@ -2,6 +2,7 @@
  * One order to PID 1.  See control_parse.h. */
 #include "control_parse.h"
 
+#include "common/json_escape.h"
 #include "common/utf8.h"
 
 #include <errno.h>
@@ -85,80 +86,19 @@ static bool take_word(struct reader *r, const char *word)
     return true;
 }
 
-/* Four hexadecimal digits. */
-static int read_hex(struct reader *r, uint32_t *ret)
-{
-    uint32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        int c = peek(r);
-        if (c >= '0' && c <= '9')
-            v = v << 4 | (uint32_t)(c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            v = v << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
-        else
-            return fail(r, r->at, "expected four hexadecimal digits after \\u");
-        r->at++;
-    }
-    *ret = v;
-    return 0;
-}
-
-/* The code point of a \u escape, behind its 'u'; `start` is where its backslash is. */
-static int read_unicode(struct reader *r, size_t start, uint32_t *ret)
-{
-    uint32_t c = 0;
-    uint32_t low = 0;
-    int err = read_hex(r, &c);
-    if (err)
-        return err;
-    if (c == 0)
-        return fail(r, start, "a name cannot hold a NUL");
-    if (c >= 0xd800 && c <= 0xdbff) {
-        if (!take_word(r, "\\u") || read_hex(r, &low) || low < 0xdc00 || low > 0xdfff)
-            return fail(r, start, "half of a surrogate pair");
-        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-    } else if (c >= 0xdc00 && c <= 0xdfff) {
-        return fail(r, start, "half of a surrogate pair");
-    }
-    *ret = c;
-    return 0;
-}
-
-static size_t encode(uint32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n - 1; i > 0; i--) {
-        out[i] = (char)(0x80 | (c & 0x3f));
-        c >>= 6;
-    }
-    out[0] = (char)(lead[n] | c);
-    return n;
-}
-
-/* What an escape stands for, behind its backslash, as bytes in out. */
+/* What the escape that is next stands for, as bytes in out. */
 static int read_escape(struct reader *r, char out[4], size_t *ret_n)
 {
-    static const char from[] = "\"\\/bfnrt";
-    static const char to[] = "\"\\/\b\f\n\r\t";
-    size_t start = r->at - 1;
     uint32_t c = 0;
-    if (take(r, 'u')) {
-        int err = read_unicode(r, start, &c);
-        if (!err)
-            *ret_n = encode(c, out);
-        return err;
-    }
-    const char *known = peek(r) > 0 ? strchr(from, peek(r)) : NULL;
-    if (!known)
-        return fail(r, start, "unknown escape");
-    r->at++;
-    out[0] = to[known - from];
-    *ret_n = 1;
+    size_t taken = hr_json_unescape(r->text + r->at, r->n - r->at, &c);
+    if (!taken)
+        return fail(r, r->at,
+                    "unknown escape: \\u takes four hexadecimal digits, and a surrogate its "
+                    "other half");
+    if (c == 0)
+        return fail(r, r->at, "a name cannot hold a NUL");
+    r->at += taken;
+    *ret_n = hr_utf8_encode(out, c);
     return 0;
 }
 
@@ -177,12 +117,13 @@ static int read_string(struct reader *r, char out[TEXT])
         if (c < 0x20)
             return fail(r, r->at, "control character in a string");
         piece[0] = (char)c;
-        r->at++;
-        if (c == '\\') {
-            int err = read_escape(r, piece, &n);
-            if (err)
-                return err;
-        }
+        int err = 0;
+        if (c == '\\')
+            err = read_escape(r, piece, &n);
+        else
+            r->at++;
+        if (err)
+            return err;
         if (len + n >= TEXT)
             return fail(r, start, "string of more than %d bytes", TEXT - 1);
         memcpy(out + len, piece, n);

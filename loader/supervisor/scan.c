@@ -2,6 +2,7 @@
  * A JSON reader that keeps nothing.  See scan.h. */
 #include "scan.h"
 
+#include "common/json_escape.h"
 #include "common/utf8.h"
 #include "logline.h"
 
@@ -36,43 +37,6 @@ static void blanks(struct scan *s)
         s->p++;
 }
 
-/* Four hexadecimal digits, or -1. */
-static int hex4(struct scan *s)
-{
-    int unit = 0;
-    for (int i = 0; i < 4; i++, s->p++) {
-        int c = tolower(peek(s));
-        if (!isxdigit(c))
-            return -1;
-        unit = unit * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    return unit;
-}
-
-/* Behind a backslash.  The character, or -1. */
-static int escape(struct scan *s)
-{
-    static const char from[] = "\"\\/bfnrt";
-    static const char to[] = "\"\\/\b\f\n\r\t";
-    int c = peek(s);
-    const char *simple = c ? strchr(from, c) : NULL;
-    if (simple) {
-        s->p++;
-        return to[simple - from];
-    }
-    if (!accept(s, 'u'))
-        return -1;
-    int unit = hex4(s);
-    if (unit >= 0xdc00 && unit <= 0xdfff)
-        return -1;
-    if (unit < 0xd800 || unit > 0xdbff)
-        return unit;
-    if (!accept(s, '\\') || !accept(s, 'u'))
-        return -1;
-    int low = hex4(s);
-    return low >= 0xdc00 && low <= 0xdfff ? 0x10000 + ((unit - 0xd800) << 10) + low - 0xdc00 : -1;
-}
-
 /* A string.  *ret_key: which of our keys it is, HR_SCAN_NKEYS for none. */
 static bool string(struct scan *s, enum hr_scan_key *ret_key)
 {
@@ -84,11 +48,18 @@ static bool string(struct scan *s, enum hr_scan_key *ret_key)
     for (; !accept(s, '"'); n++) {
         if (s->p >= s->end || (unsigned char)*s->p < 0x20)
             return false;
-        int c = (unsigned char)*s->p++;
-        if (c == '\\' && (c = escape(s)) < 0)
-            return false;
+        uint32_t c = (unsigned char)*s->p;
+        if (c == '\\') {
+            size_t taken = hr_json_unescape(s->p, (size_t)(s->end - s->p), &c);
+            if (!taken)
+                return false;
+            s->p += taken;
+        } else {
+            s->p++;
+        }
         for (int k = 0; k < HR_SCAN_NKEYS; k++)
-            could_be[k] = could_be[k] && c && names[k][n] == c; /* so n stays within the name */
+            could_be[k] = could_be[k] && c &&
+                          (unsigned char)names[k][n] == c; /* so n stays within the name */
     }
     *ret_key = HR_SCAN_NKEYS;
     for (int k = 0; k < HR_SCAN_NKEYS; k++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Which values are secrets.  See secrets.h. */
+#include "common/json_escape.h"
 #include "common/log.h"
+#include "common/utf8.h"
 #include "secrets_table.h"
 
 #include <ctype.h>
@@ -70,71 +72,29 @@ bool hr_secret_special(unsigned char c)
     return c < 0x20 || c >= 0x7f || strchr("\"\\/'<>&", c) != NULL;
 }
 
-static int hex(const char *p, size_t n, size_t digits, uint32_t *ret)
+/* "\\xHH", Python's for control characters; above them it may be a byte or a character. */
+static size_t hex_escape(const char *p, size_t n, uint32_t *ret)
 {
-    uint32_t v = 0;
-    if (n < digits)
-        return -EPROTO;
-    for (size_t i = 0; i < digits; i++) {
-        if (!isxdigit((unsigned char)p[i]))
-            return -EPROTO;
-        v = v * 16 +
-            (uint32_t)(isdigit((unsigned char)p[i]) ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
-    }
-    *ret = v;
-    return 0;
-}
-
-/* A character as UTF-8; its bytes. */
-static unsigned encode(uint32_t c, unsigned char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (unsigned char)c;
-        return 1;
-    }
-    unsigned n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (unsigned i = n - 1; i > 0; i--, c >>= 6)
-        out[i] = (unsigned char)(0x80 | (c & 0x3f));
-    out[0] = (unsigned char)((0xf00U >> n) | c);
-    return n;
-}
-
-/* The character of "\uXXXX", or of a pair of them, at p.  The bytes of the text, 0 if it is none.
- */
-static size_t unicode(const char *p, size_t n, uint32_t *ret)
-{
-    uint32_t high = 0;
-    uint32_t low = 0;
-    if (n < 6 || hex(p + 2, n - 2, 4, &high))
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    if (n < 4 || p[1] != 'x' || p[2] < '0' || p[2] > '7')
         return 0;
-    if (high < 0xd800 || high > 0xdfff) {
-        *ret = high;
-        return 6;
-    }
-    if (high > 0xdbff || n < 12 || p[6] != '\\' || p[7] != 'u' || hex(p + 8, n - 8, 4, &low) ||
-        low < 0xdc00 || low > 0xdfff)
+    const char *low = p[3] ? strchr(digits, p[3]) : NULL;
+    if (!low)
         return 0;
-    *ret = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-    return 12;
+    *ret = (uint32_t)((p[2] - '0') * 16 + (low - digits) % 16);
+    return 4;
 }
 
 /* The character of the escape at p, which is a backslash.  The bytes of the text, 0 if it is none.
  */
 static size_t escape(const char *p, size_t n, uint32_t *ret)
 {
-    static const char names[] = "\"\\/'bfnrt";
-    static const char meant[] = "\"\\/'\b\f\n\r\t";
-    if (n < 2)
-        return 0;
-    const char *name = p[1] ? strchr(names, p[1]) : NULL;
-    if (name) {
-        *ret = (unsigned char)meant[name - names];
+    size_t len = hr_json_unescape(p, n, ret);
+    if (len == 0 && n > 1 && p[1] == '\'') { /* Python's too */
+        *ret = '\'';
         return 2;
     }
-    if (p[1] == 'u')
-        return unicode(p, n, ret);
-    /* Python's, for control characters; above them it may be a byte or a character. */
-    return p[1] == 'x' && hex(p + 2, n - 2, 2, ret) == 0 && *ret < 0x80 ? 4 : 0;
+    return len ? len : hex_escape(p, n, ret);
 }
 
 int hr_unescape_next(struct hr_unescape *u)
@@ -149,13 +109,13 @@ int hr_unescape_next(struct hr_unescape *u)
     size_t n = escape(u->at, (size_t)(u->end - u->at), &c);
     if (!n)
         return -1;
-    unsigned char bytes[4];
-    unsigned len = encode(c, bytes);
+    char bytes[4];
+    unsigned len = (unsigned)hr_utf8_encode(bytes, c);
     u->at += n;
     for (unsigned i = len - 1; i > 0; i--) /* the last to be given lies lowest */
-        u->part[len - 1 - i] = bytes[i];
+        u->part[len - 1 - i] = (unsigned char)bytes[i];
     u->nparts = len - 1;
-    return bytes[0];
+    return (unsigned char)bytes[0];
 }
 
 /* ---- values -------------------------------------------------------------------------------- */

@@ -99,13 +99,19 @@ static void what_is_wrong_is_said_and_where(void **state)
         {"{\"order\":\"crash\",\"number\":9223372036854775808}",
          "byte 27: the number is too large"},
         {"{\"order\":\"st", "byte 10: the string does not end"},
-        {"{\"order\":\"st\\", "byte 13: unknown escape"},
-        {"{\"order\":\"\\x\"}", "byte 11: unknown escape"},
-        {"{\"order\":\"\\u12g4\"}", "byte 15: expected four hexadecimal digits after \\u"},
+        {"{\"order\":\"st\\", "byte 13: unknown escape: \\u takes four hexadecimal digits, and a "
+                              "surrogate its other half"},
+        {"{\"order\":\"\\x\"}", "byte 11: unknown escape: \\u takes four hexadecimal digits, and a "
+                                "surrogate its other half"},
+        {"{\"order\":\"\\u12g4\"}", "byte 11: unknown escape: \\u takes four hexadecimal digits, "
+                                    "and a surrogate its other half"},
         {"{\"order\":\"\\u0000\"}", "byte 11: a name cannot hold a NUL"},
-        {"{\"order\":\"\\ud800\"}", "byte 11: half of a surrogate pair"},
-        {"{\"order\":\"\\ud800\\u0041\"}", "byte 11: half of a surrogate pair"},
-        {"{\"order\":\"\\udc00\"}", "byte 11: half of a surrogate pair"},
+        {"{\"order\":\"\\ud800\"}", "byte 11: unknown escape: \\u takes four hexadecimal digits, "
+                                    "and a surrogate its other half"},
+        {"{\"order\":\"\\ud800\\u0041\"}", "byte 11: unknown escape: \\u takes four hexadecimal "
+                                           "digits, and a surrogate its other half"},
+        {"{\"order\":\"\\udc00\"}", "byte 11: unknown escape: \\u takes four hexadecimal digits, "
+                                    "and a surrogate its other half"},
         {"{\"order\":\"a\tb\"}", "byte 12: control character in a string"},
         {"{\"order\":\"\xc3(\"}", "byte 11: not UTF-8"},
         {"{\"order\":\"" NAME_79 "x\"}", "byte 10: string of more than 79 bytes"},

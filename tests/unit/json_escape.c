@@ -127,6 +127,81 @@ static void a_character_is_not_cut(void **state)
     assert_int_equal(hr_json_whole("\x80\x80\x80\x80", 4), 4); /* nor here */
 }
 
+static void escapes_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t taken;
+        uint32_t c;
+    } cases[] = {
+        {"\\\"x", 2, '"'},
+        {"\\\\", 2, '\\'},
+        {"\\/", 2, '/'},
+        {"\\b", 2, 8},
+        {"\\f", 2, 12},
+        {"\\n", 2, 10},
+        {"\\r", 2, 13},
+        {"\\t", 2, 9},
+        {"\\u0000", 6, 0},
+        {"\\u00E9a", 6, 0xe9},
+        {"\\ud7ff", 6, 0xd7ff},
+        {"\\uE000", 6, 0xe000},
+        {"\\uffff0", 6, 0xffff},
+        {"\\ud800\\udc00", 12, 0x10000},
+        {"\\uDbfF\\uDffF1", 12, 0x10ffff},
+        /* none */
+        {"", 0, 0},
+        {"\\", 0, 0},
+        {"\\x41", 0, 0},
+        {"\\'", 0, 0},
+        {"\\U0041", 0, 0},
+        {"\\u", 0, 0},
+        {"\\u12", 0, 0},
+        {"\\u123", 0, 0},
+        {"\\u12g4", 0, 0},
+        {"\\u-123", 0, 0},
+        {"\\ud800", 0, 0},
+        {"\\udc00", 0, 0},
+        {"\\udbff\\ue000", 0, 0},
+        {"\\ud800\\ud800", 0, 0},
+        {"\\ud800\\udc0", 0, 0},
+        {"\\ud800xudc00", 0, 0},
+        {"\\ud800\\n", 0, 0},
+        {"\\udc00\\udc00", 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t c = 12345;
+        size_t n = strlen(cases[i].text);
+        char *exact = malloc(n + 1); /* one byte too far is seen by the sanitizer */
+        assert_non_null(exact);
+        memcpy(exact + 1, cases[i].text, n);
+        if (hr_json_unescape(exact + 1, n, &c) != cases[i].taken)
+            fail_msg("%s", cases[i].text);
+        assert_int_equal(c, cases[i].taken ? cases[i].c : 12345);
+        free(exact);
+    }
+    uint32_t c = 12345;
+    assert_int_equal(hr_json_unescape("\\\0", 2, &c), 0);
+    assert_int_equal(hr_json_unescape("\\u12\0004", 6, &c), 0);
+    assert_int_equal(c, 12345);
+}
+
+/* All that we escape comes back. */
+static void what_is_escaped_is_read_back(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 0x80; byte++) {
+        char text = (char)byte;
+        uint32_t c = 0;
+        const char *e = escaped(&text, 1);
+        if (e[0] == '\\') {
+            assert_int_equal(hr_json_unescape(e, strlen(e), &c), strlen(e));
+            assert_int_equal(c, byte);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +210,8 @@ int main(void)
         cmocka_unit_test(any_room_is_kept_to_the_byte),
         cmocka_unit_test(random_bytes_come_back_cleaned),
         cmocka_unit_test(a_character_is_not_cut),
+        cmocka_unit_test(escapes_are_read),
+        cmocka_unit_test(what_is_escaped_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

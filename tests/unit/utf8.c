@@ -26,6 +26,23 @@ static size_t slow_char(const unsigned char *p, size_t n)
     return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
 }
 
+static void every_code_point_is_written(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        char text[4];
+        if (c == 0xd800)
+            c = 0xe000;
+        size_t n = hr_utf8_encode(text, c);
+        assert_int_equal(n, c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4);
+        assert_int_equal(slow_char((unsigned char *)text, n), n);
+        uint32_t back = n == 1 ? (unsigned char)text[0] : (unsigned char)text[0] & (0x7fu >> n);
+        for (size_t i = 1; i < n; i++)
+            back = back << 6 | ((unsigned char)text[i] & 63);
+        assert_int_equal(back, c);
+    }
+}
+
 static void agrees_with_the_definition(void **state)
 {
     (void)state;
@@ -67,6 +84,7 @@ static void clean_replaces_what_is_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_code_point_is_written),
         cmocka_unit_test(agrees_with_the_definition),
         cmocka_unit_test(clean_replaces_what_is_broken),
     };
