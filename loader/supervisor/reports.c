@@ -70,9 +70,8 @@ int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
                          const struct hr_socket **ret)
 {
     static struct hr_socket all[HR_CRASH_SOCKETS];
-    const struct hr_crash *c = hr_crash_get(hr_crash_latest());
-    if (c && c->pid == u->last_pid && c->life == u->service.pub.starts &&
-        strcmp(c->service, u->service.pub.name) == 0) {
+    const struct hr_crash *c = sup->reports.unwritten;
+    if (c && c->pid == u->last_pid) {
         *ret = c->sockets;
         return c->nsockets;
     }

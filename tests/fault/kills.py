@@ -34,7 +34,7 @@ from pid1 import (GRACE, SERVER, SIDECAR, TOOLHOST, Handrail, accepted_options, 
                   zombies)
 from support import Failure
 
-GROWTH_KB = 64  # private memory of PID 1 from one quiet moment to another; a page or two is noise
+GROWTH_KB = 64  # memory of PID 1 from one quiet moment to another; a page or two is noise
 WARM_UP = 60    # kills, after which its places for crash reports and output are all in use
 PLACES_KB = 16 * 72 + 4 * 100  # what those can take
 TOOLHOSTS = 2
@@ -73,9 +73,11 @@ def kind_of(argv: list[str]) -> str:
     return "orphan"
 
 
-def private_kb(pid: int) -> int:
+def dirty_kb(pid: int) -> int:
+    """Memory of its own.  Clean pages of the program count as private or shared after how many
+    other handrails there are just now."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
 
 
 class Killer:
@@ -142,14 +144,14 @@ def begin_somewhere(h: Handrail, chance: random.Random) -> None:
 
 def in_peace(h: Handrail, this: Round, chance: random.Random, outcome: Outcome) -> None:
     all_is_well(h, TOOLHOSTS)
-    fds, memory = descriptors(h), private_kb(h.pid)
+    fds, memory = descriptors(h), dirty_kb(h.pid)
     limit = memory + GROWTH_KB + PLACES_KB
     killer = Killer(h, chance, bool(this.options))
     try:
         if this.kills > WARM_UP:
             strike_often(h, killer, WARM_UP, chance)
             all_is_well(h, TOOLHOSTS, timeout=40)
-            memory = private_kb(h.pid)
+            memory = dirty_kb(h.pid)
             limit = min(limit, memory + GROWTH_KB)
         strike_often(h, killer, this.kills, chance)
     finally:
@@ -157,8 +159,8 @@ def in_peace(h: Handrail, this: Round, chance: random.Random, outcome: Outcome) 
     all_is_well(h, TOOLHOSTS, timeout=40)
     if descriptors(h) != fds:
         raise Failure(f"PID 1 had {fds} descriptors, now {descriptors(h)}:\n{h.log()}")
-    outcome.note = f"private {memory} -> {private_kb(h.pid)} kB, {fds} descriptors"
-    if private_kb(h.pid) > limit:
+    outcome.note = f"dirty {memory} -> {dirty_kb(h.pid)} kB, {fds} descriptors"
+    if dirty_kb(h.pid) > limit:
         raise Failure(outcome.note)
     outcome.note += f", stop {stops_in_time(h):.2f} s"
 
