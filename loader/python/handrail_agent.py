@@ -6,8 +6,8 @@ application.  uvicorn's `Config.load` is wrapped, so that the loaded ASGI applic
 an object of ours; nothing of OpenHands is patched.  README.md beside this file lists the messages.
 
 Whatever happens in here, the server must run on: importing never raises, every hook is guarded, and
-each kind of failure is one line on stderr.  No thread, nothing that waits, and of the standard
-library only what asyncio and uvicorn import anyway: a PyInstaller bundle holds no more.
+each kind of failure is one line on stderr.  No thread of its own, nothing that waits, and of the
+standard library only what asyncio and uvicorn import anyway: a PyInstaller bundle holds no more.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import importlib
 import inspect
 import json
 import os
+import re
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
 from typing import Any
 
 BEAT_PERIOD = 10.0  # seconds between two heartbeats, unless WATCHDOG_USEC asks for more of them
@@ -36,9 +38,15 @@ CONVERSATION_BODY_MAX = 8 * 1024 * 1024  # bytes
 ADDRESS_MAX = 107  # bytes in sun_path, less the closing NUL
 KEPT_MAX = 8  # messages that wait for room in the receiver's queue
 LINE_MAX = 1000  # characters of a line on stderr
+DISK_MAX = 500  # conversations on disk that are looked at
+DISK_SECONDS = 2.0  # for all of that, half of it to find the newest
+STATE_MAX = 256 * 1024  # bytes of a conversation's state
+LOST_MAX = 5  # lines about agent classes that are not loaded
+KIND_MAX = 100  # characters of such a class's name
 
 INIT_PATH = "/api/init"
 CONVERSATIONS_PATH = "/api/conversations"
+CONVERSATION_FOLDER = re.compile("[0-9a-f]{32}")  # others the server leaves alone
 
 _said: set[tuple[str, str]] = set()
 
@@ -317,6 +325,80 @@ def _with_kind(body: bytes, kind: str) -> bytes | None:
     return json.dumps(request).encode()
 
 
+# --- conversations on disk ------------------------------------------------------------------------
+
+
+def _layers(app: Any) -> Iterator[Any]:
+    """The application: uvicorn may have put a few objects of its own around it."""
+    for _ in range(4):
+        if app is None:
+            return
+        yield app
+        app = getattr(app, "app", None)
+
+
+def _conversations_folder(app: Any, initialised: bool) -> str:
+    """Where the server keeps its conversations; "" if there is none to look at.  A dormant server
+    serves none, and is told with /api/init where they are."""
+    for layer in _layers(app):
+        config = getattr(getattr(layer, "state", None), "config", None)
+        folder = getattr(config, "conversations_path", None)
+        if folder:
+            dormant = getattr(config, "deferred_init", False) and not initialised
+            return "" if dormant else os.fspath(folder)
+    return os.environ.get("OH_CONVERSATIONS_PATH", "")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO is not waited for
+
+
+def _agent_kind(folder: str) -> str:
+    """The kind of agent that this conversation asks for; "" if it cannot be told, or if the server
+    passes it over."""
+    with contextlib.suppress(Exception):
+        if os.path.exists(os.path.join(folder, "meta.json")):
+            with open(os.path.join(folder, "base_state.json"), "rb", opener=_open_at_once) as file:
+                data = file.read(STATE_MAX + 1)
+            kind = json.loads(data)["agent"]["kind"] if len(data) <= STATE_MAX else ""
+            return kind if isinstance(kind, str) else ""
+    return ""
+
+
+def _kinds_on_disk(folder: str) -> tuple[Counter[str], bool]:
+    """How many of the newest conversations ask for each kind of agent, and whether there are more
+    conversations than were looked at.  Takes its time: not for the loop's thread."""
+    kinds: Counter[str] = Counter()
+    newest: list[tuple[float, str]] = []
+    start = time.monotonic()
+    more = False
+    # A folder changes whenever the state in it is replaced by a newer one.
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            more = time.monotonic() - start > DISK_SECONDS / 2
+            if more:
+                break
+            if CONVERSATION_FOLDER.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    newest.append((entry.stat().st_mtime, entry.path))
+    newest.sort(reverse=True)
+    for number, (_, path) in enumerate(newest):
+        if number == DISK_MAX or time.monotonic() - start > DISK_SECONDS:
+            more = True
+            break
+        kinds[_agent_kind(path)] += 1
+    del kinds[""]
+    return kinds, more
+
+
+def _lost_line(kind: str, count: int, more: bool) -> str:
+    asking = "1 conversation on disk asks" if count == 1 else f"{count} conversations on disk ask"
+    return (f"{'at least ' if more else ''}{asking} for the agent class "
+            f"{_cut(_one_line(kind), KIND_MAX)}, which is not loaded: until its module is imported "
+            f"the server answers GET {CONVERSATIONS_PATH}/search with 500: set CUSTOM_AGENT_MODULE "
+            "to the module that has it")
+
+
 # --- around the application -----------------------------------------------------------------------
 
 
@@ -412,17 +494,13 @@ class _Application:
         """The path as the routes see it.  Only a known root is taken off: below other paths the
         server passes requests on to programs that must not be taken for itself."""
         path: str = scope["path"]
-        app, roots = self.app, [scope.get("root_path")]
-        for _ in range(4):  # uvicorn may have put a few objects of its own around the application
-            roots.append(getattr(app, "root_path", None))
-            app = getattr(app, "app", None)
-        for root in roots:
+        layers = [getattr(layer, "root_path", None) for layer in _layers(self.app)]
+        for root in [scope.get("root_path"), *layers]:
             if root and isinstance(root, str) and path.startswith(root + "/"):
                 return path[len(root):]
         return path
 
-    @staticmethod
-    def _init(body: _InitBody, receive: Any, send: Any) -> tuple[Any, Any]:
+    def _init(self, body: _InitBody, receive: Any, send: Any) -> tuple[Any, Any]:
         async def watched_receive() -> Any:
             message = await receive()
             with _going_on("POST /api/init", "its body"):
@@ -430,10 +508,14 @@ class _Application:
             return message
 
         async def watched_send(message: Any) -> None:
-            if message["type"] == "http.response.start":
+            answer = message["type"] == "http.response.start"
+            if answer:
                 with _going_on("POST /api/init", "handing it over"):
                     body.answered(message["status"])
             await send(message)
+            if answer and message["status"] == 200:
+                with _going_on("POST /api/init", "a look at the conversations on disk"):
+                    self._helper.look_at_disk(self.app, initialised=True)
 
         return watched_receive, watched_send
 
@@ -480,6 +562,8 @@ class _Application:
             if message["type"] == "lifespan.startup.complete":
                 with _going_on("start-up", "heartbeats and READY"):
                     self._helper.started()
+                with _going_on("start-up", "a look at the conversations on disk"):
+                    self._helper.look_at_disk(self.app)
             elif message["type"].startswith("lifespan.shutdown."):
                 with _going_on("shutdown", "an end to the heartbeats"):
                     self._helper.stopped()
@@ -497,7 +581,7 @@ class _Helper:
         self.period = _beat_period(os.environ.pop("WATCHDOG_USEC", ""))
         self.notifier: _Notifier | None = None
         self.default_kind = ""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._module: Any = None
         if name:
             with _going_on("NOTIFY_SOCKET", "telling handrail"):
@@ -559,7 +643,7 @@ class _Helper:
     # -- the server's life --------------------------------------------------------------------
 
     def started(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._tasks.append(asyncio.get_running_loop().create_task(self._serve()))
 
     async def _serve(self) -> None:
         with _going_on("agent class", "a check of it"):
@@ -585,12 +669,40 @@ class _Helper:
                     worst = 0.0
                 due = now + self.period - period / 2  # a tick that is early is not waited for
 
+    def look_at_disk(self, app: Any, initialised: bool = False) -> None:
+        """Runs beside everything else, and after READY: it changes nothing but what is said."""
+        self._tasks.append(
+            asyncio.get_running_loop().create_task(self._find_lost(app, initialised)))
+
+    async def _find_lost(self, app: Any, initialised: bool) -> None:
+        """One conversation whose agent class is not loaded breaks the search of them all."""
+        with _going_on("conversations on disk", "a look at their agent classes"):
+            folder = _conversations_folder(app, initialised)
+            if not folder:
+                return
+            loop = asyncio.get_running_loop()
+            kinds, more = await loop.run_in_executor(None, _kinds_on_disk, folder)
+            if kinds:
+                for cls in _subclasses(importlib.import_module("openhands.sdk").AgentBase):
+                    del kinds[cls.__name__]
+            if kinds:
+                self._lost(kinds, more)
+
+    def _lost(self, kinds: Counter[str], more: bool) -> None:
+        worst = kinds.most_common(LOST_MAX)
+        for kind, count in worst:
+            _print(_lost_line(kind, count, more))
+        others = f", nor {len(kinds) - 1} more" if len(kinds) > 1 else ""
+        _, status = _fit("serving, but conversation search fails: agent class {kind} is not loaded"
+                         + others, kind=worst[0][0][:KIND_MAX])
+        self.tell(f"STATUS={status}")
+
     def stopping(self) -> None:
         self.tell("STOPPING=1", "STATUS=shutting down")
 
     def stopped(self) -> None:
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
 
 def _hook(helper: _Helper) -> None:

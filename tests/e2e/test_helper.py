@@ -218,8 +218,8 @@ class GoodClass(ServerCase):
 
 
 class DeferredInit(ServerCase):
-    """The body of /api/init; and a class that the module, the example of the README, does not
-    have, which changes nothing."""
+    """The body of /api/init; a class that the module, the example of the README, does not have,
+    which changes nothing; and a conversation whose agent class is gone, which does."""
 
     files = {"my_agent.py": EXAMPLE}
     env = {"CUSTOM_AGENT_MODULE": "my_agent", "CUSTOM_AGENT_CLASS": "Yours",
@@ -253,14 +253,26 @@ class DeferredInit(ServerCase):
         self.assertEqual(len(self.receiver.all("X_HANDRAIL_INIT")), 1)
         self.assertNotIn(SESSION_KEY, self.log())
 
-    def test_4_it_serves_for_a_replay(self) -> None:
+    def test_4_the_example_of_the_readme(self) -> None:
+        model = ScriptedModel()
+        self.addCleanup(model.stop)
+        text = calling("think", {"thought": "as the example"})
+        made = self.converse(model.url, {"kind": "MyAgent"}, text)
+        self.assertEqual(made["agent"]["kind"], "MyAgent")
+        self.assertIn("thought", self.api.turn(made["id"], text).answer("think"))
+
+    def restart(self, **env: str) -> None:
         self.assertEqual(self.ends(signal.SIGKILL), -signal.SIGKILL)
-        [body] = self.receiver.bodies
         for kept in (self.receiver.messages, self.receiver.bodies):
             kept.clear()
         (self.folder / "log").unlink()
+        type(self).env = {**self.env, **env}
         self.start()
         self.ready()
+
+    def test_5_it_serves_for_a_replay(self) -> None:
+        [body] = self.receiver.bodies
+        self.restart(CUSTOM_AGENT_MODULE="", CUSTOM_AGENT_CLASS="")
         self.assertEqual(self.state(), "dormant")
         # In parts, as a slow client sends it.
         with socket.create_connection(("127.0.0.1", self.api.port), timeout=40) as peer:
@@ -277,13 +289,24 @@ class DeferredInit(ServerCase):
         self.receiver.take()
         self.assertEqual(self.receiver.bodies, [body])
 
-    def test_5_the_example_of_the_readme(self) -> None:
-        model = ScriptedModel()
-        self.addCleanup(model.stop)
-        text = calling("think", {"thought": "as the example"})
-        made = self.converse(model.url, {"kind": "MyAgent"}, text)
-        self.assertEqual(made["agent"]["kind"], "MyAgent")
-        self.assertIn("thought", self.api.turn(made["id"], text).answer("think"))
+    def test_6_a_class_that_is_gone_breaks_the_search_and_is_told(self) -> None:
+        self.assertEqual(self.arrived("STATUS", 3)[2], "serving, but conversation search fails: "
+                                                       "agent class MyAgent is not loaded")
+        self.assertEqual(self.ours(), [
+            "handrail_agent: 1 conversation on disk asks for the agent class MyAgent, which is not "
+            "loaded: until its module is imported the server answers GET /api/conversations/search "
+            "with 500: set CUSTOM_AGENT_MODULE to the module that has it"])
+        self.assertEqual(self.api.ask("GET", "/api/conversations/search").status, 500)
+        self.assertEqual(self.receiver.all("READY"), ["1"])
+
+    def test_7_its_module_mends_that(self) -> None:
+        self.restart(CUSTOM_AGENT_MODULE="my_agent", CUSTOM_AGENT_CLASS="MyAgent",
+                     OH_DEFERRED_INIT="", OH_SESSION_API_KEYS_0=SESSION_KEY)
+        found = self.api.expect(200, "GET", "/api/conversations/search")
+        self.assertEqual([item["agent"]["kind"] for item in found["items"]], ["MyAgent"])
+        self.arrived("WATCHDOG", 3)
+        self.assertEqual(self.ours(), [])
+        self.assertEqual(self.receiver.all("STATUS"), ["starting", "serving"])
 
 
 class NoAgent(ServerCase):

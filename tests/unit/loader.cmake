@@ -29,7 +29,7 @@ foreach(name cli_control cli_find)
 endforeach()
 
 # The Python helper, against fakes of uvicorn and of the SDK.
-foreach(name agent_helper agent_helper_class)
+foreach(name agent_helper agent_helper_class agent_helper_disk)
   add_test(NAME unit/${name}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_${name}.py)
   set_tests_properties(unit/${name} PROPERTIES TIMEOUT 60 LABELS unit)
