@@ -30,8 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pid1 import (GRACE, SERVER, SIDECAR, TOOLHOST, Handrail, accepted_options, all_is_well,
-                  descendants, descriptors, each, need, pid1, sample, stops_in_time, wait_for,
-                  zombies)
+                  descendants, descriptors, each, need, pid1, sample, stops_in_time, wait_for)
 from support import Failure
 
 GROWTH_KB = 64  # memory of PID 1 from one quiet moment to another; a page or two is noise

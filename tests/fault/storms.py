@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,8 +19,8 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-from pid1 import (GRACE, SERVER, SIDECAR, SLACK, TOOLHOST, Handrail, all_is_well, descendants,
-                  descriptors, need, pid1, sample, stops_in_time, wait_for, zombies)
+from pid1 import (GRACE, SERVER, SIDECAR, SLACK, TOOLHOST, Handrail, all_is_well, descriptors,
+                  need, pid1, sample, stops_in_time, wait_for, zombies)
 from support import BUILD, Failure, standin_command
 
 STORM = BUILD / "tests" / "fault" / "storm"
