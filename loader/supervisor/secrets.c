@@ -81,7 +81,7 @@ static size_t hex_escape(const char *p, size_t n, uint32_t *ret)
     const char *low = p[3] ? strchr(digits, p[3]) : NULL;
     if (!low)
         return 0;
-    *ret = (uint32_t)((p[2] - '0') * 16 + (low - digits) % 16);
+    *ret = (uint32_t)(p[2] - '0') << 4 | (uint32_t)((low - digits) & 15);
     return 4;
 }
 

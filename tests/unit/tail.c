@@ -120,8 +120,8 @@ static void many_turns_leave_the_last(void **state)
         add(i % 2, line);
     }
     assert_int_equal(copy(HR_TAIL_BYTES), (HR_TAIL_TURNS - 1) * 8);
-    for (unsigned i = 1; i < HR_TAIL_TURNS; i++)
-        assert_int_equal(strtoul(got + (i - 1) * 8, NULL, 10), 2 * HR_TAIL_TURNS + i);
+    for (size_t i = 1; i < HR_TAIL_TURNS; i++)
+        assert_int_equal(strtoul(got + (i - 1) * 8, NULL, 10), (size_t)HR_TAIL_TURNS * 2 + i);
     assert_int_equal(lost, (2 * HR_TAIL_TURNS + 1) * 8);
 }
 
@@ -179,6 +179,8 @@ static void any_pieces_leave_the_same_end(void **state)
             hr_tail_add(&tail, stream, all + n, piece);
             last = stream;
             n += piece;
+            if (rand() % 16)
+                continue;
             size_t from = 0;
             size_t room = 2 + (size_t)rand() % (HR_TAIL_BYTES - 1);
             size_t len = expect(n, room, &from);
@@ -272,7 +274,7 @@ static void no_byte_of_a_secret_is_seen(void **state)
         know_keys();
         for (int s = 0; s < 2; s++) {
             while (n[s] < sizeof(said[s]) - 100) {
-                const char *piece = rand() % 3   ? "text.\n" + rand() % 7
+                const char *piece = rand() % 3   ? &"text.\n"[rand() % 7]
                                     : rand() % 2 ? key + 2
                                                  : lines_key + 10;
                 n[s] += (size_t)snprintf(said[s] + n[s], 100, "%s", piece);
