@@ -36,7 +36,7 @@ KILL_SECONDS = 10.0
 
 def say(text: str = "", mark: str = "  ") -> None:
     for line in text.splitlines() or [""]:
-        print(f"{mark}{line}".rstrip(), flush=True)
+        print(f"{mark}{line}".rstrip() + "\n", end="", flush=True)
 
 
 def step(text: str) -> None:
