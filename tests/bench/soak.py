@@ -3,7 +3,7 @@
 
 usage: soak.py [SECONDS OF EACH HALF, default 60]
 
-Prints the private memory and descriptors of each program at the start and the end of each half, and
+Prints the memory and descriptors of each program at the start and the end of each half, and
 ends with 1 if a request went unanswered or a program's memory grew by more than GROWTH_KB.
 """
 
@@ -27,10 +27,11 @@ KILL_EVERY = 1.5  # seconds
 
 
 def look(pid: int) -> tuple[int, int]:
-    """Private memory in kB, and open descriptors."""
+    """Memory of its own in kB, also what a child shares that has not called exec yet, and open
+    descriptors."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    private = sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
-    return private, len(os.listdir(f"/proc/{pid}/fd"))
+    own = next(int(line.split()[1]) for line in rollup if line.startswith("Anonymous:"))
+    return own, len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class Load:
