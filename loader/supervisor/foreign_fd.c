@@ -4,6 +4,8 @@
 
 #include "common/fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,32 +23,50 @@ static bool is_harmless(int fd)
     return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* A child that holds a copy of everything, and lets go of it by its end. */
-static void leave_to_child(void)
+/* A child that holds a copy of everything, and lets go of it by its end: the last close of a
+ * process that ends does not linger.  It waits until `ret_held` is closed, so that the last one is
+ * its own. Without a pipe or a child, *ret_held is -1. */
+static void leave_to_child(int *ret_held)
 {
+    char nothing;
+    int ends[2];
     sigset_t none;
-    if (fork() != 0)
+    *ret_held = -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL); /* a stop can end it */
-    _exit(EXIT_SUCCESS);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL); /* a stop can end it */
+        (void)close(ends[1]);
+        while (read(ends[0], &nothing, 1) < 0 && errno == EINTR)
+            ;
+        _exit(EXIT_SUCCESS);
+    }
+    hr_close(&ends[0]);
+    *ret_held = ends[1];
+    if (child < 0)
+        hr_close(ret_held);
 }
 
 void hr_close_foreign(int *fds, size_t n)
 {
     static const struct linger at_once = {.l_onoff = 0};
-    bool left = false;
+    int held = -1;
+    bool harmless = true;
     for (size_t i = 0; i < n; i++) {
-        if (fds[i] < 0 || left || is_harmless(fds[i]))
+        if (fds[i] < 0 || is_harmless(fds[i]))
             continue;
+        harmless = false;
         /* Should there be no child, this is the next best. */
         (void)setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-        leave_to_child();
-        left = true; /* it has them all */
     }
+    if (!harmless)
+        leave_to_child(&held);
     for (size_t i = 0; i < n; i++)
         hr_close(&fds[i]);
+    hr_close(&held);
 }
 
 void hr_close_peer(int *fd)

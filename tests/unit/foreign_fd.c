@@ -10,18 +10,36 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINGER_S = 20 };
+
+static const struct linger wait_long = {.l_onoff = 1, .l_linger = LINGER_S};
+static const int *sent; /* four that somebody has sent, and has a copy of; NULL: nobody */
+
+/* For foreign_fd.c: the C library's, but the parent can be late, while the sender lets them linger
+ * again. */
+pid_t fork(void)
+{
+    static const struct timespec late = {.tv_nsec = 200000000};
+    pid_t pid = _Fork();
+    if (pid <= 0 || !sent)
+        return pid;
+    for (int i = 0; i < 4; i++)
+        (void)setsockopt(sent[i], SOL_SOCKET, SO_LINGER, &wait_long, sizeof(wait_long));
+    (void)nanosleep(&late, NULL);
+    return pid;
+}
 
 /* A connection with bytes that its peer does not take, and whose last close would wait for that.
  * The peer's end is *ret_peer. */
 static int lingering(int *ret_peer)
 {
-    static const struct linger wait = {.l_onoff = 1, .l_linger = LINGER_S};
     static char bytes[65536];
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(sa);
@@ -34,7 +52,7 @@ static int lingering(int *ret_peer)
     *ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(*ret_peer >= 0);
     hr_close(&listener);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait_long, sizeof(wait_long)), 0);
     while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
         ;
     return fd;
@@ -46,19 +64,33 @@ static void reap_all(void)
         ;
 }
 
-static void nobody_lingers(void **state)
+static void close_lingering(bool by_a_sender)
 {
     int peer[3];
     int fds[4] = {lingering(&peer[0]), -1, lingering(&peer[1]), lingering(&peer[2])};
     int64_t began = hr_now_ms();
-    (void)state;
+    sent = by_a_sender ? fds : NULL;
     hr_close_foreign(fds, 4);
     reap_all(); /* the child neither */
+    sent = NULL;
     assert_true(hr_now_ms() - began < LINGER_S * 1000 / 4);
     for (int i = 0; i < 4; i++)
         assert_int_equal(fds[i], -1);
     for (int i = 0; i < 3; i++)
         hr_close(&peer[i]);
+}
+
+static void nobody_lingers(void **state)
+{
+    (void)state;
+    close_lingering(false);
+}
+
+/* The child is not to be gone before us, or the last close is ours. */
+static void nor_if_the_child_is_first(void **state)
+{
+    (void)state;
+    close_lingering(true);
 }
 
 static void a_pipe_costs_no_child(void **state)
@@ -120,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_lingers),
+        cmocka_unit_test(nor_if_the_child_is_first),
         cmocka_unit_test(a_pipe_costs_no_child),
         cmocka_unit_test(a_peer_that_has_left_one_in_the_queue),
         cmocka_unit_test(a_peer_that_has_left_nothing),
