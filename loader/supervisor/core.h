@@ -57,11 +57,12 @@ struct hr_supervisor {
     int64_t named_ms;   /* when we last said whom we wait for */
     int64_t look_at_ms; /* when to look for leftovers again */
     ev_io signal_io;
-    bool reap_more;  /* there may be children that have ended and are not reaped yet */
-    ev_prepare show; /* before the loop sleeps: the board has what was written */
-    ev_timer pause;  /* for the server's preparation */
-    ev_timer budget; /* of the stop */
-    ev_timer tick;   /* while ending */
+    bool reap_more;      /* there may be children that have ended and are not reaped yet */
+    ev_timer reap_again; /* after the kernel has refused to say so */
+    ev_prepare show;     /* before the loop sleeps: the board has what was written */
+    ev_timer pause;      /* for the server's preparation */
+    ev_timer budget;     /* of the stop */
+    ev_timer tick;       /* while ending */
 };
 
 /* Tell the readers of the board that it has changed. */

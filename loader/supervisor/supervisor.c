@@ -30,7 +30,8 @@ enum {
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
     REAPED_PER_EVENT = 512, /* likewise */
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself, */
-    SYSERR_TELL_MS = 10000, /* which is told this often */
+    TELL_MS = 10000,        /* which is told this often */
+    REAP_AGAIN_MS = 100,
     VSCODE_PORT_DEFAULT = 8001,
 };
 
@@ -92,6 +93,28 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
     hr_reports_write(sup); /* after that: its writer is no leftover */
 }
 
+/* Tell errno, but not as often as it may come. */
+static void tell_error(const char *what, int64_t *told_ms)
+{
+    int64_t now = hr_now_ms();
+    if (*told_ms && now - *told_ms < TELL_MS)
+        return;
+    hr_error("event loop: %s: %s", what, strerror(errno));
+    *told_ms = now;
+}
+
+/* The kernel, or a filter of system calls, has failed us, and SIGCHLD will not come again. */
+static void reap_later(struct hr_supervisor *sup)
+{
+    static int64_t told_ms;
+    tell_error("reaping", &told_ms);
+    sup->reap_more = false;
+    ev_timer_stop(sup->loop, &sup->reap_again);
+    ev_now_update(sup->loop);
+    ev_timer_set(&sup->reap_again, REAP_AGAIN_MS / 1000.0, 0.0);
+    ev_timer_start(sup->loop, &sup->reap_again);
+}
+
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid
  * cannot belong to anybody else. */
 static void reap(struct hr_supervisor *sup)
@@ -104,6 +127,10 @@ static void reap(struct hr_supervisor *sup)
         int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
         if (r < 0 && errno == EINTR)
             continue;
+        if (r < 0 && errno != ECHILD) {
+            reap_later(sup);
+            break;
+        }
         sup->reap_more = r == 0 && info.si_pid != 0;
         if (!sup->reap_more)
             break;
@@ -116,8 +143,10 @@ static void reap(struct hr_supervisor *sup)
         pid_t pid = wait4(info.si_pid, &status, WNOHANG, &usage);
         if (pid < 0 && errno == EINTR)
             continue;
-        if (pid != info.si_pid)
+        if (pid != info.si_pid) {
+            reap_later(sup);
             break;
+        }
         reaped(sup, u, pid, status, &usage);
     }
 }
@@ -165,6 +194,15 @@ static void on_signal(struct ev_loop *loop, ev_io *w, int revents)
     take_signals(w->data);
 }
 
+static void on_reap_again(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    (void)loop;
+    (void)revents;
+    sup->reap_more = true;
+    take_signals(sup);
+}
+
 /* ---- starting ------------------------------------------------------------------------------ */
 
 static int make_board(struct hr_supervisor *sup)
@@ -207,11 +245,7 @@ static void on_syserr(const char *what) EV_NOEXCEPT
 {
     static const struct timespec pause = {.tv_nsec = SYSERR_PAUSE_MS * 1000000L};
     static int64_t told_ms;
-    int64_t now = hr_now_ms();
-    if (!told_ms || now - told_ms >= SYSERR_TELL_MS) {
-        hr_error("event loop: %s: %s", what, strerror(errno));
-        told_ms = now;
-    }
+    tell_error(what, &told_ms);
     (void)nanosleep(&pause, NULL);
     take_signals(&the_supervisor);
 }
@@ -294,7 +328,8 @@ static int prepare(struct hr_supervisor *sup)
                 strerror(errno));
     hr_stop_init(sup);
     ev_io_init(&sup->signal_io, on_signal, sup->signals->fd, EV_READ);
-    sup->signal_io.data = sup;
+    ev_init(&sup->reap_again, on_reap_again);
+    sup->signal_io.data = sup->reap_again.data = sup;
     sup->foreground = !sup->config->sidecar && tcgetpgrp(STDIN_FILENO) >= 0;
     hr_programs_find(&sup->programs);
     if (sup->config->sidecar)

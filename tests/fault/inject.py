@@ -77,23 +77,10 @@ NOT_TRIED = {
 AFTER_AN_ERROR = (Fault("poll", "EINVAL"), Fault("clock_nanosleep", "EINTR"))
 
 
-# What fails today, by scene and call.  (EINTR is harmless, but at its end strace may leave a call
-# that was to fail with ENOSYS, whatever the error that was asked for.)
-KNOWN = {
-    ("run", "waitid"): "if waitid fails, a dead child stays until the next one dies",
-    ("run", "wait4"): "if wait4 fails, a dead child stays until the next one dies",
-}
-
-
 @dataclass(frozen=True)
 class Case:
     scene: str
     faults: tuple[Fault, ...]
-
-    def known(self) -> str:
-        """The known defect that this case may meet; empty if there is none."""
-        return next((KNOWN[self.scene, fault.call] for fault in self.faults
-                     if (self.scene, fault.call) in KNOWN), "")
 
     def __str__(self) -> str:
         return f"{self.scene:4}  " + ", ".join(map(str, self.faults))
@@ -204,16 +191,12 @@ def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> l
 
 
 def report(outcomes: Sequence[Outcome]) -> int:
-    failed = [outcome for outcome in outcomes if outcome.problem]
-    bad = [outcome for outcome in failed if not outcome.case.known()]
-    for what in sorted({outcome.case.known() for outcome in failed} - {""}):
-        print(f"known defect: {what}")
+    bad = [outcome for outcome in outcomes if outcome.problem]
     for outcome in bad:
         print(f"\nFAILED  {outcome.case}\n{outcome.problem}")
     met = {(f.call, f.error) for o in outcomes if o.injected for f in o.case.faults}
     print(f"faults injected: {sum(o.injected for o in outcomes)} over {len(met)} call/error pairs, "
-          f"in {len(outcomes)} runs; {len(bad)} failed, {len(failed) - len(bad)} met a known "
-          "defect")
+          f"in {len(outcomes)} runs; {len(bad)} failed")
     return 1 if bad else 0
 
 
