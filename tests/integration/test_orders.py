@@ -227,7 +227,8 @@ class Reload(unittest.TestCase):
             self.settled(h, "toolhost/echo")
 
     def test_refused_files_leave_nothing_in_memory(self):
-        with standin(plugins=[sample("echo")]) as h:
+        at_once = f"{os.environ.get('ASAN_OPTIONS', '')}:quarantine_size_mb=0"
+        with standin(plugins=[sample("echo")], env={"ASAN_OPTIONS": at_once}) as h:
             h.wait_status("/readyz", 200)
             entries = [{"id": f"p{i}", "path": "/x.so", "config": {"text": "x" * 7000}}
                        for i in range(30)]
@@ -296,7 +297,7 @@ class Plain(unittest.TestCase):
     def test_a_group_gets_the_signal(self):
         script = "trap 'echo child; exit 0' USR1; echo up; while :; do sleep 0.05; done"
         p = subprocess.Popen([HANDRAIL, "run", "--no-sidecar", "-g", "--", "sh", "-c",
-                              f"sh -c \"{script}\" & trap 'echo parent' USR1; wait; wait; exit 3"],
+                              f"trap 'echo parent' USR1; sh -c \"{script}\" & wait; wait; exit 3"],
                              stdout=subprocess.PIPE, text=True)
         self.assertEqual(p.stdout.readline(), "up\n")
         p.send_signal(signal.SIGUSR1)

@@ -347,8 +347,8 @@ class Reports(unittest.TestCase):
     def test_a_plugin_too(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
-            os.kill(h.child("handrail-toolhost"), signal.SIGSEGV)
-            h.wait_line("toolhost/echo: killed by signal 11")
+            os.kill(h.child("handrail-toolhost"), signal.SIGABRT)
+            h.wait_line("toolhost/echo: killed by signal 6")
             self.assertEqual(crash_report(h)["service"], "toolhost/echo")
 
 
@@ -471,7 +471,8 @@ class Leftovers(unittest.TestCase):
     LEAVE = ("import os,signal,socket,time\n"
              "if os.fork() == 0:\n"
              " os.setsid()\n open('/proc/self/comm','w').write('tmux: server')\n"
-             " %s\n open('ready','w').write(str(os.getpid()))\n time.sleep(300)\n"
+             " %s\n open('new','w').write(str(os.getpid()))\n"
+             " os.rename('new','ready')\n time.sleep(300)\n"
              "while not os.path.exists('ready'): time.sleep(0.01)\n"
              "print('up',flush=True)\ntime.sleep(300)")
 

@@ -44,8 +44,7 @@ static void what_int_refuses(void **state)
                                       "+",
                                       "1 2",
                                       "5\x1f",
-                                      "\x1c"
-                                      "5",
+                                      "\0345", /* a separator Python does not skip here */
                                       "tcp://10.0.0.1:8001",
                                       "inf",
                                       "nan"};
