@@ -197,10 +197,12 @@ static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
         hr_info("server: its initialisation is kept in memory that is not locked: RLIMIT_MEMLOCK "
                 "is less than %zu bytes",
                 s->record.len);
-    if (s->pub.replay_life != s->life)
-        hr_info("server: it has been initialised; after a crash that will be replayed");
+    bool replayed = s->pub.replay_life == s->life;
     s->pub.recorded = 1;
     s->pub.replay_life = 0; /* whoever did it: this life is initialised */
+    publish(sup);
+    if (!replayed)
+        hr_info("server: it has been initialised; after a crash that will be replayed");
 }
 
 /* Send an order about this life, with the record where there is one. */
@@ -233,15 +235,17 @@ void hr_server_replayed(struct hr_supervisor *sup, uint32_t life, int status)
     if (life != s->life)
         return;
     if (status == 200) {
-        hr_info("server: its initialisation has been replayed");
         s->pub.replay_life = 0;
         s->pub.replays++;
     } else {
-        hr_warn("server: its initialisation has not been replayed: %s %d",
-                status < 0 ? strerror(-status) : "status", status);
         s->pub.replay_errors++;
     }
-    publish(sup);
+    publish(sup); /* first: whoever reads the log finds it on the board */
+    if (status == 200)
+        hr_info("server: its initialisation has been replayed");
+    else
+        hr_warn("server: its initialisation has not been replayed: %s %d",
+                status < 0 ? strerror(-status) : "status", status);
 }
 
 bool hr_server_has_key(const struct hr_supervisor *sup)
