@@ -34,8 +34,6 @@ static int do_restart(void *ctx, const char *service, const char **ret_error)
             return -EBUSY;
         }
         hr_service_event(s, HR_EV_RESTART, 0);
-        if (i == HR_INDEX_SERVER) /* one that is stopped cannot end */
-            s->ops->kill(s->ctx, s, SIGCONT);
         return 0;
     }
     *ret_error = "there is no such service; handrail status lists them";

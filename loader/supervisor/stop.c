@@ -141,7 +141,6 @@ static void end_server(struct hr_supervisor *sup)
     if (!sup->config->grace_ms) /* no limit: that of a restart does not hold here */
         server->policy.stop_timeout_ms = sup->config->server.stop_timeout_ms;
     hr_service_event(server, HR_EV_STOP, 0);
-    server->ops->kill(server->ctx, server, SIGCONT); /* a server that is stopped cannot end */
 }
 
 /* Go on with a stop as far as it goes now.  Called after everything that may have changed. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { HR_SWEEP_MAX = 4096 }; /* processes looked at in one pass; the next pass sees the rest */
+enum { HR_SWEEP_MAX = 4096 }; /* processes looked at in one pass; the rest when these have ended */
 
 struct hr_sweep {
     pid_t asked[HR_SWEEP_MAX]; /* were left at the last pass, and have had their SIGTERM */

@@ -68,9 +68,12 @@ static void op_kill(void *ctx, struct hr_service *s, int sig)
         pid = sup->server.beat_pid;
     /* Right after the fork there is no group yet, and then there is nobody else in it. */
     if (s->index == HR_INDEX_SERVER && sup->config->group_signals && kill(-pid, sig) == 0)
-        return;
-    if (kill(pid, sig) < 0)
+        pid = -pid;
+    else if (kill(pid, sig) < 0)
         hr_warn("%s: cannot send signal %d to pid %d: %s", s->pub.name, sig, pid, strerror(errno));
+    /* What is stopped cannot end.  A plain init passes on what it gets, and no more. */
+    if (sup->config->sidecar && s->pub.state == HR_STOPPING && sig == s->policy.stop_signal)
+        (void)kill(pid, SIGCONT);
 }
 
 static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)

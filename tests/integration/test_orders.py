@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -217,7 +218,10 @@ class Reload(unittest.TestCase):
     def test_an_order_to_restart_what_is_being_replaced(self):
         with standin(plugins=[test_plugin("faulty")], options=["--toolhost-stop-timeout=2"]) as h:
             h.wait_status("/readyz", 200)
-            os.kill(h.child("handrail-toolhost"), signal.SIGSTOP)  # it will not end by itself
+            called = threading.Thread(target=h.mcp, args=(
+                "tools/call", {"name": "hang", "arguments": {}}), daemon=True)
+            called.start()  # with this it will not end by itself
+            wait_for("the call", lambda: h.get("/status").json()["plugins"][0]["calls_in_flight"], 5)
             self.write(h, sample("echo"))
             self.hup(h)
             done = client(h, "restart", "toolhost/faulty", check=False)

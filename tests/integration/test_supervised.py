@@ -287,6 +287,14 @@ class Hangs(unittest.TestCase):
             os.kill(h.child("agent_server.py"), signal.SIGCONT)
             h.wait_status("/readyz", 200)
 
+    def test_what_is_stopped_ends_all_the_same(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            for name in ("agent_server.py", "handrail-sidecar", "handrail-toolhost"):
+                os.kill(h.child(name), signal.SIGSTOP)
+            self.assertEqual(h.stop(), 143)
+            self.assertNotIn("killing", h.log())
+
     def test_a_hang_turns_readiness_off_in_time(self):
         with standin() as h:
             h.wait_status("/readyz", 200)
