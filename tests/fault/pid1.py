@@ -239,5 +239,6 @@ def each(work: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iter
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
     context = multiprocessing.get_context("fork")
-    with context.Pool(workers, begin, maxtasksperchild=20) as pool:
+    # Not maxtasksperchild: a thread of ours would start the later ones, and its end is a parent's.
+    with context.Pool(workers, begin) as pool:
         yield from pool.imap_unordered(work, items)
