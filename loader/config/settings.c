@@ -137,7 +137,11 @@ int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_orig
         hr_error("--%s=%s: expected %s", s->option, text, expected);
         return HR_EXIT_USAGE;
     }
-    hr_error("%s is \"%s\": expected %s", s->variable, text, expected);
+    hr_error("%s is \"%s\": expected %s%s", s->variable, text, expected,
+             strncmp(text, "tcp://", 6) == 0
+                 ? " (Kubernetes sets this for a Service of that name: rename the Service, or put "
+                   "enableServiceLinks: false into the pod)"
+                 : "");
     return HR_EXIT_CONFIG;
 }
 

@@ -148,6 +148,7 @@ static void every_wrong_variable_is_said(void **state)
     (void)setenv("HANDRAIL_CRASH_DIR", "relative", 1);
     (void)setenv("HANDRAIL_REWRITE", "CHLD:TERM", 1);
     (void)setenv("HANDRAIL_LOG_RATE", "lots", 1);
+    (void)setenv("HANDRAIL_AGENT_PORT", "tcp://10.0.0.1:80", 1);
     hr_settings_default(&c);
     FILE *f = divert_stderr(&saved);
     int code = hr_settings_environment(&c);
@@ -162,6 +163,8 @@ static void every_wrong_variable_is_said(void **state)
         "HANDRAIL_CRASH_DIR is \"relative\": expected a path that begins with /\n",
         "HANDRAIL_REWRITE is \"CHLD:TERM\": expected signals such as TERM:INT or HUP:0",
         "HANDRAIL_LOG_RATE is \"lots\": expected a whole number from 0 to 1000000\n",
+        "HANDRAIL_AGENT_PORT is \"tcp://10.0.0.1:80\": expected a whole number from 1 to 65535 "
+        "(Kubernetes sets this for a Service",
         "--grace=soon: expected seconds from 0 to 86400, such as 5 or 0.5\n",
     };
     size_t lines = 0;
