@@ -210,7 +210,8 @@ class Pause(unittest.TestCase):
                 began = time.monotonic()
                 self.assertIn(h.wait(), (137, 143))
                 self.assertLess(time.monotonic() - began, 3)
-                self.assertEqual(h.leftovers(), [])
+                # A child of handrail's own may end a moment later: it is reaped by us then.
+                self.assertEqual([p for p in h.leftovers() if p.state != "Z"], [])
 
     def test_without_a_key_nobody_is_asked(self):
         with tempfile.TemporaryDirectory() as d, standin(f"--record={d}/record") as h:

@@ -439,7 +439,7 @@ class Tools(unittest.TestCase):
             self.assertTrue(os.path.exists(f"/proc/{forked}"))
             os.kill(old, signal.SIGKILL)
             h.new_child("handrail-toolhost", old)
-            self.assertFalse(os.path.exists(f"/proc/{forked}"), "it is still there")
+            wait_for("its end", lambda: not os.path.exists(f"/proc/{forked}"), 2)
 
     def test_a_missing_file(self):
         with standin(plugins=[plugin("gone", "/does/not/exist.so"), sample("echo")]) as h:
