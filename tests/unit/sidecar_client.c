@@ -3,6 +3,7 @@
 #include "sidecar/http/client.h"
 
 #include "check.h"
+#include "client_fixture.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "http_fixture.h"
@@ -15,38 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct answer {
-    int calls;
-    int status;
-    size_t len;
-    char body[64];
-};
-
-static struct hr_client *client;
-
-static void on_done(int status, const char *body, size_t len, void *arg)
-{
-    struct answer *a = arg;
-    a->calls++;
-    a->status = status;
-    a->len = len;
-    (void)snprintf(a->body, sizeof(a->body), "%.*s", (int)(len < 63 ? len : 63), body);
-}
-
-static int set_up(void **state)
-{
-    static struct fixture f;
-    *state = &f;
-    return fixture_open(&f, &fixture_limits) || hr_client_new(f.loop, &client);
-}
-
-static int tear_down(void **state)
-{
-    hr_client_free(client);
-    fixture_close(*state);
-    return 0;
-}
-
 static void get(int port, const char *path, unsigned timeout_ms, struct answer *a,
                 struct hr_client_req **ret_req)
 {
@@ -55,14 +24,6 @@ static void get(int port, const char *path, unsigned timeout_ms, struct answer *
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
     assert_int_equal(hr_client_get(client, url, timeout_ms, on_done, a, ret_req), 0);
     assert_int_equal(a->calls, 0);
-}
-
-static void wait_for(const struct fixture *f, const struct answer *a)
-{
-    int64_t end = hr_now_ms() + 5000;
-    while (!a->calls && hr_now_ms() < end)
-        pump(f->loop, 5);
-    assert_int_equal(a->calls, 1);
 }
 
 static void answers_arrive(void **state)
