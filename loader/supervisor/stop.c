@@ -168,14 +168,15 @@ void hr_stop_advance(struct hr_supervisor *sup)
     ev_break(sup->loop, EVBREAK_ALL);
 }
 
-/* Have the server save its conversations first, if it can be asked.  True if that has begun. */
+/* Have the server save its conversations first, if it can be asked.  True if that has begun.
+ * Also while it is starting: that it is ready reaches the sidecar before it reaches us. */
 static bool prepare(struct hr_supervisor *sup)
 {
     const struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     const struct hr_service *sidecar = &sup->units[HR_INDEX_SIDECAR].service;
     int64_t limit = sup->config->pause_ms;
-    if (!limit || server->pub.state != HR_UP || sidecar->pub.state != HR_UP ||
-        !hr_server_has_key(sup))
+    if (!limit || (server->pub.state != HR_STARTING && server->pub.state != HR_UP) ||
+        sidecar->pub.state != HR_UP || !hr_server_has_key(sup))
         return false;
     int err = hr_server_order_pause(sup);
     if (err) {
@@ -196,6 +197,8 @@ void hr_stop_paused(struct hr_supervisor *sup, uint32_t life, int status)
         hr_info("server: has prepared for its pause");
     else if (status == 503 || status == 404) /* it is dormant, or does not know the request */
         hr_debug("server: did not prepare for its pause: status %d", status);
+    else if (status == -ECONNREFUSED) /* it does not listen yet: there is nothing to save */
+        hr_debug("server: did not prepare for its pause: its port is closed");
     else
         hr_warn("server: has not prepared for its pause: %s %d",
                 status < 0 ? strerror(-status) : "status", status);

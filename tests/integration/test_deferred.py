@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -160,6 +161,10 @@ class Pause(unittest.TestCase):
         h.fault(slow={f"POST {self.PATH}": 60})
         time.sleep(0.2)  # a fault begins after its answer
 
+    def listens(self, h):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", h.agent_port)) == 0
+
     def ends(self, h, timeout=20):
         began = time.monotonic()
         self.assertEqual(h.stop(timeout=timeout), 143)
@@ -172,6 +177,20 @@ class Pause(unittest.TestCase):
             self.ends(h)
             self.assertIn("server: has prepared for its pause", h.log())
             self.assertIn(f"POST {self.PATH} 204", Path(d, "record").read_text())
+
+    def test_also_before_it_is_known_to_be_ready(self):
+        for flag, listens in (("--start-503=30", True), ("--start-delay=30", False)):
+            with tempfile.TemporaryDirectory() as d, \
+                    standin(flag, f"--record={d}/record",
+                            env={"OH_SESSION_API_KEYS_0": "a-key"}) as h:
+                h.wait_line("sidecar: ready")
+                if listens:
+                    wait_for("the server to listen", lambda: self.listens(h), 10)
+                self.assertLess(self.ends(h), 5)
+                record = Path(d, "record")
+                asked = record.exists() and f"POST {self.PATH} 204" in record.read_text()
+                self.assertEqual(asked, listens)
+                self.assertNotIn("not prepared", h.log())
 
     def test_with_the_key_of_the_initialisation(self):
         with tempfile.TemporaryDirectory() as d, \
