@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the files of this folder share: mcp.c owns it, serve.c answers requests with it, report.c
- * tells about it. */
+ * What the files of this folder share: mcp.c owns it, methods.c and serve.c answer requests with
+ * it, report.c tells about it. */
 #ifndef HR_SIDECAR_MCP_INTERNAL_H
 #define HR_SIDECAR_MCP_INTERNAL_H
 

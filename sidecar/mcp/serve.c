@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Requests to the MCP endpoint: from the HTTP request to its answer.
+ * Answers, and the requests that wait for one: for the catalogue of tools, or for a tool.
  *
  * Whatever a legitimate client asks is answered 200 or 202: it takes any other status for the end
  * of its session, with every other call that runs in it.  A tool that cannot be called is a result
  * with isError, which the model reads. */
+#include "serve.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "gate.h"
 #include "internal.h"
 #include "result.h"
 #include "rpc.h"
@@ -37,7 +37,7 @@ struct request {
     struct hr_mcp_call call;
 };
 
-static void count(struct hr_mcp *m, enum hr_mcp_method method, enum hr_mcp_answer answer)
+void hr_mcp_count(struct hr_mcp *m, enum hr_mcp_method method, enum hr_mcp_answer answer)
 {
     m->requests[method][answer]++;
 }
@@ -58,7 +58,7 @@ static void reply(struct hr_http_req *http, unsigned status, struct hr_buf *body
     hr_buf_free(body);
 }
 
-static void reply_error(struct hr_http_req *http, unsigned status, json_t *id, int code,
+void hr_mcp_reply_error(struct hr_http_req *http, unsigned status, json_t *id, int code,
                         const char *message)
 {
     struct hr_buf body;
@@ -67,8 +67,7 @@ static void reply_error(struct hr_http_req *http, unsigned status, json_t *id, i
     reply(http, status, &body, err);
 }
 
-/* result is taken over. */
-static void reply_result(struct hr_http_req *http, json_t *id, json_t *result, size_t guess)
+void hr_mcp_reply_result(struct hr_http_req *http, json_t *id, json_t *result, size_t guess)
 {
     struct hr_buf body;
     hr_buf_init(&body, HR_MCP_ANSWER_MAX);
@@ -97,15 +96,15 @@ static void request_free(struct request *r)
 /* End it with a result, which is taken over. */
 static void finish(struct request *r, json_t *result, size_t guess)
 {
-    count(r->m, r->method, HR_MCP_ANSWER_OK);
-    reply_result(r->http, r->id, result, guess);
+    hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_OK);
+    hr_mcp_reply_result(r->http, r->id, result, guess);
     request_free(r);
 }
 
 static void finish_error(struct request *r, int code, const char *message)
 {
-    count(r->m, r->method, HR_MCP_ANSWER_ERROR);
-    reply_error(r->http, 200, r->id, code, message);
+    hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_ERROR);
+    hr_mcp_reply_error(r->http, 200, r->id, code, message);
     request_free(r);
 }
 
@@ -117,7 +116,7 @@ static void on_gone(void *arg)
         hr_mcp_call_cancel(&r->call);
         hr_mcp_stats_count(r->stats, HR_MCP_CANCELLED, (double)(hr_now_us() - r->started_us) / 1e6);
     }
-    count(r->m, r->method, HR_MCP_ANSWER_GONE);
+    hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_GONE);
     request_free(r);
 }
 
@@ -258,16 +257,15 @@ void hr_mcp_serve_end(struct hr_mcp *m)
     }
 }
 
-/* Begin a request that may have to wait.  name and arguments are taken over; NULL for a list. */
-static void begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method, json_t *id,
+void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method, json_t *id,
                   json_t *name, json_t *arguments)
 {
     struct request *r = calloc(1, sizeof(*r));
     if (!r) {
         json_decref(name);
         json_decref(arguments);
-        count(m, method, HR_MCP_ANSWER_REFUSED);
-        reply_result(http, id, NULL, 0);
+        hr_mcp_count(m, method, HR_MCP_ANSWER_REFUSED);
+        hr_mcp_reply_result(http, id, NULL, 0);
         return;
     }
     r->m = m;
@@ -284,134 +282,4 @@ static void begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method
     ev_timer_start(m->loop, &r->patience);
     hr_http_on_gone(http, on_gone, r);
     proceed(r, 0);
-}
-
-/* --- methods --- */
-
-static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
-                          const struct hr_mcp_message *msg)
-{
-    const char *version = json_string_value(json_object_get(msg->params, "protocolVersion"));
-    if (!version || !hr_mcp_version_known(version))
-        version = hr_mcp_version_newest();
-    count(m, HR_MCP_INITIALIZE, HR_MCP_ANSWER_OK);
-    reply_result(http, msg->id,
-                 json_pack("{s:s, s:{s:{s:b}}, s:{s:s, s:s, s:s}, s:s}", "protocolVersion", version,
-                           "capabilities", "tools", "listChanged", 0, "serverInfo", "name",
-                           "handrail", "title", "Handrail", "version", HR_VERSION, "instructions",
-                           "Native tools of this container. A tool that fails says why and what "
-                           "to do; calls are stopped at their time limit."),
-                 512);
-}
-
-static void do_ping(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
-{
-    count(m, HR_MCP_PING, HR_MCP_ANSWER_OK);
-    reply_result(http, msg->id, json_object(), 16);
-}
-
-static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct hr_http_req *http,
-                           json_t *id, const char *what)
-{
-    count(m, method, HR_MCP_ANSWER_ERROR);
-    reply_error(http, 200, id, HR_RPC_INVALID_PARAMS, what);
-}
-
-static void do_tools_list(struct hr_mcp *m, struct hr_http_req *http,
-                          const struct hr_mcp_message *msg)
-{
-    const json_t *cursor = json_object_get(msg->params, "cursor");
-    if (cursor && !json_is_null(cursor))
-        invalid_params(m, HR_MCP_TOOLS_LIST, http, msg->id,
-                       "this cursor was not given out here: all tools are on the first page");
-    else
-        begin(m, http, HR_MCP_TOOLS_LIST, msg->id, NULL, NULL);
-}
-
-static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
-                          const struct hr_mcp_message *msg)
-{
-    json_t *name = json_object_get(msg->params, "name");
-    json_t *arguments = json_object_get(msg->params, "arguments");
-    const char *wrong = NULL;
-    if (!json_is_string(name)) {
-        invalid_params(m, HR_MCP_TOOLS_CALL, http, msg->id, "\"name\" of the tool is not a string");
-        return;
-    }
-    if (arguments && !json_is_object(arguments))
-        wrong = "The arguments of a tool must be a JSON object.";
-    else if (msg->lossy)
-        wrong = "The arguments hold a number that is too large, such as an integer of more than 64 "
-                "bits, which tools cannot take. Pass it as a string, or a smaller one.";
-    if (wrong) {
-        count(m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
-        reply_result(http, msg->id, hr_mcp_result_error(wrong), 256);
-        return;
-    }
-    begin(m, http, HR_MCP_TOOLS_CALL, msg->id, json_incref(name),
-          arguments ? json_incref(arguments) : json_object());
-}
-
-static const struct {
-    const char *name;
-    enum hr_mcp_method method;
-    void (*run)(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg);
-} methods[] = {
-    {"tools/call", HR_MCP_TOOLS_CALL, do_tools_call},
-    {"tools/list", HR_MCP_TOOLS_LIST, do_tools_list},
-    {"initialize", HR_MCP_INITIALIZE, do_initialize},
-    {"ping", HR_MCP_PING, do_ping},
-};
-
-static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
-{
-    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-        if (strcmp(msg->method, methods[i].name) != 0)
-            continue;
-        if (msg->params && !json_is_object(msg->params))
-            invalid_params(m, methods[i].method, http, msg->id, "\"params\" is not an object");
-        else
-            methods[i].run(m, http, msg);
-        return;
-    }
-    char text[160];
-    (void)snprintf(text, sizeof(text), "method \"%.100s\" does not exist here", msg->method);
-    count(m, HR_MCP_OTHER, HR_MCP_ANSWER_ERROR);
-    reply_error(http, 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
-}
-
-/* Notifications need no action, notifications/cancelled included: ids are chosen by each client
- * session and collide between them, and without session ids nothing says whose call an id means.
- * A client cancels by closing the connection of its request. */
-static void accepted(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method)
-{
-    count(m, method, HR_MCP_ANSWER_OK);
-    hr_http_reply(http, 202, NULL, NULL, 0);
-}
-
-void hr_mcp_head(struct hr_http_req *req, void *arg)
-{
-    struct hr_mcp *m = arg;
-    enum hr_mcp_gate gate = hr_mcp_gate(req, m->token);
-    if (gate != HR_MCP_PASS)
-        count(m, HR_MCP_NONE, gate == HR_MCP_CLOSED ? HR_MCP_ANSWER_OK : HR_MCP_ANSWER_REFUSED);
-}
-
-void hr_mcp_handle(struct hr_http_req *req, void *arg)
-{
-    struct hr_mcp *m = arg;
-    struct hr_mcp_message msg;
-    size_t len = 0;
-    const char *body = hr_http_body(req, &len);
-    hr_mcp_message_parse(body, len, &msg);
-    switch (msg.kind) {
-    case HR_MCP_REQUEST: do_request(m, req, &msg); break;
-    case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;
-    case HR_MCP_REPLY: accepted(m, req, HR_MCP_RESPONSE); break;
-    case HR_MCP_INVALID:
-        count(m, HR_MCP_OTHER, HR_MCP_ANSWER_REFUSED);
-        reply_error(req, 400, msg.id, msg.code, msg.why);
-        break;
-    }
-    hr_mcp_message_free(&msg);
 }

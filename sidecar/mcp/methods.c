@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * Requests to the MCP endpoint: what each method does. */
+#include "gate.h"
+#include "internal.h"
+#include "result.h"
+#include "rpc.h"
+#include "serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    const char *version = json_string_value(json_object_get(msg->params, "protocolVersion"));
+    if (!version || !hr_mcp_version_known(version))
+        version = hr_mcp_version_newest();
+    hr_mcp_count(m, HR_MCP_INITIALIZE, HR_MCP_ANSWER_OK);
+    hr_mcp_reply_result(
+        http, msg->id,
+        json_pack("{s:s, s:{s:{s:b}}, s:{s:s, s:s, s:s}, s:s}", "protocolVersion", version,
+                  "capabilities", "tools", "listChanged", 0, "serverInfo", "name", "handrail",
+                  "title", "Handrail", "version", HR_VERSION, "instructions",
+                  "Native tools of this container. A tool that fails says why and what "
+                  "to do; calls are stopped at their time limit."),
+        512);
+}
+
+static void do_ping(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
+{
+    hr_mcp_count(m, HR_MCP_PING, HR_MCP_ANSWER_OK);
+    hr_mcp_reply_result(http, msg->id, json_object(), 16);
+}
+
+static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct hr_http_req *http,
+                           json_t *id, const char *what)
+{
+    hr_mcp_count(m, method, HR_MCP_ANSWER_ERROR);
+    hr_mcp_reply_error(http, 200, id, HR_RPC_INVALID_PARAMS, what);
+}
+
+static void do_tools_list(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    const json_t *cursor = json_object_get(msg->params, "cursor");
+    if (cursor && !json_is_null(cursor))
+        invalid_params(m, HR_MCP_TOOLS_LIST, http, msg->id,
+                       "this cursor was not given out here: all tools are on the first page");
+    else
+        hr_mcp_begin(m, http, HR_MCP_TOOLS_LIST, msg->id, NULL, NULL);
+}
+
+static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
+                          const struct hr_mcp_message *msg)
+{
+    json_t *name = json_object_get(msg->params, "name");
+    json_t *arguments = json_object_get(msg->params, "arguments");
+    const char *wrong = NULL;
+    if (!json_is_string(name)) {
+        invalid_params(m, HR_MCP_TOOLS_CALL, http, msg->id, "\"name\" of the tool is not a string");
+        return;
+    }
+    if (arguments && !json_is_object(arguments))
+        wrong = "The arguments of a tool must be a JSON object.";
+    else if (msg->lossy)
+        wrong = "The arguments hold a number that is too large, such as an integer of more than 64 "
+                "bits, which tools cannot take. Pass it as a string, or a smaller one.";
+    if (wrong) {
+        hr_mcp_count(m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
+        hr_mcp_reply_result(http, msg->id, hr_mcp_result_error(wrong), 256);
+        return;
+    }
+    hr_mcp_begin(m, http, HR_MCP_TOOLS_CALL, msg->id, json_incref(name),
+                 arguments ? json_incref(arguments) : json_object());
+}
+
+static const struct {
+    const char *name;
+    enum hr_mcp_method method;
+    void (*run)(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg);
+} methods[] = {
+    {"tools/call", HR_MCP_TOOLS_CALL, do_tools_call},
+    {"tools/list", HR_MCP_TOOLS_LIST, do_tools_list},
+    {"initialize", HR_MCP_INITIALIZE, do_initialize},
+    {"ping", HR_MCP_PING, do_ping},
+};
+
+static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
+{
+    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+        if (strcmp(msg->method, methods[i].name) != 0)
+            continue;
+        if (msg->params && !json_is_object(msg->params))
+            invalid_params(m, methods[i].method, http, msg->id, "\"params\" is not an object");
+        else
+            methods[i].run(m, http, msg);
+        return;
+    }
+    char text[160];
+    (void)snprintf(text, sizeof(text), "method \"%.100s\" does not exist here", msg->method);
+    hr_mcp_count(m, HR_MCP_OTHER, HR_MCP_ANSWER_ERROR);
+    hr_mcp_reply_error(http, 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
+}
+
+/* Notifications need no action, notifications/cancelled included: ids are chosen by each client
+ * session and collide between them, and without session ids nothing says whose call an id means.
+ * A client cancels by closing the connection of its request. */
+static void accepted(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method)
+{
+    hr_mcp_count(m, method, HR_MCP_ANSWER_OK);
+    hr_http_reply(http, 202, NULL, NULL, 0);
+}
+
+void hr_mcp_head(struct hr_http_req *req, void *arg)
+{
+    struct hr_mcp *m = arg;
+    enum hr_mcp_gate gate = hr_mcp_gate(req, m->token);
+    if (gate != HR_MCP_PASS)
+        hr_mcp_count(m, HR_MCP_NONE,
+                     gate == HR_MCP_CLOSED ? HR_MCP_ANSWER_OK : HR_MCP_ANSWER_REFUSED);
+}
+
+void hr_mcp_handle(struct hr_http_req *req, void *arg)
+{
+    struct hr_mcp *m = arg;
+    struct hr_mcp_message msg;
+    size_t len = 0;
+    const char *body = hr_http_body(req, &len);
+    hr_mcp_message_parse(body, len, &msg);
+    switch (msg.kind) {
+    case HR_MCP_REQUEST: do_request(m, req, &msg); break;
+    case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;
+    case HR_MCP_REPLY: accepted(m, req, HR_MCP_RESPONSE); break;
+    case HR_MCP_INVALID:
+        hr_mcp_count(m, HR_MCP_OTHER, HR_MCP_ANSWER_REFUSED);
+        hr_mcp_reply_error(req, 400, msg.id, msg.code, msg.why);
+        break;
+    }
+    hr_mcp_message_free(&msg);
+}
