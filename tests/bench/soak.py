@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 from harness import sample, standin  # noqa: E402
-from support import Handrail  # noqa: E402
+from support import Handrail, descendants  # noqa: E402
 
 GROWTH_KB = 512  # allocators keep some; a leak per request would be many megabytes
 KILL_EVERY = 1.5  # seconds
@@ -103,7 +103,7 @@ def main() -> int:
         peace, _ = half(h, seconds, False)
         war, kills = half(h, seconds, True)
         h.wait_status("/readyz", 200, 60)
-        zombies = [p for p in h.leftovers() if p.state == "Z"]
+        zombies = [p for p in descendants(h.pid) if p.state == "Z"]
         code = h.stop()
         print(f"end: exit code {code}, zombies {zombies}, left behind {h.leftovers()}")
         return 0 if peace and war and kills and code == 143 and not zombies else 1

@@ -194,7 +194,7 @@ def of_the_head(h: Handrail, this: Round, chance: random.Random, outcome: Outcom
     outcome.kills = 1
     wait_for("the end of handrail", lambda: h.process.poll() is not None, 5)
     wait_for(f"the end of {sorted(mine)}; there are {h.leftovers()}", lambda: not [
-        p for p in h.leftovers() if p.state != "Z" and (below or p.pid in mine)], 5)
+        p for p in h.leftovers() if below or p.pid in mine], 5)
     outcome.note = "as PID 1" if below else "below another init"
 
 
