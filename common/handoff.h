@@ -14,7 +14,8 @@
  *                   "deferred": false},                  it starts dormant (OH_DEFERRED_INIT)
  *       "mcp":     {"token": "<hex>"},                   bearer token of the MCP endpoint
  *       "ipc_key": "<hex>",                              first frame to every toolhost
- *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...] }
+ *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...],
+ *       "watchdog_ms": 30000 }                           silence that is taken for a hang; 0: none
  *
  * "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is the
  * toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0, the
@@ -27,6 +28,7 @@
  * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
  * line each in a single write():
  *   "READY=1\n"                  the sender itself is ready
+ *   "WATCHDOG=1\n"               (sidecar) its loop turns; from the first one on it has to come
  *   "SERVER=<starts>\n"          (sidecar) the server's life with that number has answered /ready
  *   "INIT=<starts> <status>\n"   (sidecar) answer to an order; status: of HTTP, or -errno
  *   "PAUSED=<starts> <status>\n" likewise

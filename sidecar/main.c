@@ -25,7 +25,10 @@
 enum {
     FILES_WANTED = 1024, /* both listeners full, and everything else */
     ENDING_MS = 30,      /* from the order to end to the end, for requests that are on their way */
-    PARENT_CHECK_S = 5,  /* in case the kernel's word of the parent's death was missed */
+    /* Seconds between two heartbeats, which also look for the parent, in case the kernel's word of
+     * its death was missed; more often where the watchdog's limit is short. */
+    BEAT_S = 5,
+    BEATS_PER_LIMIT = 4,
     HANG_LIMIT_MIN_MS = 1000,
     HANG_LIMIT_MAX_MS = 24 * 3600 * 1000,
 };
@@ -59,7 +62,7 @@ struct sidecar {
     ev_io event;
     ev_signal term;
     ev_signal interrupt;
-    ev_timer parent_check;
+    ev_timer beat;
     ev_timer ending;
 };
 
@@ -100,10 +103,11 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
         ev_timer_start(loop, &s->ending);
 }
 
-static void on_parent_check(struct ev_loop *loop, ev_timer *w, int events)
+static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
 {
     (void)events;
     const struct sidecar *s = w->data;
+    hr_notify("WATCHDOG=1");
     if (getppid() == s->parent)
         return;
     hr_warn("the supervisor (pid %d) is gone: ending", (int)s->parent);
@@ -333,9 +337,13 @@ static void start_watchers(struct sidecar *s)
     ev_signal_start(s->loop, &s->interrupt);
     s->term.data = s->interrupt.data = s;
     ev_timer_init(&s->ending, on_ending, ENDING_MS / 1000., 0.);
-    ev_timer_init(&s->parent_check, on_parent_check, PARENT_CHECK_S, PARENT_CHECK_S);
-    s->parent_check.data = s;
-    ev_timer_start(s->loop, &s->parent_check);
+    json_int_t limit_ms = json_integer_value(json_object_get(s->settings, "watchdog_ms"));
+    double period = (double)limit_ms / 1000 / BEATS_PER_LIMIT;
+    if (limit_ms <= 0 || period > BEAT_S)
+        period = BEAT_S;
+    ev_timer_init(&s->beat, on_beat, 0., period);
+    s->beat.data = s;
+    ev_timer_start(s->loop, &s->beat);
 }
 
 static void tear_down(struct sidecar *s)

@@ -64,14 +64,15 @@ struct hr_config {
     struct hr_service_settings server;
     struct hr_service_settings sidecar_settings;
     struct hr_service_settings toolhosts;
-    int64_t grace_ms;         /* whole budget of a stop; 0: no limit */
-    int64_t pause_ms;         /* for the server to prepare for its pause; 0: it is not asked */
-    int64_t watchdog_soft_ms; /* a loop that lags this much: a warning */
-    int64_t watchdog_ms;      /* this much: a restart; 0: never */
-    int64_t log_rate;         /* lines a second for each service; 0: no limit */
-    const char *config_dir;   /* where tool_registry.json is looked for */
-    const char *registry;     /* the file itself; NULL: the one in config_dir */
-    const char *crash_dir;    /* absolute; NULL: crash reports stay in memory */
+    int64_t grace_ms;            /* whole budget of a stop; 0: no limit */
+    int64_t pause_ms;            /* for the server to prepare for its pause; 0: it is not asked */
+    int64_t watchdog_soft_ms;    /* a loop that lags this much: a warning */
+    int64_t watchdog_ms;         /* this much: a restart; 0: never */
+    int64_t sidecar_watchdog_ms; /* the same of the sidecar */
+    int64_t log_rate;            /* lines a second for each service; 0: no limit */
+    const char *config_dir;      /* where tool_registry.json is looked for */
+    const char *registry;        /* the file itself; NULL: the one in config_dir */
+    const char *crash_dir;       /* absolute; NULL: crash reports stay in memory */
     struct hr_address health;
     struct hr_address mcp;
     enum hr_cleanup cleanup;

@@ -93,6 +93,8 @@ const struct hr_setting hr_settings[] = {
      AT(watchdog_soft_ms), .help = "the server's loop lags this much: a warning"},
     {NAMES("watchdog", "WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(60)), AT(watchdog_ms),
      .help = "it lags this much: restarted; 0: never"},
+    {NAMES("sidecar-watchdog", "SIDECAR_WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(30)),
+     AT(sidecar_watchdog_ms), .help = "the same of our own sidecar"},
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 

@@ -85,8 +85,9 @@ int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
     for (uint32_t i = 0; i < c->nplugins; i++)
         if (c->plugins[i].path)
             (void)json_array_append_new(list, plugin_entry(h, i, &c->plugins[i]));
-    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o}", "agent", agent, "mcp", "token",
-                                   h->mcp_token, "ipc_key", h->ipc_key, "plugins", list),
+    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:I}", "agent", agent, "mcp", "token",
+                                   h->mcp_token, "ipc_key", h->ipc_key, "plugins", list,
+                                   "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms),
                          &h->sidecar_settings_fd);
 }
 

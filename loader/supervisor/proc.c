@@ -89,6 +89,12 @@ int hr_proc_read(pid_t pid, struct hr_proc_entry *ret)
     return hr_proc_parse_stat(text, (size_t)n, ret);
 }
 
+bool hr_proc_is_stopped(pid_t pid)
+{
+    struct hr_proc_entry p;
+    return hr_proc_read(pid, &p) == 0 && (p.state == 'T' || p.state == 't');
+}
+
 void hr_proc_name(pid_t pid, char out[HR_PROC_COMM])
 {
     struct hr_proc_entry e = {0};

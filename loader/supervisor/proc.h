@@ -31,6 +31,9 @@ int hr_proc_parse_stat(const char *text, size_t n, struct hr_proc_entry *ret);
 /* 0, -ENOENT for a process that is gone, -EPROTO or -errno. */
 int hr_proc_read(pid_t pid, struct hr_proc_entry *ret);
 
+/* Has a signal stopped it, or a debugger?  Such a process does not hang, and cannot end either. */
+bool hr_proc_is_stopped(pid_t pid);
+
 /* Command name of a process, "?" if it cannot be read. */
 void hr_proc_name(pid_t pid, char out[HR_PROC_COMM]);
 

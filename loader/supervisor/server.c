@@ -98,13 +98,6 @@ static void arm_watchdog(struct hr_supervisor *sup)
     ev_timer_start(sup->loop, &s->watch_timer);
 }
 
-/* A process that somebody has stopped does not hang, and cannot be aborted either. */
-static bool is_stopped(struct hr_supervisor *sup)
-{
-    struct hr_proc_entry p;
-    return hr_proc_read(sup->server.beat_pid, &p) == 0 && (p.state == 'T' || p.state == 't');
-}
-
 /* This silence is not the server's fault: no more than half of the limit counts of it. */
 static void excuse(struct hr_supervisor *sup, int64_t now, pid_t pid, const char *why)
 {
@@ -137,7 +130,8 @@ static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
     int64_t now = hr_now_ms();
     enum hr_watch seen = hr_watchdog_look(&s->watchdog, now);
     /* Long before the limit: when it is continued it needs time for its next heartbeat. */
-    if (hr_watchdog_silence(&s->watchdog, now) > s->watchdog.limit_ms / 2 && is_stopped(sup))
+    if (hr_watchdog_silence(&s->watchdog, now) > s->watchdog.limit_ms / 2 &&
+        hr_proc_is_stopped(s->beat_pid))
         excuse(sup, now, s->beat_pid, "is stopped by a signal");
     else if (seen == HR_WATCH_LATE)
         hr_warn("server: no heartbeat for %lld s; at %lld s it is taken for hung",

@@ -9,6 +9,7 @@
 #include "common/packet.h"
 #include "core.h"
 #include "foreign_fd.h"
+#include "proc.h"
 #include "reports.h"
 #include "spawn.h"
 #include "stop.h"
@@ -180,6 +181,8 @@ static int op_spawn(void *ctx, struct hr_service *s)
     drop_report(u);
     if (u->notify[1] >= 0)
         drop_orders(u);
+    if (s->index == HR_INDEX_SIDECAR)
+        hr_watchdog_reset(&u->watchdog, u->sup->config->sidecar_watchdog_ms);
     if (u->sup->board)
         hr_reports_started(u->sup, u);
     pid_t pid = hr_spawn(&plan, &u->report);
@@ -257,6 +260,19 @@ static bool sidecar_told(struct hr_supervisor *sup, const char *line)
     return true;
 }
 
+/* The watchdog of our own programs; the server's is in server.c. */
+static void arm_watchdog(struct hr_unit *u)
+{
+    uint32_t state = u->service.pub.state;
+    int64_t delay = hr_watchdog_next(&u->watchdog, hr_now_ms());
+    ev_timer_stop(u->sup->loop, &u->watch_timer);
+    if (delay < 0 || u->service.hung_s || (state != HR_STARTING && state != HR_UP))
+        return;
+    ev_now_update(u->sup->loop);
+    ev_timer_set(&u->watch_timer, (double)delay / 1000.0, 0.0);
+    ev_timer_start(u->sup->loop, &u->watch_timer);
+}
+
 static void notified(struct hr_unit *u, const char *line)
 {
     bool sidecar = u->service.index == HR_INDEX_SIDECAR;
@@ -264,6 +280,9 @@ static void notified(struct hr_unit *u, const char *line)
         hr_service_event(&u->service, HR_EV_READY, 0);
         if (sidecar)
             hr_server_order_replay(u->sup);
+    } else if (strcmp(line, "WATCHDOG=1") == 0) {
+        hr_watchdog_beat(&u->watchdog, hr_now_ms());
+        arm_watchdog(u);
     } else if (!sidecar || !sidecar_told(u->sup, line)) {
         hr_debug("%s: notification not understood", u->service.pub.name);
     }
@@ -284,6 +303,24 @@ static void take_notifications(struct hr_unit *u)
         if (!err)
             notified(u, text);
     }
+}
+
+static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_unit *u = w->data;
+    (void)loop;
+    (void)revents;
+    take_notifications(u); /* what waits in the socket counts: we may be the ones who are late */
+    int64_t now = hr_now_ms();
+    enum hr_watch seen = hr_watchdog_look(&u->watchdog, now);
+    int64_t silence = hr_watchdog_silence(&u->watchdog, now);
+    /* Long before the limit: when it is continued it needs time for its next heartbeat. */
+    if (silence > u->watchdog.limit_ms / 2 && hr_proc_is_stopped(u->service.pub.pid))
+        hr_watchdog_excuse(&u->watchdog, now);
+    else if (seen == HR_WATCH_HUNG)
+        hr_service_event(&u->service, HR_EV_HUNG, silence >= 1000 ? (int)(silence / 1000) : 1);
+    arm_watchdog(u);
+    hr_stop_advance(u->sup);
 }
 
 static void on_notify(struct ev_loop *loop, ev_io *w, int revents)
@@ -378,9 +415,10 @@ struct hr_unit *hr_unit_add(struct hr_supervisor *sup, const char *name, enum hr
     hr_service_init(&u->service, name, kind, policy, &real_ops, u);
     u->service.index = sup->nunits++;
     ev_init(&u->timer, on_timer);
+    ev_init(&u->watch_timer, on_watch_timer);
     ev_init(&u->report_io, on_report);
     ev_init(&u->notify_io, on_notify);
-    u->timer.data = u->report_io.data = u->notify_io.data = u;
+    u->timer.data = u->watch_timer.data = u->report_io.data = u->notify_io.data = u;
     return u;
 }
 

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "output.h"
 #include "service.h"
+#include "watchdog.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -29,7 +30,9 @@ struct hr_unit {
     struct hr_cgroup_sample before; /* at its start */
     struct hr_board_output shown;   /* of its output, on the board */
     ev_timer timer;
-    int64_t due_ms; /* when the timer is to fire */
+    int64_t due_ms;              /* when the timer is to fire */
+    struct hr_watchdog watchdog; /* of the sidecar; the server's is in server.c */
+    ev_timer watch_timer;
     ev_io notify_io;
     ev_io report_io;
 };
