@@ -27,7 +27,7 @@ int hr_frame_peek(const char *data, size_t n, struct hr_frame *ret_header, const
     if (n < sizeof(h))
         return 0;
     memcpy(&h, data, sizeof(h));
-    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_RESULT)
+    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_TELL)
         return -EPROTO;
     if (n - sizeof(h) < h.len)
         return 0;
@@ -58,7 +58,7 @@ int hr_part_next(const char *parts, size_t n, size_t *at, struct hr_frame_part *
     if (n - *at < sizeof(part))
         return -EPROTO;
     memcpy(&part, parts + *at, sizeof(part));
-    if (part.kind < HR_PART_TEXT || part.kind > HR_PART_ERROR || part.len > n - *at - sizeof(part))
+    if (part.kind < HR_PART_TEXT || part.kind > HR_PART_RESOURCE || part.len > n - *at - sizeof(part))
         return -EPROTO;
     *ret_part = part;
     *ret_data = parts + *at + sizeof(part);

@@ -12,6 +12,9 @@
  *                      payload: struct hr_frame_call, then the arguments, a JSON object.
  *     S -> T  CANCEL   id of a running call; no payload.  Unknown ids are ignored: it may just have
  *                      been answered.
+ *     T -> S  PROGRESS id of a running call; payload: struct hr_frame_progress, then a message.
+ *     T -> S  TELL     id of a running call; payload: int32 handrail_log_level, then a message for
+ *                      the caller.
  *     T -> S  RESULT   id; payload: int32 handrail_status, then parts until the end of the frame,
  *                      each a struct hr_frame_part and `len` bytes.  Exactly one per CALL, also
  *                      after CANCEL and after the deadline.
@@ -33,6 +36,8 @@ enum hr_frame_type {
     HR_FRAME_CALL = 3,
     HR_FRAME_CANCEL = 4,
     HR_FRAME_RESULT = 5,
+    HR_FRAME_PROGRESS = 6,
+    HR_FRAME_TELL = 7,
 };
 
 struct hr_frame {
@@ -46,11 +51,17 @@ struct hr_frame_call {
     uint32_t timeout_ms; /* from receipt; never 0 */
 };
 
+struct hr_frame_progress {
+    double done;  /* greater in every frame of a call */
+    double total; /* less than 0: not known */
+};
+
 enum hr_part_kind {
-    HR_PART_TEXT = 1,  /* UTF-8 */
-    HR_PART_BLOB = 2,  /* media type, NUL, bytes */
-    HR_PART_JSON = 3,  /* the structured result; at most one */
-    HR_PART_ERROR = 4, /* UTF-8, the reason for a negative status; at most one */
+    HR_PART_TEXT = 1,     /* UTF-8 */
+    HR_PART_BLOB = 2,     /* media type, NUL, bytes */
+    HR_PART_JSON = 3,     /* the structured result; at most one */
+    HR_PART_ERROR = 4,    /* UTF-8, the reason for a negative status; at most one */
+    HR_PART_RESOURCE = 5, /* URI, NUL, media type, NUL, bytes */
 };
 
 struct hr_frame_part {

@@ -2,11 +2,16 @@
  * Calls: slots, handles, life and result.  See call.h. */
 #include "call.h"
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/utf8.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,12 +109,18 @@ int hr_call_new(struct hr_plugin *plugin, const handrail_tool *tool, char *args,
     c->result = result;
     hr_buf_init(&c->json, HR_RESULT_MAX);
     hr_buf_init(&c->error, 3 * (size_t)HR_ERROR_MAX);
-    c->progress_ms = 0;
+    c->progressed = false;
+    c->progress = (struct hr_frame_progress){.done = -INFINITY};
+    c->tell_credit_ms = (int64_t)HR_TELL_BURST * HR_TELL_EVERY_MS;
+    c->told_ms = hr_now_ms();
+    c->untold = 0;
+    hr_buf_init(&c->tells, HR_TELLS_MAX);
     (void)pthread_mutex_unlock(&c->lock);
 
     c->conn = c->frame_id = 0;
     c->started = c->returned = c->answered = false;
-    c->kill_at_ms = 0;
+    c->kill_at_ms = c->progress_at_ms = 0;
+    c->progress_due = false;
     c->next_waiting = NULL;
     c->run_job = (struct hr_job){.run = hr_call_run, .arg = c};
     c->cancel_job = (struct hr_job){.run = hr_call_run_cancel, .arg = c};
@@ -127,6 +138,7 @@ void hr_call_free(struct hr_call *c)
     hr_buf_free(&c->result);
     hr_buf_free(&c->json);
     hr_buf_free(&c->error);
+    hr_buf_free(&c->tells);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -195,6 +207,30 @@ static void post(struct hr_call *c)
         (void)hr_write_all(inbox.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
+void hr_call_post_and_unlock(struct hr_call *c)
+{
+    (void)pthread_mutex_unlock(&c->lock);
+    post(c);
+}
+
+void hr_call_news(struct hr_call *c, bool progress, struct hr_buf *out, bool *ret_left)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    /* Without memory they are lost: the answer is what counts. */
+    (void)hr_buf_add(out, c->tells.data, c->tells.len);
+    hr_buf_reset(&c->tells);
+    if (progress && c->progressed) {
+        char payload[sizeof(c->progress) + HR_PROGRESS_TEXT_MAX];
+        memcpy(payload, &c->progress, sizeof(c->progress));
+        memcpy(payload + sizeof(c->progress), c->progress_text, c->progress_len);
+        (void)hr_frame_add(out, HR_FRAME_PROGRESS, 0, payload,
+                           sizeof(c->progress) + c->progress_len);
+        c->progressed = false;
+    }
+    *ret_left = c->progressed;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 struct hr_call *hr_calls_take(void)
 {
     (void)pthread_mutex_lock(&inbox.lock);
@@ -216,9 +252,59 @@ struct hr_call_state hr_call_state(struct hr_call *c)
         .ended = c->handle && c->ended,
         .released = c->handle && c->ended && c->inside == 0,
         .in_invoke = c->in_invoke,
+        .news = c->handle && (c->progressed || c->tells.len),
     };
     (void)pthread_mutex_unlock(&c->lock);
     return state;
+}
+
+/* Has the locked call's plugin been quiet enough for another message? */
+static bool may_tell(struct hr_call *c)
+{
+    const int64_t most = (int64_t)HR_TELL_BURST * HR_TELL_EVERY_MS;
+    int64_t now = hr_now_ms();
+    c->tell_credit_ms += now - c->told_ms;
+    c->told_ms = now;
+    if (c->tell_credit_ms > most)
+        c->tell_credit_ms = most;
+    if (c->tell_credit_ms < HR_TELL_EVERY_MS)
+        return false;
+    c->tell_credit_ms -= HR_TELL_EVERY_MS;
+    return true;
+}
+
+/* Append one message to those of the locked call that wait. */
+static int add_tell(struct hr_call *c, handrail_log_level level, const char *msg, size_t len)
+{
+    struct hr_buf payload;
+    hr_buf_init(&payload, sizeof(level) + 3 * (size_t)HR_TELL_TEXT_MAX); /* as UTF-8 it may grow */
+    int err = hr_buf_add(&payload, &level, sizeof(level));
+    if (!err)
+        err = hr_utf8_clean(&payload, msg, len < HR_TELL_TEXT_MAX ? len : HR_TELL_TEXT_MAX);
+    if (!err)
+        err = hr_frame_add(&c->tells, HR_FRAME_TELL, 0, payload.data, payload.len);
+    hr_buf_free(&payload);
+    return err;
+}
+
+static void tell_untold(struct hr_call *c)
+{
+    char note[64];
+    if (!c->untold)
+        return;
+    int n = snprintf(note, sizeof(note), "(%" PRIu64 " messages were left out)", c->untold);
+    if (add_tell(c, HANDRAIL_LOG_WARN, note, (size_t)n) == 0)
+        c->untold = 0;
+}
+
+void hr_call_tell(struct hr_call *c, handrail_log_level level, const char *msg, size_t len)
+{
+    if (may_tell(c)) {
+        tell_untold(c);
+        if (add_tell(c, level, msg, len) == 0)
+            return;
+    }
+    c->untold++;
 }
 
 static int add_parts(struct hr_call *c)
@@ -247,6 +333,7 @@ static void end(struct hr_call *c, handrail_status status)
     c->status = status;
     if (!c->tool)
         return; /* of create(): the loader reads status and error itself */
+    tell_untold(c);
     if (add_parts(c)) {
         status = HANDRAIL_E_NOMEM;
         c->result.len = sizeof(int32_t);

@@ -33,7 +33,13 @@ enum {
     HR_RESULT_MAX = 4 * 1024 * 1024, /* bytes that a plugin may put into one result */
     HR_ERROR_MAX = 64 * 1024,        /* bytes of the reason for a failure */
     HR_MEDIA_TYPE_MAX = 127,         /* bytes of a blob's media type */
-    HR_PROGRESS_EVERY_MS = 1000,     /* of one call, at most */
+    HR_PROGRESS_EVERY_MS = 100,      /* one PROGRESS of a call, at most */
+    HR_PROGRESS_TEXT_MAX = 512,      /* bytes of its message */
+    HR_URI_MAX = 2048,               /* bytes of a resource's address */
+    HR_TELL_TEXT_MAX = 8 * 1024,     /* bytes of one message to the caller */
+    HR_TELLS_MAX = 256 * 1024,       /* bytes of those that wait to be sent */
+    HR_TELL_BURST = 100,             /* messages at once; after that one in ... */
+    HR_TELL_EVERY_MS = 100,
 };
 
 struct hr_call {
@@ -57,7 +63,14 @@ struct hr_call {
     struct hr_buf result; /* payload of RESULT: the status, then parts */
     struct hr_buf json;
     struct hr_buf error;
-    int64_t progress_ms; /* when progress was last logged */
+    bool progressed;                   /* `progress` has not been sent yet */
+    struct hr_frame_progress progress; /* the latest */
+    char progress_text[HR_PROGRESS_TEXT_MAX];
+    size_t progress_len;
+    struct hr_buf tells;    /* frames that wait to be sent */
+    int64_t tell_credit_ms; /* time in which no message was told, for HR_TELL_EVERY_MS each */
+    int64_t told_ms;        /* when the credit was last counted */
+    uint64_t untold;        /* messages that were left out */
 
     struct hr_call *inbox_next; /* the inbox's, under its own lock */
     bool in_inbox;
@@ -68,7 +81,9 @@ struct hr_call {
     bool started;  /* given to a worker */
     bool returned; /* invoke() is known to have returned */
     bool answered;
-    int64_t kill_at_ms; /* when it must have ended, 0 if that is not running yet */
+    int64_t kill_at_ms;     /* when it must have ended, 0 if that is not running yet */
+    int64_t progress_at_ms; /* when the next PROGRESS may be sent */
+    bool progress_due;      /* there is one */
     struct hr_call *next_waiting;
     struct hr_job run_job;
     struct hr_job cancel_job;
@@ -107,8 +122,13 @@ struct hr_call_state {
     bool ended;
     bool released;  /* ended, and nobody is inside: may be freed */
     bool in_invoke; /* invoke() has not returned */
+    bool news;      /* for hr_call_news() */
 };
 struct hr_call_state hr_call_state(struct hr_call *c);
+
+/* What its caller is to hear before the answer.  Append the frames to `out`, which is empty; the
+ * progress only if wanted, and *ret_left says whether there is some left. */
+void hr_call_news(struct hr_call *c, bool progress, struct hr_buf *out, bool *ret_left);
 
 /* A call that has changed, oldest first; NULL if there is none left.  It may be free already. */
 struct hr_call *hr_calls_take(void);
@@ -129,6 +149,12 @@ void hr_call_unlock(struct hr_call *c);
 
 /* End the locked call, and unlock it. */
 void hr_call_end_and_unlock(struct hr_call *c, handrail_status status);
+
+/* Keep a message of the locked call for its caller, or count that it was left out. */
+void hr_call_tell(struct hr_call *c, handrail_log_level level, const char *msg, size_t len);
+
+/* The locked call has news; unlocks it. */
+void hr_call_post_and_unlock(struct hr_call *c);
 
 /* Would n more bytes fit into the locked call's result?  If not, remember it. */
 bool hr_call_fits(struct hr_call *c, size_t n);

@@ -14,14 +14,20 @@
 static const char too_many[] =
     "too many calls are running or waiting for this plugin: try again later";
 
-int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_answer_fn *answer,
+int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_send_fn *send,
                      hr_full_fn *full, void *arg)
 {
-    *d = (struct hr_dispatch){.plugin = plugin, .answer = answer, .full = full, .arg = arg};
+    *d = (struct hr_dispatch){.plugin = plugin, .send = send, .full = full, .arg = arg};
     int err = hr_workers_new("hr-tool", HR_WORKERS_MAX, &d->workers);
     if (!err)
         err = hr_workers_new("hr-cancel", 1, &d->cancellers);
     return err;
+}
+
+static void answer(struct hr_dispatch *d, uint64_t conn, uint64_t id, const void *payload,
+                   size_t len)
+{
+    d->send(d->arg, conn, HR_FRAME_RESULT, id, payload, len);
 }
 
 /* Answer with a failure of ours. */
@@ -31,9 +37,9 @@ static void fail(struct hr_dispatch *d, uint64_t conn, uint64_t id, handrail_sta
     struct hr_buf payload;
     hr_buf_init(&payload, HR_ERROR_MAX);
     if (hr_result_failed(&payload, status, reason) == 0)
-        d->answer(d->arg, conn, id, payload.data, payload.len);
+        answer(d, conn, id, payload.data, payload.len);
     else
-        d->answer(d->arg, conn, id, &status, sizeof(status));
+        answer(d, conn, id, &status, sizeof(status));
     hr_buf_free(&payload);
 }
 
@@ -208,6 +214,27 @@ void hr_dispatch_drop(struct hr_dispatch *d, uint64_t conn)
     }
 }
 
+/* Send what the caller is to hear before the answer.  Progress waits until the one before is old
+ * enough, unless the answer comes now.  A peer that does not read misses it. */
+static void send_news(struct hr_dispatch *d, struct hr_call *c, bool ended)
+{
+    struct hr_buf news;
+    struct hr_frame frame;
+    const char *payload = NULL;
+    int64_t now = hr_now_ms();
+    hr_buf_init(&news, HR_TELLS_MAX + (size_t)4096);
+    hr_call_news(c, ended || now >= c->progress_at_ms, &news, &c->progress_due);
+    bool heard = c->conn && !c->answered && !d->full(d->arg, c->conn);
+    for (size_t at = 0; hr_frame_peek(hr_buf_str(&news) + at, news.len - at, &frame, &payload) == 1;
+         at += sizeof(frame) + frame.len) {
+        if (heard)
+            d->send(d->arg, c->conn, frame.type, c->frame_id, payload, frame.len);
+        if (frame.type == HR_FRAME_PROGRESS)
+            c->progress_at_ms = now + HR_PROGRESS_EVERY_MS;
+    }
+    hr_buf_free(&news);
+}
+
 /* Look at one call that may have changed. */
 static void collect(struct hr_dispatch *d, struct hr_call *c)
 {
@@ -216,13 +243,15 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
         c->returned = true;
         d->busy--;
     }
+    if (state.news)
+        send_news(d, c, state.ended);
     if (state.ended && !c->answered) {
         if (d->full(d->arg, c->conn)) {
             d->held_bytes += c->result.len;
             return;
         }
         c->answered = true;
-        d->answer(d->arg, c->conn, c->frame_id, c->result.data, c->result.len);
+        answer(d, c->conn, c->frame_id, c->result.data, c->result.len);
     }
     if (state.released)
         free_call(d, c);
@@ -253,6 +282,10 @@ int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_
     int64_t next = INT64_MAX;
     size_t at = 0;
     for (struct hr_call *c = hr_call_next(&at); c; c = hr_call_next(&at)) {
+        if (c->progress_due && now >= c->progress_at_ms)
+            send_news(d, c, false);
+        if (c->progress_due && c->progress_at_ms < next)
+            next = c->progress_at_ms;
         if (c->kill_at_ms && now >= c->kill_at_ms) {
             if (!hr_call_state(c).released)
                 *ret_stuck = c;

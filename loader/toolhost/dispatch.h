@@ -30,14 +30,15 @@ enum {
     HR_GRACE_MS = 2000,
 };
 
-/* payload of a RESULT for the call `id` of the connection `conn`; borrowed. */
-typedef void hr_answer_fn(void *arg, uint64_t conn, uint64_t id, const void *payload, size_t len);
+/* A frame for the call `id` of the connection `conn`; payload: borrowed. */
+typedef void hr_send_fn(void *arg, uint64_t conn, enum hr_frame_type type, uint64_t id,
+                        const void *payload, size_t len);
 /* Should results for this connection wait? */
 typedef bool hr_full_fn(void *arg, uint64_t conn);
 
 struct hr_dispatch {
     struct hr_plugin *plugin;
-    hr_answer_fn *answer;
+    hr_send_fn *send;
     hr_full_fn *full;
     void *arg;
     struct hr_workers *workers;    /* for invoke() */
@@ -52,7 +53,7 @@ struct hr_dispatch {
 };
 
 /* plugin: borrowed.  0 or -ENOMEM. */
-int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_answer_fn *answer,
+int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_send_fn *send,
                      hr_full_fn *full, void *arg);
 
 /* A frame CALL.  It is answered exactly once unless its connection is dropped; that may happen

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -90,21 +91,46 @@ static int64_t host_time_left_ms(const handrail_host *host, const handrail_call 
     return left;
 }
 
-/* Nothing reads progress yet but a person who has set the log level to debug. */
+/* Only the latest is kept: the main thread sends it when the one before is old enough. */
 static void host_progress(const handrail_host *host, handrail_call *call, double done, double total,
                           const char *msg, size_t len)
 {
     (void)host;
-    struct hr_call *c = hr_call_lock(call);
+    struct hr_call *c = isfinite(done) ? hr_call_lock(call) : NULL;
     if (!c)
         return;
-    int64_t now = hr_now_ms();
-    if (!c->progress_ms || now - c->progress_ms >= HR_PROGRESS_EVERY_MS) {
-        c->progress_ms = now;
-        hr_debug("plugin %s, tool %s: progress %g of %g: %.*s", plugin, tool_name(c), done, total,
-                 msg ? log_len(len) : 0, msg ? msg : "");
+    if (!c->tool || c->cancelled || done <= c->progress.done) {
+        hr_call_unlock(c);
+        return;
     }
-    hr_call_unlock(c);
+    bool is_news = !c->progressed;
+    c->progressed = true;
+    c->progress = (struct hr_frame_progress){.done = done, .total = isfinite(total) ? total : -1};
+    /* Whole characters, as many as there is room for. */
+    c->progress_len =
+        msg ? hr_utf8_valid(msg, len < HR_PROGRESS_TEXT_MAX ? len : HR_PROGRESS_TEXT_MAX) : 0;
+    if (c->progress_len)
+        memcpy(c->progress_text, msg, c->progress_len);
+    if (is_news)
+        hr_call_post_and_unlock(c);
+    else
+        hr_call_unlock(c);
+}
+
+static void host_tell(const handrail_host *host, handrail_call *call, handrail_log_level level,
+                      const char *msg, size_t len)
+{
+    (void)host;
+    struct hr_call *c = msg ? hr_call_lock(call) : NULL;
+    if (!c)
+        return;
+    bool was_empty = c->tells.len == 0;
+    if (c->tool && !c->cancelled)
+        hr_call_tell(c, level, msg, len);
+    if (was_empty && c->tells.len)
+        hr_call_post_and_unlock(c);
+    else
+        hr_call_unlock(c);
 }
 
 /* Add one part to the locked call's result. */
@@ -163,32 +189,65 @@ static bool media_type_ok(const char *mime)
     return true;
 }
 
-static handrail_status host_add_blob(const handrail_host *host, handrail_call *call,
-                                     const char *mime, const void *data, size_t len)
+/* Bytes with their media type, and before it their address unless that is NULL. */
+static handrail_status add_typed(handrail_call *call, enum hr_part_kind kind, const char *uri,
+                                 const char *mime, const void *data, size_t len)
 {
-    (void)host;
     if (!media_type_ok(mime) || (!data && len))
         return HANDRAIL_E_INVALID;
     struct hr_call *c = hr_call_lock(call);
     if (!c)
         return HANDRAIL_E_CANCELLED;
     handrail_status status = HANDRAIL_E_CANCELLED;
+    size_t uri_len = uri ? strlen(uri) + 1 : 0;
+    size_t head = uri_len + strlen(mime) + 1;
     struct hr_buf blob;
     hr_buf_init(&blob, HR_RESULT_MAX);
     if (c->cancelled) {
         /* the answer has been sent without it */
-    } else if (len > HR_RESULT_MAX || !hr_call_fits(c, strlen(mime) + 1 + len)) {
+    } else if (len > HR_RESULT_MAX || !hr_call_fits(c, head + len)) {
         c->left_out = true;
         status = HANDRAIL_E_LIMIT;
-    } else if (hr_buf_add(&blob, mime, strlen(mime) + 1) || hr_buf_add(&blob, data, len)) {
+    } else if (hr_buf_add(&blob, uri, uri_len) || hr_buf_add(&blob, mime, strlen(mime) + 1) ||
+               hr_buf_add(&blob, data, len)) {
         c->left_out = true;
         status = HANDRAIL_E_NOMEM;
     } else {
-        status = add_part(c, HR_PART_BLOB, blob.data, blob.len);
+        status = add_part(c, kind, blob.data, blob.len);
     }
     hr_call_unlock(c);
     hr_buf_free(&blob);
     return status;
+}
+
+static handrail_status host_add_blob(const handrail_host *host, handrail_call *call,
+                                     const char *mime, const void *data, size_t len)
+{
+    (void)host;
+    return add_typed(call, HR_PART_BLOB, NULL, mime, data, len);
+}
+
+/* An absolute URI as far as it matters: a scheme, and nothing but visible ASCII. */
+static bool uri_ok(const char *uri)
+{
+    size_t n = uri ? strnlen(uri, HR_URI_MAX + 1) : 0;
+    const char *colon = n && n <= HR_URI_MAX ? strchr(uri, ':') : NULL;
+    if (!colon || colon == uri)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (uri[i] <= ' ' || uri[i] > '~')
+            return false;
+    return true;
+}
+
+static handrail_status host_add_resource(const handrail_host *host, handrail_call *call,
+                                         const char *uri, const char *mime, const void *data,
+                                         size_t len)
+{
+    (void)host;
+    if (!uri_ok(uri))
+        return HANDRAIL_E_INVALID;
+    return add_typed(call, HR_PART_RESOURCE, uri, mime, data, len);
 }
 
 static bool is_json_object(const char *json, size_t len)
@@ -281,6 +340,8 @@ static const handrail_host services = {
     .set_error = host_set_error,
     .complete = host_complete,
     .get_extension = host_get_extension,
+    .add_resource = host_add_resource,
+    .tell = host_tell,
 };
 
 void hr_host_init(const char *plugin_id)

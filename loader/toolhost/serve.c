@@ -57,12 +57,13 @@ int hr_serve_init(void)
     return 0;
 }
 
-static void answer(void *arg, uint64_t serial, uint64_t id, const void *payload, size_t len)
+static void send_frame(void *arg, uint64_t serial, enum hr_frame_type type, uint64_t id,
+                       const void *payload, size_t len)
 {
     struct server *s = arg;
     for (size_t i = 0; serial && i < HR_CONNS_MAX; i++)
         if (s->conns[i].serial == serial)
-            hr_conn_send(&s->conns[i], HR_FRAME_RESULT, id, payload, len);
+            hr_conn_send(&s->conns[i], type, id, payload, len);
 }
 
 static bool full(void *arg, uint64_t serial)
@@ -296,7 +297,7 @@ int hr_serve(struct hr_plugin *plugin, int listener, const char *key)
     for (size_t i = 0; i < HR_CONNS_MAX; i++)
         s->conns[i].fd = -1;
     int flags = fcntl(listener, F_GETFL);
-    int err = hr_dispatch_init(&s->dispatch, plugin, answer, full, s);
+    int err = hr_dispatch_init(&s->dispatch, plugin, send_frame, full, s);
     if (!err && (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0))
         err = -errno;
     if (!err && (sigaction(SIGTERM, &stop, NULL) < 0 || sigaction(SIGINT, &stop, NULL) < 0))

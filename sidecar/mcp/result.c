@@ -3,6 +3,7 @@
 #include "result.h"
 
 #include "common/frame.h"
+#include "common/utf8.h"
 #include "json.h"
 
 #include <errno.h>
@@ -51,8 +52,14 @@ int hr_mcp_result_check(const char *payload, size_t len)
     while ((rc = hr_part_next(parts, n, &at, &part, &data)) == 1) {
         njson += part.kind == HR_PART_JSON;
         nerror += part.kind == HR_PART_ERROR;
-        if (part.kind == HR_PART_BLOB && !memchr(data, '\0', part.len))
-            return -EPROTO;
+        const char *end = data + part.len;
+        const char *at_nul = data;
+        int heads = part.kind == HR_PART_BLOB ? 1 : part.kind == HR_PART_RESOURCE ? 2 : 0;
+        for (; heads; heads--) {
+            at_nul = memchr(at_nul, '\0', (size_t)(end - at_nul));
+            if (!at_nul++)
+                return -EPROTO;
+        }
     }
     return rc < 0 || njson > 1 || nerror > 1 ? -EPROTO : 0;
 }
@@ -137,6 +144,30 @@ static json_t *blob_block(struct making *mk, const char *data, size_t len)
                      "mimeType", mime, "blob", bytes);
 }
 
+/* Is this a media type of text, so that a client can show it, and is it such text? */
+static int is_text(const char *mime, const char *data, size_t n)
+{
+    size_t len = strcspn(mime, "; ");
+    int text = !strncasecmp(mime, "text/", 5) ||
+               (len == 16 && !strncasecmp(mime, "application/json", len)) ||
+               (len > 5 && !strncasecmp(mime + len - 5, "+json", 5));
+    return text && hr_utf8_valid(data, n) == n;
+}
+
+/* data: URI, NUL, media type, NUL, bytes. */
+static json_t *resource_block(const char *data, size_t len)
+{
+    size_t uri_len = strlen(data);
+    const char *mime = data + uri_len + 1;
+    const char *bytes = mime + strlen(mime) + 1;
+    size_t n = len - (size_t)(bytes - data);
+    int text = is_text(mime, bytes, n);
+    return json_pack("{s:s, s:{s:o, s:o, s:o}}", "type", "resource", "resource", "uri",
+                     hr_mcp_json_text(data, uri_len), "mimeType",
+                     hr_mcp_json_text(mime, strlen(mime)), text ? "text" : "blob",
+                     text ? hr_mcp_json_text(bytes, n) : base64(bytes, n));
+}
+
 static void walk(struct making *mk, const char *parts, size_t n)
 {
     struct hr_frame_part part;
@@ -149,6 +180,8 @@ static void walk(struct making *mk, const char *parts, size_t n)
             mk->has_text = 1;
         } else if (part.kind == HR_PART_BLOB) {
             push(mk, blob_block(mk, data, part.len));
+        } else if (part.kind == HR_PART_RESOURCE) {
+            push(mk, resource_block(data, part.len));
         } else if (part.kind == HR_PART_JSON) {
             mk->json = span;
         } else {

@@ -12,6 +12,7 @@
 #include "result.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -235,6 +236,7 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
     char why[HR_MCP_SENTENCE_MAX];
     c->worker = w;
     c->id = 0;
+    c->progress = -INFINITY;
     c->timeout_ms = tool->timeout_ms;
     c->deadline_ms = hr_now_ms() + tool->timeout_ms;
     hr_link_init(&c->link);
@@ -455,12 +457,41 @@ static const char *take_result(struct hr_mcp_worker *w, const struct hr_frame *h
     return NULL;
 }
 
+static const char *take_news(struct hr_mcp_worker *w, const struct hr_frame *h, const char *payload)
+{
+    struct hr_frame_progress progress;
+    struct hr_mcp_told told = {.is_progress = h->type == HR_FRAME_PROGRESS};
+    size_t head = told.is_progress ? sizeof(progress) : sizeof(told.level);
+    if (!w->conn.is_up || h->len < head)
+        return "sent a malformed message about a call";
+    told.text = payload + head;
+    told.len = h->len - head;
+    struct hr_mcp_call *c = w->slots[h->id & SLOT_MASK];
+    if (!c || c->id != h->id || !c->told)
+        return NULL; /* given up meanwhile, or nobody listens */
+    if (told.is_progress) {
+        memcpy(&progress, payload, sizeof(progress));
+        if (!isfinite(progress.done) || !isfinite(progress.total))
+            return "sent progress that is none";
+        if (progress.done <= c->progress)
+            return NULL;
+        told.done = c->progress = progress.done;
+        told.total = progress.total;
+    } else {
+        memcpy(&told.level, payload, sizeof(told.level));
+    }
+    c->told(c, &told);
+    return NULL;
+}
+
 static const char *on_frame(void *arg, const struct hr_frame *h, const char *payload)
 {
     struct hr_mcp_worker *w = arg;
     switch (h->type) {
     case HR_FRAME_TOOLS: return take_tools(w, h, payload);
     case HR_FRAME_RESULT: return take_result(w, h, payload);
+    case HR_FRAME_PROGRESS:
+    case HR_FRAME_TELL: return take_news(w, h, payload);
     default: return "sent a frame that only we may send";
     }
 }

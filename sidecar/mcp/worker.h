@@ -34,6 +34,15 @@ struct hr_mcp_end {
     const char *reason;          /* a sentence for the model */
 };
 
+/* What a tool tells its caller while it runs. */
+struct hr_mcp_told {
+    int is_progress;    /* else a message */
+    double done, total; /* of progress; done grows, total is negative if it is not known */
+    int32_t level;      /* of a message: handrail_log_level */
+    const char *text;   /* not terminated */
+    size_t len;
+};
+
 /* One call.  Lives inside the caller's own record, which must stay where it is until `done` was
  * called or the call was cancelled. */
 struct hr_mcp_call {
@@ -42,6 +51,8 @@ struct hr_mcp_call {
     json_t *arguments; /* object; taken over, and given back to memory once it is surely sent */
     size_t size_hint;  /* bytes that the arguments will probably take as text */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
+    /* From the loop, and never after the end.  It may cancel the call.  NULL: not wanted. */
+    void (*told)(struct hr_mcp_call *c, const struct hr_mcp_told *told);
     /* The worker's. */
     struct hr_mcp_worker *worker;
     struct hr_link link;
@@ -49,6 +60,7 @@ struct hr_mcp_call {
     int64_t deadline_ms; /* CLOCK_MONOTONIC */
     uint32_t timeout_ms; /* as the tool has it */
     uint64_t id;         /* 0: not sent */
+    double progress;     /* the last one */
 };
 
 struct hr_mcp_worker {

@@ -192,6 +192,37 @@ TOOL_FN(twice)
     return HANDRAIL_PENDING;
 }
 
+/* `n` steps of `ms` each: progress after each, and `tells` messages at each. */
+TOOL_FN(news)
+{
+    long n = number(args, "\"n\"", 3);
+    long each = number(args, "tells", 0);
+    long ms = number(args, "ms", 0);
+    char text[32];
+    for (long i = 1; i <= n; i++) {
+        for (long k = 0; k < each; k++)
+            host->tell(host, call, HANDRAIL_LOG_INFO, text,
+                       (size_t)snprintf(text, sizeof(text), "message %ld", (i - 1) * each + k + 1));
+        host->progress(host, call, (double)i, (double)n, "a\xc3", 2); /* half a character */
+        if (ms && wait_ms(call, ms))
+            return HANDRAIL_E_CANCELLED;
+    }
+    host->progress(host, call, 0.5, -1, "back", 4); /* not greater: ignored */
+    return HANDRAIL_OK;
+}
+
+TOOL_FN(resource)
+{
+    static const char *const bad[] = {NULL, "", "no-scheme", ":x", "a:b c", "a:\xc3\xa4"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (host->add_resource(host, call, bad[i], "text/plain", "x", 1) != HANDRAIL_E_INVALID)
+            return HANDRAIL_E_FAILED;
+    if (host->add_resource(host, call, "a:b", "no type", "x", 1) != HANDRAIL_E_INVALID)
+        return HANDRAIL_E_FAILED;
+    (void)host->add_resource(host, call, "test://text", "text/plain", "words", 5);
+    return host->add_resource(host, call, "test://bytes", "application/x-bytes", "\0\1", 2);
+}
+
 /* A status that no header has, and the services that nothing else here calls. */
 TOOL_FN(unknown)
 {
@@ -258,6 +289,8 @@ static const handrail_tool *const tools[] = {
     TOOL("exit", end_process, 0),
     TOOL("twice", twice, 0),
     TOOL("unknown", unknown, 0),
+    TOOL("news", news, 0),
+    TOOL("resource", resource, 0),
     NULL,
 };
 

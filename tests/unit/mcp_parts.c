@@ -319,6 +319,42 @@ static void test_result_blobs(void **state)
     json_decref(json);
 }
 
+/* Text where it says so and is; bytes otherwise. */
+static void test_result_resources(void **state)
+{
+    (void)state;
+#define BYTES(literal) (literal), sizeof(literal) - 1
+    static const struct {
+        const char *data;
+        size_t len;
+        const char *mime, *text, *blob;
+    } cases[] = {
+        {BYTES("a:b\0text/plain\0hi"), "text/plain", "hi", NULL},
+        {BYTES("a:b\0text/plain\0\xff"), "text/plain", NULL, "/w=="},
+        {BYTES("a:b\0Application/JSON; x=y\0{}"), "Application/JSON; x=y", "{}", NULL},
+        {BYTES("a:b\0application/ld+json\0{}"), "application/ld+json", "{}", NULL},
+        {BYTES("a:b\0application/jsonx\0{}"), "application/jsonx", NULL, "e30="},
+        {BYTES("a:b\0image/png\0P"), "image/png", NULL, "UA=="},
+        {BYTES("a:b\0\0"), "", NULL, ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct part part = {HR_PART_RESOURCE, cases[i].data, cases[i].len};
+        json_t *json = result(0, &part, 1, 0, HR_MCP_OK);
+        const json_t *r =
+            json_object_get(json_array_get(json_object_get(json, "content"), 1), "resource");
+        assert_string_equal(member(json, 1, "type"), "resource");
+        assert_string_equal(json_string_value(json_object_get(r, "uri")), "a:b");
+        assert_string_equal(json_string_value(json_object_get(r, "mimeType")), cases[i].mime);
+        assert_int_equal(json_object_get(r, "text") != NULL, cases[i].text != NULL);
+        assert_int_equal(json_object_get(r, "blob") != NULL, cases[i].blob != NULL);
+        if (cases[i].text)
+            assert_string_equal(json_string_value(json_object_get(r, "text")), cases[i].text);
+        else
+            assert_string_equal(json_string_value(json_object_get(r, "blob")), cases[i].blob);
+        json_decref(json);
+    }
+}
+
 static void test_result_json(void **state)
 {
     (void)state;
@@ -428,6 +464,13 @@ static void test_result_malformed(void **state)
     memcpy(payload + 12, "xy", 2);
     assert_int_equal(hr_mcp_result_check(payload, 14), -EPROTO); /* no media type */
 
+    part = (struct hr_frame_part){.kind = HR_PART_RESOURCE, .len = 4};
+    memcpy(payload + 4, &part, sizeof(part));
+    memcpy(payload + 12, "a:b", 4);
+    assert_int_equal(hr_mcp_result_check(payload, 16), -EPROTO); /* no media type after its URI */
+    memcpy(payload + 12, "a:\0\0", 4);
+    assert_int_equal(hr_mcp_result_check(payload, 16), 0);
+
     for (uint32_t kind = HR_PART_JSON; kind <= HR_PART_ERROR; kind++) {
         part = (struct hr_frame_part){.kind = kind, .len = 0};
         memcpy(payload + 4, &part, sizeof(part));
@@ -505,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_tools_too_many),
         cmocka_unit_test(test_result_text),
         cmocka_unit_test(test_result_blobs),
+        cmocka_unit_test(test_result_resources),
         cmocka_unit_test(test_result_json),
         cmocka_unit_test(test_result_broken_promise),
         cmocka_unit_test(test_result_failures),

@@ -21,8 +21,8 @@ PROGRAM = Path(sys.argv[1])
 PLUGINS = Path(sys.argv[2])
 KEY = "00112233445566778899aabbccddeeff"
 
-HELLO, TOOLS, CALL, CANCEL, RESULT = 1, 2, 3, 4, 5
-TEXT, BLOB, JSON, ERROR = 1, 2, 3, 4
+HELLO, TOOLS, CALL, CANCEL, RESULT, PROGRESS, TELL = range(1, 8)
+TEXT, BLOB, JSON, ERROR, RESOURCE = range(1, 6)
 OK, E_CANCELLED, E_TIMEOUT, E_DENIED, E_LIMIT, E_UNAVAILABLE, E_FAILED = 0, -4, -5, -6, -7, -8, -9
 FRAME_MAX = 8 * 1024 * 1024
 RESULT_MAX = 4 * 1024 * 1024
@@ -68,6 +68,8 @@ class Peer:
         self.sock.connect(address)
         self.tools: list[str] = []
         self.results: dict[int, Result] = {}
+        self.progress: list[tuple[float, float, str]] = []
+        self.tells: list[tuple[int, str]] = []
         self.last_id = 0
         if key is not None:
             self.sock.sendall(frame(HELLO, 0, key.encode()))
@@ -104,8 +106,15 @@ class Peer:
     def wait(self, call_id: int) -> Result:
         while call_id not in self.results:
             kind, got, payload = self.read_frame()
+            assert got not in self.results, f"a frame for call {got}, which has its result"
+            if kind == PROGRESS:
+                done, total = struct.unpack_from("=dd", payload)
+                self.progress.append((done, total, payload[16:].decode()))
+                continue
+            if kind == TELL:
+                self.tells.append((struct.unpack_from("=i", payload)[0], payload[4:].decode()))
+                continue
             assert kind == RESULT, kind
-            assert got not in self.results, f"two results for call {got}"
             self.results[got] = Result(payload)
         return self.results[call_id]
 
@@ -238,7 +247,7 @@ class Loading(ToolhostTest):
         for name, words in {
             "wrong_magic": ["0x12345678", "HANDRAIL_MAGIC"],
             "no_symbol": ["does not export handrail_plugin_v1"],
-            "needs_future": ["needs ABI 1.99, this host has 1.0", "update handrail"],
+            "needs_future": ["needs ABI 1.99, this host has 1.1", "update handrail"],
             "builtin_name": ['"terminal"', "rename it"],
         }.items():
             with self.subTest(name):
@@ -381,7 +390,7 @@ class Calls(ToolhostTest):
         host, peer = self.faulty()
         self.assertEqual(peer.call("unknown").status, E_FAILED)
         self.assertTrue(host.said("info: plugin faulty: a line from the plugin\n"))
-        self.assertTrue(host.said("progress 1 of 2: half"))
+        self.assertEqual(peer.progress, [(1.0, 2.0, "half")])
 
     def test_prints(self) -> None:
         host, peer = self.faulty()
@@ -501,6 +510,62 @@ class Calls(ToolhostTest):
         for byte in frame(CALL, 5, head + b'{"ms":1}'):
             peer.sock.sendall(bytes([byte]))
         self.assertEqual(peer.wait(5).text, "slept")
+
+
+class News(ToolhostTest):
+    """What a caller hears before its answer."""
+
+    def test_progress_is_thinned_out_and_ends_with_the_last(self) -> None:
+        peer = self.faulty()[1]
+        self.assertEqual(peer.call("news", n=100000).status, OK)
+        done = [p[0] for p in peer.progress]
+        self.assertEqual(done, sorted(set(done)))
+        self.assertEqual(peer.progress[-1], (100000.0, 100000.0, "a"))
+        self.assertLess(len(done), 50)
+
+    def test_slow_progress_is_told_as_it_comes(self) -> None:
+        peer = self.faulty()[1]
+        self.assertEqual(peer.call("news", n=4, ms=150).status, OK)
+        self.assertEqual([p[0] for p in peer.progress], [1, 2, 3, 4])
+
+    def test_progress_that_had_to_wait_comes_before_the_end(self) -> None:
+        peer = self.faulty()[1]
+        call = peer.start("news", n=2, ms=60)  # the second is too early, and the end is not near
+        self.assertEqual(peer.wait(call).status, OK)
+        self.assertEqual(peer.progress[-1][0], 2)
+
+    def test_messages_come_in_order(self) -> None:
+        peer = self.faulty()[1]
+        self.assertEqual(peer.call("news", n=10, tells=5).status, OK)
+        self.assertEqual(peer.tells, [(60, f"message {i}") for i in range(1, 51)])
+
+    def test_too_many_messages_are_counted(self) -> None:
+        peer = self.faulty()[1]
+        self.assertEqual(peer.call("news", n=1, tells=500).status, OK)
+        self.assertTrue(100 <= len(peer.tells) < 120, len(peer.tells))
+        self.assertRegex(peer.tells[-1][1], r"^\(\d+ messages were left out\)$")
+
+    def test_a_peer_that_does_not_read_costs_no_memory(self) -> None:
+        host, peer = self.faulty()
+        call = peer.start("news", n=300, tells=100)
+        other = host.peer()
+        for _ in range(20):
+            self.assertEqual(other.call("slow", ms=10).status, OK)
+        self.assertEqual(peer.wait(call).status, OK)
+
+    def test_nothing_is_heard_of_a_cancelled_call(self) -> None:
+        peer = self.faulty()[1]
+        call = peer.start("news", n=1000, ms=20)
+        time.sleep(0.1)
+        peer.sock.sendall(frame(CANCEL, call))
+        self.assertEqual(peer.wait(call).status, E_CANCELLED)
+        self.assertEqual(peer.call("slow", ms=300).status, OK)
+
+    def test_resources(self) -> None:
+        result = self.faulty()[1].call("resource")
+        self.assertEqual(result.status, OK, result.error)
+        self.assertEqual(result.of(RESOURCE), [b"test://text\0text/plain\0words",
+                                               b"test://bytes\0application/x-bytes\0\0\1"])
 
 
 class Ends(ToolhostTest):

@@ -148,7 +148,7 @@ static void descriptor(void **state)
     refused(&f, "HANDRAIL_MAGIC");
     make(&f);
     f.plugin.needs_minor = HANDRAIL_ABI_MINOR + 1;
-    refused(&f, "needs ABI 1.1, this host has 1.0");
+    refused(&f, "needs ABI 1.2, this host has 1.1");
     make(&f);
     f.plugin.built_minor = 77; /* information only */
     accepted(&f);
@@ -296,7 +296,7 @@ static void test_plugins(void **state)
     }
     (void)snprintf(path, sizeof(path), "%s/faulty.so", TEST_PLUGINS);
     assert_int_equal(hr_plugin_load("faulty", path, &p, &why), 0);
-    assert_int_equal(p.ntools, 16);
+    assert_int_equal(p.ntools, 18);
     hr_plugin_release(&p);
 }
 
