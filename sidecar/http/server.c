@@ -9,12 +9,11 @@
  * system calls, so it begins a moment late. */
 #include "server.h"
 
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
-#include "connections.h"
 #include "framing.h"
+#include "internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -39,53 +38,8 @@ enum {
     GONE_BATCH = 64,               /* events taken at once */
     FLUSH_MS = 200,                /* for the last answers of a listener that is freed */
     FLUSH_STEP_MS = 10,
-    LOG_LINE_MAX = 256, /* bytes of a message of libmicrohttpd */
-};
-
-enum req_state {
-    REQ_RECEIVING, /* its body */
-    REQ_REFUSED,   /* response and status are set; the rest of the body is thrown away */
-    REQ_HANDLING,  /* the handler is running */
-    REQ_WAITING,   /* suspended until it is answered */
-    REQ_ANSWERED,  /* response and status are set */
-    REQ_DEAD,      /* the connection is to be closed */
-};
-
-struct hr_http_req {
-    struct hr_http *h;
-    struct MHD_Connection *connection;
-    struct hr_http_req *prev; /* among the waiting ones */
-    struct hr_http_req *next;
-    const char *method;
-    const char *path;
-    struct hr_buf body;
-    struct hr_buf headers; /* of the answer: name NUL value NUL ... */
-    enum req_state state;
-    size_t discarded; /* bytes of the body */
-    unsigned status;
-    struct MHD_Response *response;
-    void (*gone)(void *arg);
-    void *gone_arg;
-    bool watched;
-    bool late; /* it has waited, and its answer is not sent yet */
-};
-
-struct hr_http {
-    struct ev_loop *loop;
-    struct MHD_Daemon *daemon;
-    hr_http_handler *head; /* NULL: there is none */
-    hr_http_handler *handler;
-    void *arg;
-    size_t body_max;
-    ev_io io;       /* libmicrohttpd's epoll */
-    ev_timer timer; /* libmicrohttpd's next timeout */
-    ev_io gone_io;  /* gone_fd */
-    int gone_fd;    /* epoll of the sockets of suspended connections */
-    ev_timer watch; /* begins to watch what waits by then */
-    struct hr_http_conns conns;
-    struct hr_http_req *waiting;
-    unsigned late; /* requests that are */
-    bool stopping;
+    LOG_LINE_MAX = 256,            /* bytes of a message of libmicrohttpd */
+    STREAM_MAX = 64 * 1024 * 1024, /* bytes of a stream that wait to be sent */
 };
 
 /* ---- running libmicrohttpd ---- */
@@ -175,7 +129,7 @@ static void on_watch(struct ev_loop *loop, ev_timer *w, int events)
             watch_peer(req);
 }
 
-static void watch_soon(struct hr_http *h)
+void hr_http_watch_soon(struct hr_http *h)
 {
     if (ev_is_active(&h->watch))
         return;
@@ -183,7 +137,7 @@ static void watch_soon(struct hr_http *h)
     ev_timer_start(h->loop, &h->watch);
 }
 
-static void wait_for_answer(struct hr_http_req *req)
+void hr_http_suspend(struct hr_http_req *req)
 {
     struct hr_http *h = req->h;
     req->state = REQ_WAITING;
@@ -193,13 +147,12 @@ static void wait_for_answer(struct hr_http_req *req)
         h->waiting->prev = req;
     h->waiting = req;
     if (req->gone)
-        watch_soon(h);
+        hr_http_watch_soon(h);
     hr_http_conn_busy(&h->conns, conn_of(req->connection));
     MHD_suspend_connection(req->connection);
 }
 
-/* Back to libmicrohttpd, which asks on_request() again when it runs next: soon, never now. */
-static void end_wait(struct hr_http_req *req, enum req_state state)
+void hr_http_resume(struct hr_http_req *req, enum req_state state)
 {
     struct hr_http *h = req->h;
     if (req->watched)
@@ -219,7 +172,7 @@ static void end_wait(struct hr_http_req *req, enum req_state state)
 
 static void peer_gone(struct hr_http_req *req)
 {
-    end_wait(req, REQ_DEAD);
+    hr_http_resume(req, REQ_DEAD);
     if (req->gone)
         req->gone(req->gone_arg);
 }
@@ -242,32 +195,6 @@ static void on_gone(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- one request ---- */
 
-static void add_headers(struct MHD_Response *response, const struct hr_buf *headers)
-{
-    for (size_t at = 0; at < headers->len;) {
-        const char *name = headers->data + at;
-        const char *value = name + strlen(name) + 1;
-        if (MHD_add_response_header(response, name, value) != MHD_YES)
-            hr_warn("http: the answer's header %s could not be set", name);
-        at += strlen(name) + 1 + strlen(value) + 1;
-    }
-}
-
-static struct MHD_Response *make_response(const struct hr_http_req *req, const char *content_type,
-                                          const void *body, size_t len)
-{
-    /* MUST_COPY: it is not written to. */
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
-    if (!r)
-        return NULL;
-    if (content_type)
-        (void)MHD_add_response_header(r, "Content-Type", content_type);
-    (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    add_headers(r, &req->headers);
-    return r;
-}
-
 static enum MHD_Result send_answer(struct hr_http_req *req)
 {
     if (!req->response)
@@ -277,6 +204,8 @@ static enum MHD_Result send_answer(struct hr_http_req *req)
     enum MHD_Result r = MHD_queue_response(req->connection, req->status, req->response);
     MHD_destroy_response(req->response); /* libmicrohttpd keeps its own reference */
     req->response = NULL;
+    if (req->streaming)
+        req->state = REQ_STREAMING;
     return r;
 }
 
@@ -302,6 +231,7 @@ static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connectio
     req->state = REQ_RECEIVING;
     hr_buf_init(&req->body, h->body_max);
     hr_buf_init(&req->headers, REPLY_HEADERS_MAX);
+    hr_buf_init(&req->out, STREAM_MAX);
     *ret_req = req;
     unsigned status = hr_http_refusal(connection, h->body_max);
     if (status) {
@@ -358,7 +288,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     h->handler(req, h->arg);
     if (req->state == REQ_ANSWERED)
         return send_answer(req);
-    wait_for_answer(req);
+    hr_http_suspend(req);
     return MHD_YES;
 }
 
@@ -377,6 +307,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     if (req->response)
         MHD_destroy_response(req->response);
     h->late -= req->late;
+    /* libmicrohttpd has found out itself that nobody reads the stream any more. */
+    if (req->streaming && req->state != REQ_DEAD && req->gone)
+        req->gone(req->gone_arg);
+    hr_buf_free(&req->out);
     hr_buf_free(&req->body);
     hr_buf_free(&req->headers);
     free(req);
@@ -496,92 +430,4 @@ void hr_http_free(struct hr_http *h)
     ev_timer_stop(h->loop, &h->watch);
     hr_close(&h->gone_fd);
     free(h);
-}
-
-/* ---- for handlers ---- */
-
-const char *hr_http_method(const struct hr_http_req *req)
-{
-    return req->method;
-}
-
-const char *hr_http_path(const struct hr_http_req *req)
-{
-    return req->path;
-}
-
-const char *hr_http_header(const struct hr_http_req *req, const char *name)
-{
-    return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
-}
-
-struct query {
-    const char *name;
-    void (*fn)(const char *value, void *arg);
-    void *arg;
-    int count;
-};
-
-static enum MHD_Result on_argument(void *arg, enum MHD_ValueKind kind, const char *name,
-                                   const char *value)
-{
-    (void)kind;
-    struct query *q = arg;
-    if (strcmp(name, q->name) == 0) {
-        q->count++;
-        if (q->fn)
-            q->fn(value ? value : "", q->arg);
-    }
-    return MHD_YES;
-}
-
-int hr_http_query(const struct hr_http_req *req, const char *name,
-                  void (*fn)(const char *value, void *arg), void *arg)
-{
-    struct query q = {.name = name, .fn = fn, .arg = arg};
-    (void)MHD_get_connection_values(req->connection, MHD_GET_ARGUMENT_KIND, on_argument, &q);
-    return q.count;
-}
-
-const char *hr_http_body(const struct hr_http_req *req, size_t *ret_len)
-{
-    *ret_len = req->body.len;
-    return hr_buf_str(&req->body);
-}
-
-void hr_http_on_gone(struct hr_http_req *req, void (*fn)(void *arg), void *arg)
-{
-    req->gone = fn;
-    req->gone_arg = arg;
-    if (req->state == REQ_WAITING)
-        watch_soon(req->h);
-}
-
-void hr_http_add_header(struct hr_http_req *req, const char *name, const char *value)
-{
-    size_t before = req->headers.len;
-    int err = hr_buf_add(&req->headers, name, strlen(name) + 1);
-    if (!err)
-        err = hr_buf_add(&req->headers, value, strlen(value) + 1);
-    if (err) {
-        req->headers.len = before;
-        hr_warn("http: the answer's header %s could not be set: %s", name, strerror(-err));
-    }
-}
-
-void hr_http_reply(struct hr_http_req *req, unsigned status, const char *content_type,
-                   const void *body, size_t len)
-{
-    assert(req->state == REQ_HANDLING || req->state == REQ_WAITING);
-    req->status = status;
-    req->response = make_response(req, content_type, body, len);
-    if (!req->response)
-        hr_warn("http: no memory for an answer of %zu bytes: closing the connection", len);
-    if (req->state == REQ_HANDLING) {
-        req->state = REQ_ANSWERED;
-        return;
-    }
-    req->late = true;
-    req->h->late++;
-    end_wait(req, REQ_ANSWERED);
 }

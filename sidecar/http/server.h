@@ -66,4 +66,17 @@ void hr_http_add_header(struct hr_http_req *req, const char *name, const char *v
 void hr_http_reply(struct hr_http_req *req, unsigned status, const char *content_type,
                    const void *body, size_t len);
 
+/* Answer with a stream instead: status 200, and a body that is added to piece by piece, at any
+ * time, until it is ended.  The request lives on until then, or until its "gone" call: a peer that
+ * has gone away, or that has not taken anything for the idle time.  A stream that waits for its
+ * next piece is not idle. */
+void hr_http_stream(struct hr_http_req *req, const char *content_type);
+/* Bytes that were added and not sent yet: of a peer that does not read they get more and more, so
+ * look at this before adding what can be left out. */
+size_t hr_http_stream_backlog(const struct hr_http_req *req);
+/* data is copied.  0, -E2BIG or -ENOMEM. */
+int hr_http_stream_add(struct hr_http_req *req, const void *data, size_t len);
+/* The request is dead afterwards; what was added is still sent. */
+void hr_http_stream_end(struct hr_http_req *req);
+
 #endif

@@ -33,7 +33,8 @@ static void on_gone_counted(void *arg)
         f->kept[i] = NULL;
 }
 
-/* /later and /later/one are answered by the test; /unwatched too, without a "gone" call. */
+/* /later and /later/one are answered by the test; /unwatched too, without a "gone" call; /later/now
+ * is a stream already. */
 static void handle(struct hr_http_req *req, void *arg)
 {
     struct fixture *f = arg;
@@ -50,6 +51,8 @@ static void handle(struct hr_http_req *req, void *arg)
         else if (path[1] == 'l')
             hr_http_on_gone(req, on_peer_gone, &f->kept[f->nkept]);
         f->nkept++;
+        if (strcmp(path, "/later/now") == 0)
+            hr_http_stream(req, "text/plain");
     } else if (strcmp(path, "/missing") == 0) {
         hr_http_reply(req, 404, "text/plain", "nothing here\n", 13);
     } else {

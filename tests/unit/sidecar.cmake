@@ -1,4 +1,5 @@
 hr_unit_test(sidecar_http SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
+hr_unit_test(sidecar_stream SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_client SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_post SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_checks SOURCES unit/http_fixture.c
