@@ -14,11 +14,11 @@
 
 /* Everything refused here gets a JSON-RPC error without an id as its body. */
 static enum hr_mcp_gate refuse(struct hr_http_req *req, unsigned status, int code,
-                               const char *message, json_t *data)
+                               const char *message)
 {
     struct hr_buf body;
     hr_buf_init(&body, HR_MCP_ANSWER_MAX);
-    (void)hr_mcp_add_error(&body, NULL, code, message, data);
+    (void)hr_mcp_add_error(&body, NULL, code, message, NULL);
     hr_http_reply(req, status, "application/json", hr_buf_str(&body), body.len);
     hr_buf_free(&body);
     return HR_MCP_REFUSED;
@@ -66,14 +66,6 @@ static int is_json(const char *content_type)
            (!content_type[n] || strchr("; \t", content_type[n]));
 }
 
-static enum hr_mcp_gate unsupported(struct hr_http_req *req, const char *requested)
-{
-    json_t *asked = json_string(requested);
-    json_t *data = json_pack("{s:o*, s:o*}", "supported", hr_mcp_versions(), "requested", asked);
-    return refuse(req, 400, HR_RPC_UNSUPPORTED_VERSION,
-                  "the protocol revision in MCP-Protocol-Version is not spoken here", data);
-}
-
 enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
 {
     const char *method = hr_http_method(req);
@@ -82,25 +74,25 @@ enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
     if (!host || !loopback(host))
         return refuse(req, 403, HR_RPC_SERVER_ERROR,
                       "Host must be 127.0.0.1, localhost or [::1]: this endpoint is for clients in "
-                      "the same container",
-                      NULL);
+                      "the same container");
     if (origin && !origin_ok(origin))
         return refuse(req, 403, HR_RPC_SERVER_ERROR,
-                      "Origin must be an http or https origin on 127.0.0.1, localhost or [::1]",
-                      NULL);
+                      "Origin must be an http or https origin on 127.0.0.1, localhost or [::1]");
     if (strcmp(hr_http_path(req), "/mcp") != 0)
-        return refuse(req, 404, HR_RPC_SERVER_ERROR, "not found: the endpoint is /mcp", NULL);
-    if (strcmp(method, "POST") != 0 && strcmp(method, "DELETE") != 0) {
+        return refuse(req, 404, HR_RPC_SERVER_ERROR, "not found: the endpoint is /mcp");
+    /* Without sessions there is none to end: DELETE is for legacy clients. */
+    const char *version = hr_http_header(req, "MCP-Protocol-Version");
+    int modern = version && !strcmp(version, HR_MCP_VERSION_MODERN);
+    if (strcmp(method, "POST") != 0 && (modern || strcmp(method, "DELETE") != 0)) {
         hr_http_add_header(req, "Allow", "POST, DELETE");
         return refuse(req, 405, HR_RPC_SERVER_ERROR,
-                      "use POST: there is no stream of server messages here", NULL);
+                      "use POST: there is no stream of server messages here");
     }
     if (!token_ok(hr_http_header(req, "Authorization"), token)) {
         hr_http_add_header(req, "WWW-Authenticate", "Bearer");
         return refuse(req, 401, HR_RPC_SERVER_ERROR,
                       "send \"Authorization: Bearer <token>\" with the token from the MCP "
-                      "configuration that handrail wrote for the agent-server",
-                      NULL);
+                      "configuration that handrail wrote for the agent-server");
     }
     /* The client ends its session with it.  There are none, so every one is ended already. */
     if (!strcmp(method, "DELETE")) {
@@ -108,11 +100,8 @@ enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
         return HR_MCP_CLOSED;
     }
     if (!is_json(hr_http_header(req, "Content-Type")))
-        return refuse(req, 415, HR_RPC_SERVER_ERROR, "Content-Type must be application/json", NULL);
+        return refuse(req, 415, HR_RPC_SERVER_ERROR, "Content-Type must be application/json");
     /* Accept is not looked at: every client that can speak MCP can read JSON, and a refusal would
      * cost it its session. */
-    const char *version = hr_http_header(req, "MCP-Protocol-Version");
-    if (version && !hr_mcp_version_known(version))
-        return unsupported(req, version);
     return HR_MCP_PASS;
 }

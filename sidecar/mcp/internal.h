@@ -27,8 +27,11 @@ struct hr_mcp {
     char *token;
     char *ipc_key;
     int64_t catalogue_wait_ms; /* HR_MCP_CATALOGUE_WAIT_MS */
+    size_t page_tools;         /* HR_MCP_PAGE_TOOLS */
+    json_t *shown;             /* all tools on offer, as last looked at; owned, NULL at first */
     struct hr_link waiting;    /* requests that wait for the catalogue */
     struct hr_link calling;    /* requests that wait for a tool */
+    struct hr_link listening;  /* streams of subscriptions/listen */
     uint64_t requests[HR_MCP_NMETHODS][HR_MCP_NANSWERS];
     size_t nplugins;
     struct hr_mcp_plugin plugins[HR_MAX_PLUGINS]; /* in the order of the registry */

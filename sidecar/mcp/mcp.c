@@ -4,6 +4,8 @@
 
 #include "common/log.h"
 #include "internal.h"
+#include "list.h"
+#include "listen.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,8 +90,10 @@ int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_boa
     m->loop = loop;
     m->board = board;
     m->catalogue_wait_ms = HR_MCP_CATALOGUE_WAIT_MS;
+    m->page_tools = HR_MCP_PAGE_TOOLS;
     hr_link_init(&m->waiting);
     hr_link_init(&m->calling);
+    hr_link_init(&m->listening);
     ev_now_update(loop);
     int err = read_settings(m, settings);
     if (err)
@@ -104,10 +108,12 @@ void hr_mcp_free(struct hr_mcp *m)
     if (!m)
         return;
     hr_mcp_serve_end(m);
+    hr_mcp_listen_end(m);
     for (size_t i = 0; i < m->nplugins; i++) {
         hr_mcp_worker_stop(&m->plugins[i].worker);
         hr_mcp_stats_free(&m->plugins[i].stats);
     }
+    json_decref(m->shown);
     free(m->token);
     free(m->ipc_key);
     free(m);
@@ -150,6 +156,19 @@ static void decide(struct hr_mcp *m, struct hr_mcp_plugin *p)
     (void)snprintf(p->refused, sizeof(p->refused), "%s", why);
 }
 
+/* Toolhosts tell their tools whenever they start; only a list that differs is news. */
+static void look_for_changes(struct hr_mcp *m)
+{
+    json_t *all = hr_mcp_list_all(m);
+    if (!all)
+        return; /* no memory: seen the next time */
+    int same = m->shown && json_equal(all, m->shown);
+    json_decref(m->shown);
+    m->shown = all;
+    if (!same)
+        hr_mcp_listen_changed(m);
+}
+
 static void on_tools(void *arg)
 {
     struct hr_mcp_plugin *p = arg;
@@ -159,6 +178,7 @@ static void on_tools(void *arg)
         tools->tool[i].stats = hr_mcp_stats_tool(&p->stats, tools->tool[i].name);
     for (size_t i = 0; i < m->nplugins; i++)
         decide(m, &m->plugins[i]);
+    look_for_changes(m);
     hr_mcp_serve_waiting(m);
 }
 

@@ -2,12 +2,20 @@
  * Requests to the MCP endpoint: what each method does. */
 #include "gate.h"
 #include "internal.h"
+#include "list.h"
+#include "listen.h"
+#include "modern.h"
 #include "result.h"
 #include "rpc.h"
 #include "serve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+static const char instructions[] =
+    "Native tools of this container. A tool that fails says why and what to do; calls are stopped "
+    "at their time limit.";
 
 static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
                           const struct hr_mcp_message *msg)
@@ -16,20 +24,31 @@ static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
     if (!version || !hr_mcp_version_known(version))
         version = hr_mcp_version_newest();
     hr_mcp_count(m, HR_MCP_INITIALIZE, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(
-        http, msg->id,
-        json_pack("{s:s, s:{s:{s:b}}, s:{s:s, s:s, s:s}, s:s}", "protocolVersion", version,
-                  "capabilities", "tools", "listChanged", 0, "serverInfo", "name", "handrail",
-                  "title", "Handrail", "version", HR_VERSION, "instructions",
-                  "Native tools of this container. A tool that fails says why and what "
-                  "to do; calls are stopped at their time limit."),
-        512);
+    hr_mcp_reply_result(http, msg,
+                        json_pack("{s:s, s:{s:{s:b}}, s:o, s:s}", "protocolVersion", version,
+                                  "capabilities", "tools", "listChanged", 0, "serverInfo",
+                                  hr_mcp_server_info(), "instructions", instructions),
+                        512);
+}
+
+static void do_discover(struct hr_mcp *m, struct hr_http_req *http,
+                        const struct hr_mcp_message *msg)
+{
+    json_t *result =
+        json_pack("{s:[s], s:{s:{s:b}}, s:s}", "supportedVersions", HR_MCP_VERSION_MODERN,
+                  "capabilities", "tools", "listChanged", 1, "instructions", instructions);
+    if (hr_mcp_list_caching(result, m)) {
+        json_decref(result);
+        result = NULL;
+    }
+    hr_mcp_count(m, HR_MCP_SERVER_DISCOVER, HR_MCP_ANSWER_OK);
+    hr_mcp_reply_result(http, msg, result, 512);
 }
 
 static void do_ping(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
 {
     hr_mcp_count(m, HR_MCP_PING, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(http, msg->id, json_object(), 16);
+    hr_mcp_reply_result(http, msg, json_object(), 16);
 }
 
 static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct hr_http_req *http,
@@ -42,12 +61,12 @@ static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct h
 static void do_tools_list(struct hr_mcp *m, struct hr_http_req *http,
                           const struct hr_mcp_message *msg)
 {
-    const json_t *cursor = json_object_get(msg->params, "cursor");
-    if (cursor && !json_is_null(cursor))
+    json_t *cursor = json_object_get(msg->params, "cursor");
+    if (!hr_mcp_cursor_after(cursor))
         invalid_params(m, HR_MCP_TOOLS_LIST, http, msg->id,
-                       "this cursor was not given out here: all tools are on the first page");
+                       "this cursor was not given out here: leave it out for the first page");
     else
-        hr_mcp_begin(m, http, HR_MCP_TOOLS_LIST, msg->id, NULL, NULL);
+        hr_mcp_begin(m, http, HR_MCP_TOOLS_LIST, msg, json_incref(cursor), NULL);
 }
 
 static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
@@ -67,28 +86,64 @@ static void do_tools_call(struct hr_mcp *m, struct hr_http_req *http,
                 "bits, which tools cannot take. Pass it as a string, or a smaller one.";
     if (wrong) {
         hr_mcp_count(m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
-        hr_mcp_reply_result(http, msg->id, hr_mcp_result_error(wrong), 256);
+        hr_mcp_reply_result(http, msg, hr_mcp_result_error(wrong), 256);
         return;
     }
-    hr_mcp_begin(m, http, HR_MCP_TOOLS_CALL, msg->id, json_incref(name),
+    hr_mcp_begin(m, http, HR_MCP_TOOLS_CALL, msg, json_incref(name),
                  arguments ? json_incref(arguments) : json_object());
 }
+
+enum { LEGACY = 1 << 0, MODERN = 1 << 1 };
 
 static const struct {
     const char *name;
     enum hr_mcp_method method;
+    int eras; /* in which it exists */
     void (*run)(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg);
 } methods[] = {
-    {"tools/call", HR_MCP_TOOLS_CALL, do_tools_call},
-    {"tools/list", HR_MCP_TOOLS_LIST, do_tools_list},
-    {"initialize", HR_MCP_INITIALIZE, do_initialize},
-    {"ping", HR_MCP_PING, do_ping},
+    {"tools/call", HR_MCP_TOOLS_CALL, LEGACY | MODERN, do_tools_call},
+    {"tools/list", HR_MCP_TOOLS_LIST, LEGACY | MODERN, do_tools_list},
+    {"initialize", HR_MCP_INITIALIZE, LEGACY, do_initialize},
+    {"ping", HR_MCP_PING, LEGACY, do_ping},
+    {"server/discover", HR_MCP_SERVER_DISCOVER, MODERN, do_discover},
+    {"subscriptions/listen", HR_MCP_SUBSCRIPTIONS_LISTEN, MODERN, hr_mcp_listen},
 };
+
+/* A request that breaks the rules of its revision. */
+static void refuse(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg,
+                   struct hr_mcp_refusal *refusal)
+{
+    hr_mcp_count(m, HR_MCP_OTHER, HR_MCP_ANSWER_REFUSED);
+    hr_mcp_reply_refusal(http, msg->id, refusal);
+}
+
+/* A revision that is none of ours, in the header of a message that says nothing else of it. */
+static int unknown_version(const struct hr_mcp_message *msg, const char *version,
+                           struct hr_mcp_refusal *ret)
+{
+    if (!version || msg->modern || hr_mcp_version_known(version) ||
+        !strcmp(version, HR_MCP_VERSION_MODERN))
+        return 0;
+    *ret = (struct hr_mcp_refusal){
+        .status = 400,
+        .code = HR_RPC_UNSUPPORTED_VERSION,
+        .why = "the protocol revision in MCP-Protocol-Version is not spoken here",
+        .data = json_pack("{s:o*, s:o*}", "supported", hr_mcp_versions(), "requested",
+                          json_string(version)),
+    };
+    return -EPROTO;
+}
 
 static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
 {
+    struct hr_mcp_refusal refusal;
+    if (msg->modern && hr_mcp_modern_check(msg, http, &refusal)) {
+        refuse(m, http, msg, &refusal);
+        return;
+    }
     for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-        if (strcmp(msg->method, methods[i].name) != 0)
+        if (strcmp(msg->method, methods[i].name) != 0 ||
+            !(methods[i].eras & (msg->modern ? MODERN : LEGACY)))
             continue;
         if (msg->params && !json_is_object(msg->params))
             invalid_params(m, methods[i].method, http, msg->id, "\"params\" is not an object");
@@ -98,8 +153,8 @@ static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct 
     }
     char text[160];
     (void)snprintf(text, sizeof(text), "method \"%.100s\" does not exist here", msg->method);
-    hr_mcp_count(m, HR_MCP_OTHER, HR_MCP_ANSWER_ERROR);
-    hr_mcp_reply_error(http, 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
+    hr_mcp_count(m, HR_MCP_OTHER, msg->modern ? HR_MCP_ANSWER_REFUSED : HR_MCP_ANSWER_ERROR);
+    hr_mcp_reply_error(http, msg->modern ? 404 : 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
 }
 
 /* Notifications need no action, notifications/cancelled included: ids are chosen by each client
@@ -127,6 +182,14 @@ void hr_mcp_handle(struct hr_http_req *req, void *arg)
     size_t len = 0;
     const char *body = hr_http_body(req, &len);
     hr_mcp_message_parse(body, len, &msg);
+    const char *version = hr_http_header(req, "MCP-Protocol-Version");
+    struct hr_mcp_refusal refusal;
+    msg.modern = msg.kind == HR_MCP_REQUEST && hr_mcp_is_modern(&msg, version);
+    if (msg.kind != HR_MCP_INVALID && unknown_version(&msg, version, &refusal)) {
+        refuse(m, req, &msg, &refusal);
+        hr_mcp_message_free(&msg);
+        return;
+    }
     switch (msg.kind) {
     case HR_MCP_REQUEST: do_request(m, req, &msg); break;
     case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;

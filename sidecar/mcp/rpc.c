@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const versions[] = {"2025-11-25", "2025-06-18"};
+static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
 
 /* NUL in a string is legal JSON, and refusing it would be a 400, which costs the client its
  * session. */
@@ -169,7 +169,7 @@ const char *hr_mcp_version_newest(void)
 
 json_t *hr_mcp_versions(void)
 {
-    json_t *list = json_array();
+    json_t *list = json_pack("[s]", HR_MCP_VERSION_MODERN);
     for (size_t i = 0; list && i < sizeof(versions) / sizeof(*versions); i++)
         (void)json_array_append_new(list, json_string(versions[i]));
     return list;

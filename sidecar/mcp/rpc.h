@@ -14,6 +14,7 @@ enum {
     HR_RPC_METHOD_NOT_FOUND = -32601,
     HR_RPC_INVALID_PARAMS = -32602,
     HR_RPC_SERVER_ERROR = -32000,        /* an HTTP-level refusal */
+    HR_RPC_HEADER_MISMATCH = -32020,     /* a header is missing, or the body says otherwise */
     HR_RPC_UNSUPPORTED_VERSION = -32022, /* data: {"supported": [...], "requested": "..."} */
 };
 
@@ -31,6 +32,8 @@ struct hr_mcp_message {
     json_t *params;     /* NULL if there are none */
     /* A number in it did not fit (an integer: 64 bits), and was read as 0.0. */
     int lossy;
+    /* Of a request by the rules of modern.h; who has seen the headers sets it. */
+    int modern;
     /* HR_MCP_INVALID only: */
     int code;
     char why[256];
@@ -45,9 +48,13 @@ void hr_mcp_message_free(struct hr_mcp_message *msg);
 int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result, size_t guess);
 int hr_mcp_add_error(struct hr_buf *out, json_t *id, int code, const char *message, json_t *data);
 
-/* Protocol revisions we speak, the newest first. */
+/* The revision without sessions: modern.h. */
+#define HR_MCP_VERSION_MODERN "2026-07-28"
+
+/* The revisions that `initialize` chooses from, the newest first. */
 int hr_mcp_version_known(const char *version);
 const char *hr_mcp_version_newest(void);
-json_t *hr_mcp_versions(void); /* new reference, array of strings */
+/* All that we speak, of both kinds.  New reference, array of strings. */
+json_t *hr_mcp_versions(void);
 
 #endif

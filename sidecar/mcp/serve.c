@@ -8,6 +8,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "internal.h"
+#include "list.h"
+#include "modern.h"
 #include "result.h"
 #include "rpc.h"
 
@@ -25,10 +27,10 @@ struct request {
     struct hr_mcp *m;
     struct hr_http_req *http;
     enum hr_mcp_method method;
+    int modern; /* by the rules of modern.h */
     json_t *id; /* owned */
     ev_timer patience;
-    /* tools/call */
-    json_t *name;      /* owned until the call has it */
+    json_t *name;      /* owned until the call has it; of tools/list: the cursor */
     json_t *arguments; /* the same */
     size_t size_hint;
     int structured;
@@ -67,17 +69,34 @@ void hr_mcp_reply_error(struct hr_http_req *http, unsigned status, json_t *id, i
     reply(http, status, &body, err);
 }
 
-void hr_mcp_reply_result(struct hr_http_req *http, json_t *id, json_t *result, size_t guess)
+void hr_mcp_reply_refusal(struct hr_http_req *http, json_t *id, struct hr_mcp_refusal *refusal)
 {
     struct hr_buf body;
     hr_buf_init(&body, HR_MCP_ANSWER_MAX);
-    int err = hr_mcp_add_result(&body, id, result, guess);
+    int err = hr_mcp_add_error(&body, id, refusal->code, refusal->why, refusal->data);
+    refusal->data = NULL;
+    reply(http, refusal->status, &body, err);
+}
+
+static int add_result(struct hr_buf *body, const struct hr_mcp_message *msg, json_t *result,
+                      size_t guess)
+{
+    return hr_mcp_add_result(body, msg->id, msg->modern ? hr_mcp_modern_result(result) : result,
+                             guess);
+}
+
+void hr_mcp_reply_result(struct hr_http_req *http, const struct hr_mcp_message *msg, json_t *result,
+                         size_t guess)
+{
+    struct hr_buf body;
+    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
+    int err = add_result(&body, msg, result, guess);
     /* Only the output of a tool can be that large. */
     if (err == -E2BIG)
-        err = hr_mcp_add_result(&body, id,
-                                hr_mcp_result_error("The tool's result is too large to be passed "
-                                                    "on. Ask it for less."),
-                                256);
+        err = add_result(&body, msg,
+                         hr_mcp_result_error("The tool's result is too large to be passed on. Ask "
+                                             "it for less."),
+                         256);
     reply(http, 200, &body, err);
 }
 
@@ -97,7 +116,8 @@ static void request_free(struct request *r)
 static void finish(struct request *r, json_t *result, size_t guess)
 {
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(r->http, r->id, result, guess);
+    const struct hr_mcp_message msg = {.id = r->id, .modern = r->modern};
+    hr_mcp_reply_result(r->http, &msg, result, guess);
     request_free(r);
 }
 
@@ -122,20 +142,9 @@ static void on_gone(void *arg)
 
 /* --- tools/list --- */
 
-static json_t *tools_list(const struct hr_mcp *m)
+static void finish_list(struct request *r)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < m->nplugins; i++) {
-        const struct hr_mcp_tools *tools = m->plugins[i].worker.tools;
-        if (!tools || m->plugins[i].refused[0])
-            continue;
-        for (size_t j = 0; j < tools->n; j++)
-            if (json_array_append(list, tools->tool[j].entry) < 0) {
-                json_decref(list);
-                return NULL;
-            }
-    }
-    return json_pack("{s:o}", "tools", list);
+    finish(r, hr_mcp_list_page(r->m, hr_mcp_cursor_after(r->name), r->modern), 4096);
 }
 
 /* --- tools/call --- */
@@ -152,6 +161,19 @@ static void on_called(struct hr_mcp_call *c, const struct hr_mcp_end *end)
         result = hr_mcp_result_error(end->reason);
     hr_mcp_stats_count(r->stats, outcome, (double)(hr_now_us() - r->started_us) / 1e6);
     finish(r, result, end->len);
+}
+
+/* Hold the headers of a modern request against its arguments. */
+static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool)
+{
+    struct hr_mcp_refusal refusal;
+    if (!r->modern || !hr_mcp_params_check(json_object_get(tool->entry, "inputSchema"),
+                                           r->arguments, r->http, &refusal))
+        return true;
+    hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_REFUSED);
+    hr_mcp_reply_refusal(r->http, r->id, &refusal);
+    request_free(r);
+    return false;
 }
 
 /* Hold the arguments against the tool's schema.  If they do not fit, the model is told why, in a
@@ -212,7 +234,7 @@ static void proceed(struct request *r, int last_chance)
     int wait = !last_chance && !hr_mcp_settled(r->m);
     if (r->method == HR_MCP_TOOLS_LIST) {
         if (!wait)
-            finish(r, tools_list(r->m), 4096);
+            finish_list(r);
         return;
     }
     struct hr_mcp_plugin *p = NULL;
@@ -220,7 +242,7 @@ static void proceed(struct request *r, int last_chance)
         hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
     if (!tool && !wait)
         unknown_tool(r);
-    else if (tool && arguments_fit(r, tool))
+    else if (tool && headers_fit(r, tool) && arguments_fit(r, tool))
         start_call(r, p, tool);
 }
 
@@ -253,25 +275,26 @@ void hr_mcp_serve_end(struct hr_mcp *m)
         if (r->method == HR_MCP_TOOLS_CALL)
             finish(r, hr_mcp_result_error("The tools are being restarted. Try again."), 256);
         else
-            finish(r, tools_list(m), 4096);
+            finish_list(r);
     }
 }
 
-void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method, json_t *id,
-                  json_t *name, json_t *arguments)
+void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method,
+                  const struct hr_mcp_message *msg, json_t *name, json_t *arguments)
 {
     struct request *r = calloc(1, sizeof(*r));
     if (!r) {
         json_decref(name);
         json_decref(arguments);
         hr_mcp_count(m, method, HR_MCP_ANSWER_REFUSED);
-        hr_mcp_reply_result(http, id, NULL, 0);
+        hr_mcp_reply_result(http, msg, NULL, 0);
         return;
     }
     r->m = m;
     r->http = http;
     r->method = method;
-    r->id = json_incref(id);
+    r->id = json_incref(msg->id);
+    r->modern = msg->modern;
     r->name = name;
     r->arguments = arguments;
     r->started_us = hr_now_us();

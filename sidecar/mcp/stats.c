@@ -15,9 +15,16 @@ const char *hr_mcp_outcome_name(enum hr_mcp_outcome outcome)
 
 const char *hr_mcp_method_name(enum hr_mcp_method method)
 {
-    static const char *const names[HR_MCP_NMETHODS] = {"none",       "initialize", "ping",
-                                                       "tools/list", "tools/call", "notification",
-                                                       "response",   "other"};
+    static const char *const names[HR_MCP_NMETHODS] = {"none",
+                                                       "initialize",
+                                                       "ping",
+                                                       "tools/list",
+                                                       "tools/call",
+                                                       "server/discover",
+                                                       "subscriptions/listen",
+                                                       "notification",
+                                                       "response",
+                                                       "other"};
     return names[method];
 }
 

@@ -304,7 +304,7 @@ static void test_queue_tool_is_gone(void **state)
     expect(f, &kept, 0, "{\"k\":1}");
     assert_int_equal(f->hosts[0].calls[0].head.tool, 0); /* its new number */
     json_t *json = ask(f, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
-    assert_string_equal(text_at(json, "result.tools.1.name"), "fresh");
+    assert_string_equal(text_at(json, "result.tools.0.name"), "fresh");
     assert_int_equal(json_array_size(at(json, "result.tools")), 3);
     json_decref(json);
     call(f, &lost, "1", "fresh", "{}");

@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,41 @@ void hr_http_reply(struct hr_http_req *r, unsigned status, const char *content_t
         memcpy(r->reply, body, len);
     r->reply[len] = '\0';
     (void)snprintf(r->type, sizeof(r->type), "%s", content_type ? content_type : "");
+}
+
+void hr_http_stream(struct hr_http_req *r, const char *content_type)
+{
+    assert_false(r->dead || r->streaming);
+    r->streaming = 1;
+    r->status = 200;
+    r->reply = calloc(1, 1);
+    assert_non_null(r->reply);
+    (void)snprintf(r->type, sizeof(r->type), "%s", content_type);
+}
+
+size_t hr_http_stream_backlog(const struct hr_http_req *r)
+{
+    assert_true(r->streaming && !r->dead);
+    return r->backlog;
+}
+
+int hr_http_stream_add(struct hr_http_req *r, const void *data, size_t len)
+{
+    assert_true(r->streaming && !r->dead);
+    if (r->backlog)
+        return -E2BIG;
+    r->reply = realloc(r->reply, r->reply_len + len + 1);
+    assert_non_null(r->reply);
+    memcpy(r->reply + r->reply_len, data, len);
+    r->reply_len += len;
+    r->reply[r->reply_len] = '\0';
+    return 0;
+}
+
+void hr_http_stream_end(struct hr_http_req *r)
+{
+    assert_true(r->streaming && !r->dead);
+    r->dead = 1;
 }
 
 /* --- toolhosts --- */

@@ -35,6 +35,8 @@ struct hr_http_req {
     char *reply;     /* NUL-terminated */
     size_t reply_len;
     char type[64];
+    int streaming;  /* the answer is a stream: reply grows */
+    size_t backlog; /* nonzero: the peer does not read, and nothing can be added */
     void (*gone)(void *arg);
     void *gone_arg;
     int dead;
