@@ -71,7 +71,7 @@ tests() {
         sed 's/^/    /' "$log"
     fi
     [ "$quiet" -eq 0 ] || echo "SKIPPED $quiet in $dir: $(sed -n \
-        's/^\([a-z0-9/]*\): SKIPPED: */\1: /p' "$dir/Testing/Temporary/LastTest.log")"
+        's/^\([a-z0-9/-]*\): SKIPPED: */\1: /p' "$dir/Testing/Temporary/LastTest.log")"
 }
 
 sh tests/setup.sh test || exit 1

@@ -4,15 +4,18 @@
 #
 #   tests/setup.sh build | test | run | bench     what that goal of the Makefile needs
 #   tests/setup.sh venv                           print where the agent-server's environment lies
+#   tests/setup.sh node                           the same of Node and the packages of MCP's clients
 #
 # Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
 # environment in the user's cache folder, named after the hash of its requirements file, so that a
 # second clone finds it.  Without a Python that is new enough, or without a network, that
-# environment is missing: this is said and is no failure here; what needs it decides.
+# environment is missing: this is said and is no failure here; what needs it decides.  The same goes
+# for MCP's conformance suite and the other clients, which npm brings, with the Node they need.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 requirements=$here/real/requirements.txt
+conformance=$here/conformance
 
 build_packages="cmake ninja-build gcc libc6-dev pkg-config libev-dev libjansson-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libcmocka-dev python3"
@@ -124,16 +127,56 @@ agent_server() {
     fi
 }
 
+# --- MCP's conformance suite and other clients ----------------------------------------------------
+
+node_path() {
+    hash=$(sha256sum "$conformance/package-lock.json" | cut -c 1-16)
+    echo "${XDG_CACHE_HOME:-$HOME/.cache}/handrail/node-$hash"
+}
+
+# No scripts: nothing that is installed has any that we need.
+build_node() {
+    if [ -e "$node/.complete" ]; then
+        say "another run has just installed it"
+        return
+    fi
+    rm -rf "$node"
+    mkdir -p "$node" &&
+        cp "$conformance/package.json" "$conformance/package-lock.json" "$node/" &&
+        npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --loglevel=error &&
+        touch "$node/.complete" && return
+    rm -rf "$node"
+    return 1
+}
+
+node_packages() {
+    node=$(node_path)
+    [ -e "$node/.complete" ] && return
+    if [ "$(uname -m)" != x86_64 ] || ! command -v npm >/dev/null; then
+        warn "MCP's conformance suite needs npm and x86_64; with Debian:  apt-get install npm"
+        warn "going on without it"
+        return
+    fi
+    say "installing MCP's conformance suite and clients into $node"
+    say "once for all clones; half a minute and 340 MB"
+    mkdir -p "$(dirname "$node")"
+    if ! (flock 9 && build_node 9>&-) 9>"$node.lock"; then
+        warn "they could not be installed (is there a network?)"
+        warn "going on without MCP's conformance suite"
+    fi
+}
+
 goal=${1:-}
 # shellcheck disable=SC2086 # lists of package names
 case $goal in
 build) packages $build_packages ;;
-test) packages $build_packages $test_packages && agent_server ;;
+test) packages $build_packages $test_packages && agent_server && node_packages ;;
 run) packages $build_packages && agent_server ;;
 bench) packages $build_packages $bench_packages && agent_server ;;
 venv) venv_path ;;
+node) node_path ;;
 *)
-    warn "usage: tests/setup.sh build | test | run | bench | venv"
+    warn "usage: tests/setup.sh build | test | run | bench | venv | node"
     exit 64
     ;;
 esac

@@ -3,9 +3,10 @@
  *
  * Streamable HTTP, tools only, for clients of two kinds on one endpoint: those that `initialize`
  * (revisions 2025-11-25 to 2024-11-05) and those of revision 2026-07-28, which say in each request
- * what they are (modern.h).  The rules that shape the first kind come from how the real client behaves: it loses a session for good on one 404 and all
- * running calls on any other non-2xx, so a legitimate request is always answered 200 (or 202), no
- * session ids are issued and any that come are ignored, and every deadline is ours.
+ * what they are (modern.h).  The rules that shape the first kind come from how the real client
+ * behaves: it loses a session for good on one 404 and all running calls on any other non-2xx, so a
+ * legitimate request is always answered 200 (or 202), no session ids are issued and any that come
+ * are ignored, and every deadline is ours.
  *
  * Loop's thread only.
  */
