@@ -3,7 +3,8 @@
 # Install what is missing, and say so.  A second run finds everything and takes no time.
 #
 #   tests/setup.sh build | test | run | bench     what that goal of the Makefile needs
-#   tests/setup.sh venv                           print where the agent-server's environment lies
+#   tests/setup.sh venv [REQUIREMENTS]            print where the environment of that file lies; of
+#                                                 the agent-server's if none is given
 #   tests/setup.sh node                           the same of Node and the packages of MCP's clients
 #
 # Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
@@ -166,17 +167,35 @@ node_packages() {
     fi
 }
 
+# One environment for each file; the agent-server's own Python does for them as well.
+python_clients() {
+    python=$(find_python) || return 0 # which was said
+    for requirements in "$conformance"/python-*.txt; do
+        venv=$(venv_path)
+        [ -e "$venv/.complete" ] && continue
+        say "installing the clients of ${requirements##*/} into $venv"
+        mkdir -p "$(dirname "$venv")"
+        (flock 9 && build_venv 9>&-) 9>"$venv.lock" ||
+            warn "they could not be installed (is there a network?); going on without them"
+    done
+}
+
 goal=${1:-}
 # shellcheck disable=SC2086 # lists of package names
 case $goal in
 build) packages $build_packages ;;
-test) packages $build_packages $test_packages && agent_server && node_packages ;;
+test)
+    packages $build_packages $test_packages && agent_server && node_packages && python_clients
+    ;;
 run) packages $build_packages && agent_server ;;
 bench) packages $build_packages $bench_packages && agent_server ;;
-venv) venv_path ;;
+venv)
+    requirements=${2:-$requirements}
+    venv_path
+    ;;
 node) node_path ;;
 *)
-    warn "usage: tests/setup.sh build | test | run | bench | venv | node"
+    warn "usage: tests/setup.sh build | test | run | bench | venv [REQUIREMENTS] | node"
     exit 64
     ;;
 esac
