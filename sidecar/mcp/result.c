@@ -57,8 +57,9 @@ int hr_mcp_result_check(const char *payload, size_t len)
         int heads = part.kind == HR_PART_BLOB ? 1 : part.kind == HR_PART_RESOURCE ? 2 : 0;
         for (; heads; heads--) {
             at_nul = memchr(at_nul, '\0', (size_t)(end - at_nul));
-            if (!at_nul++)
+            if (!at_nul)
                 return -EPROTO;
+            at_nul++;
         }
     }
     return rc < 0 || njson > 1 || nerror > 1 ? -EPROTO : 0;
