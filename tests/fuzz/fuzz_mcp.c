@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What the MCP endpoint reads from outside, on any bytes: a client's message ('m'), a toolhost's
- * list of tools ('t') and its results ('r', 's' for a tool with an output schema), by the first
- * byte.  Whatever comes in, what goes out must be JSON in ASCII that the client can read. */
+ * What the MCP endpoint reads from outside, on any bytes: a client's message ('m'), one with
+ * headers
+ * ('h': "Name: value" lines, an empty line, the body), a toolhost's list of tools ('t') and its
+ * results ('r', 's' for a tool with an output schema), by the first byte.  Whatever comes in, what
+ * goes out must be JSON in ASCII that the client can read. */
 #include "common/frame.h"
+#include "sidecar/mcp/headers.h"
+#include "sidecar/mcp/modern.h"
 #include "sidecar/mcp/result.h"
 #include "sidecar/mcp/rpc.h"
 #include "sidecar/mcp/tools.h"
@@ -10,6 +14,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +53,68 @@ static void message(const char *body, size_t len)
     hr_mcp_message_free(&msg);
 }
 
+/* The request that the rules look at: its headers, in lines that end with NUL. */
+struct hr_http_req {
+    const char *headers;
+    size_t len;
+};
+
+const char *hr_http_header(const struct hr_http_req *req, const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t at = 0; at < req->len; at += strlen(req->headers + at) + 1)
+        if (!strncasecmp(req->headers + at, name, n) && req->headers[at + n] == ':')
+            return req->headers + at + n + 1;
+    return NULL;
+}
+
+/* Every header against every member of the params, and the message by the rules.  A schema of
+ * parameters is taken from the params as well. */
+static void rules(const struct hr_http_req *http, const struct hr_mcp_message *msg)
+{
+    struct hr_mcp_refusal refusal = {.code = 0};
+    const char *key;
+    json_t *value;
+    for (size_t at = 0; at < http->len; at += strlen(http->headers + at) + 1) {
+        json_t *text = json_string(http->headers + at);
+        size_t n = strlen(http->headers + at);
+        int plain = n && strncmp(http->headers + at, "=?", 2) != 0 &&
+                    !strchr(" \t", http->headers[at]) && !strchr(" \t", http->headers[at + n - 1]);
+        must(!text || !plain || hr_mcp_header_says(http->headers + at, text));
+        json_decref(text);
+        json_object_foreach (msg->params, key, value)
+            (void)hr_mcp_header_says(http->headers + at, value);
+    }
+    if (hr_mcp_params_check(json_object_get(msg->params, "schema"),
+                            json_object_get(msg->params, "arguments"), http, &refusal))
+        must(refusal.status == 400 && refusal.code == HR_RPC_HEADER_MISMATCH && refusal.why[0]);
+    if (!hr_mcp_is_modern(msg, hr_http_header(http, "MCP-Protocol-Version")) ||
+        !hr_mcp_modern_check(msg, http, &refusal))
+        return;
+    must(refusal.status == 400 && refusal.code < 0 && refusal.why[0]);
+    must((refusal.code == HR_RPC_UNSUPPORTED_VERSION) == (refusal.data != NULL));
+    json_decref(refusal.data);
+}
+
+static void with_headers(const char *data, size_t len)
+{
+    const char *end = memmem(data, len, "\n\n", 2);
+    char *lines = end ? malloc((size_t)(end - data) + 1) : NULL;
+    if (!lines)
+        return;
+    struct hr_http_req http = {.headers = lines, .len = (size_t)(end - data) + 1};
+    memcpy(lines, data, http.len);
+    for (size_t i = 0; i < http.len; i++)
+        if (lines[i] == '\n')
+            lines[i] = '\0';
+    struct hr_mcp_message msg;
+    hr_mcp_message_parse(end + 2, len - (size_t)(end + 2 - data), &msg);
+    if (msg.kind == HR_MCP_REQUEST)
+        rules(&http, &msg);
+    hr_mcp_message_free(&msg);
+    free(lines);
+}
+
 static void tools(const char *json, size_t len)
 {
     struct hr_mcp_tools *list = NULL;
@@ -83,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *rest = (const char *)data + 1;
     switch (data[0]) {
     case 'm': message(rest, size - 1); break;
+    case 'h': with_headers(rest, size - 1); break;
     case 't': tools(rest, size - 1); break;
     case 'r': result(rest, size - 1, 0); break;
     case 's': result(rest, size - 1, 1); break;
