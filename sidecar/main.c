@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 enum {
+    MCP_CONNECTIONS = 256,
     FILES_WANTED = 1024, /* both listeners full, and everything else */
     ENDING_MS = 30,      /* from the order to end to the end, for requests that are on their way */
     /* Seconds between two heartbeats, which also look for the parent, in case the kernel's word of
@@ -33,15 +34,17 @@ enum {
     HANG_LIMIT_MAX_MS = 24 * 3600 * 1000,
 };
 
+_Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
+
 /* Probes send no body; a small one may come and be told that its method is wrong. */
 static const struct hr_http_limits health_limits = {
     .body_max = 4096, .connections = 512, .connections_per_ip = 128, .idle_timeout_s = 5};
 
 /* The body is less than a frame to a toolhost can carry.  Clients keep their connections and use
- * them again after a model has thought for a while. */
+ * them again after a model has thought for a while.  All of them have the same address. */
 static const struct hr_http_limits mcp_limits = {.body_max = (size_t)4 * 1024 * 1024,
-                                                 .connections = 256,
-                                                 .connections_per_ip = 128,
+                                                 .connections = MCP_CONNECTIONS,
+                                                 .connections_per_ip = MCP_CONNECTIONS,
                                                  .idle_timeout_s = 120};
 
 struct sidecar {

@@ -80,13 +80,15 @@ enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
                       "Origin must be an http or https origin on 127.0.0.1, localhost or [::1]");
     if (strcmp(hr_http_path(req), "/mcp") != 0)
         return refuse(req, 404, HR_RPC_SERVER_ERROR, "not found: the endpoint is /mcp");
-    /* Without sessions there is none to end: DELETE is for legacy clients. */
+    /* Without sessions there is none to listen to or to end: GET and DELETE are for legacy
+     * clients. */
     const char *version = hr_http_header(req, "MCP-Protocol-Version");
     int modern = version && !strcmp(version, HR_MCP_VERSION_MODERN);
-    if (strcmp(method, "POST") != 0 && (modern || strcmp(method, "DELETE") != 0)) {
-        hr_http_add_header(req, "Allow", "POST, DELETE");
-        return refuse(req, 405, HR_RPC_SERVER_ERROR,
-                      "use POST: there is no stream of server messages here");
+    int post = !strcmp(method, "POST");
+    int other = !strcmp(method, "GET") || !strcmp(method, "DELETE");
+    if (!post && (modern || !other)) {
+        hr_http_add_header(req, "Allow", modern ? "POST" : "POST, GET, DELETE");
+        return refuse(req, 405, HR_RPC_SERVER_ERROR, "use POST to send a message");
     }
     if (!token_ok(hr_http_header(req, "Authorization"), token)) {
         hr_http_add_header(req, "WWW-Authenticate", "Bearer");
@@ -94,14 +96,9 @@ enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
                       "send \"Authorization: Bearer <token>\" with the token from the MCP "
                       "configuration that handrail wrote for the agent-server");
     }
-    /* The client ends its session with it.  There are none, so every one is ended already. */
-    if (!strcmp(method, "DELETE")) {
-        hr_http_reply(req, 200, NULL, NULL, 0);
-        return HR_MCP_CLOSED;
-    }
-    if (!is_json(hr_http_header(req, "Content-Type")))
+    if (post && !is_json(hr_http_header(req, "Content-Type")))
         return refuse(req, 415, HR_RPC_SERVER_ERROR, "Content-Type must be application/json");
-    /* Accept is not looked at: every client that can speak MCP can read JSON, and a refusal would
-     * cost it its session. */
+    /* No Accept is refused: every client that can speak MCP can read JSON, and a refusal would cost
+     * it its session. */
     return HR_MCP_PASS;
 }

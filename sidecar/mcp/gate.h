@@ -7,8 +7,7 @@
 #include "sidecar/http/server.h"
 
 enum hr_mcp_gate {
-    HR_MCP_PASS,    /* a POST whose body may be read; not answered yet */
-    HR_MCP_CLOSED,  /* a client said goodbye; answered */
+    HR_MCP_PASS,    /* a POST whose body may be read, a GET or a DELETE; not answered yet */
     HR_MCP_REFUSED, /* answered with an HTTP error */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the files of this folder share: mcp.c owns it, methods.c and serve.c answer requests with
- * it, report.c tells about it. */
+ * What the files of this folder share: mcp.c owns it, methods.c, serve.c and session.c answer
+ * requests with it, report.c tells about it. */
 #ifndef HR_SIDECAR_MCP_INTERNAL_H
 #define HR_SIDECAR_MCP_INTERNAL_H
 
@@ -27,11 +27,16 @@ struct hr_mcp {
     char *token;
     char *ipc_key;
     int64_t catalogue_wait_ms; /* HR_MCP_CATALOGUE_WAIT_MS */
+    int64_t stream_after_ms;   /* HR_MCP_STREAM_AFTER_MS */
     size_t page_tools;         /* HR_MCP_PAGE_TOOLS */
     json_t *shown;             /* all tools on offer, as last looked at; owned, NULL at first */
     struct hr_link waiting;    /* requests that wait for the catalogue */
     struct hr_link calling;    /* requests that wait for a tool */
+    uint64_t catalogue;        /* which one that is: every change makes it one more, from 1 on */
     struct hr_link listening;  /* streams of subscriptions/listen */
+    struct hr_link sessions;   /* the one used most recently last */
+    unsigned nsessions;
+    unsigned nstreams; /* of sessions and of subscriptions/listen */
     uint64_t requests[HR_MCP_NMETHODS][HR_MCP_NANSWERS];
     size_t nplugins;
     struct hr_mcp_plugin plugins[HR_MAX_PLUGINS]; /* in the order of the registry */

@@ -1,36 +1,32 @@
 /* SPDX-License-Identifier: MIT
  * subscriptions/listen.  See listen.h.
  *
- * A stream lives until its client goes or we do.  Now and then a comment is sent, so that nothing
- * on the way takes it for dead.  Who does not read is cut off by the listener's idle time. */
+ * A stream lives until its client goes or we do. */
 #include "listen.h"
 
-#include "json.h"
 #include "modern.h"
+#include "reply.h"
 #include "serve.h"
+#include "sse.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define META_SUBSCRIPTION "io.modelcontextprotocol/subscriptionId"
 
-enum {
-    HR_MCP_LISTEN_COMMENT_S = 15,
-    HR_MCP_LISTEN_EVENT_MAX = 8 * 1024, /* bytes; an id of the client's is the largest part of it */
-};
+enum { HR_MCP_LISTEN_ID_MAX = 512 }; /* bytes of an id of the client's, which is in every event */
 
 struct listener {
     struct hr_link link; /* on m->listening */
     struct hr_mcp *m;
-    struct hr_http_req *http;
     json_t *id; /* owned */
     int tools;  /* it wants to hear of changes of their list */
-    ev_timer comment;
+    struct hr_mcp_sse stream;
 };
 
 static void listener_free(struct listener *l)
 {
-    ev_timer_stop(l->m->loop, &l->comment);
+    l->m->nstreams--;
     hr_link_remove(&l->link);
     json_decref(l->id);
     free(l);
@@ -40,24 +36,13 @@ static void on_gone(void *arg)
 {
     struct listener *l = arg;
     hr_mcp_count(l->m, HR_MCP_SUBSCRIPTIONS_LISTEN, HR_MCP_ANSWER_GONE);
+    hr_mcp_sse_gone(&l->stream);
     listener_free(l);
 }
 
-/* Send a message, which is taken over. */
 static int send_event(struct listener *l, json_t *message)
 {
-    struct hr_buf out;
-    hr_buf_init(&out, HR_MCP_LISTEN_EVENT_MAX);
-    int err = hr_buf_addf(&out, "event: message\ndata: ");
-    if (!err)
-        err = message ? hr_mcp_json_add(&out, message, JSON_ENSURE_ASCII | JSON_COMPACT, 256) : -1;
-    if (!err)
-        err = hr_buf_addf(&out, "\n\n");
-    if (!err)
-        err = hr_http_stream_add(l->http, out.data, out.len);
-    hr_buf_free(&out);
-    json_decref(message);
-    return err;
+    return hr_mcp_sse_send(&l->stream, "", message);
 }
 
 static json_t *notification(const struct listener *l, const char *method)
@@ -87,29 +72,24 @@ static void end(struct listener *l)
     (void)send_event(l,
                      json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", l->id, "result", result));
     hr_mcp_count(l->m, HR_MCP_SUBSCRIPTIONS_LISTEN, HR_MCP_ANSWER_OK);
-    hr_http_stream_end(l->http);
+    hr_mcp_sse_end(&l->stream);
     listener_free(l);
-}
-
-static void on_comment(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    static const char comment[] = ": still here\n\n";
-    struct listener *l = timer->data;
-    (void)loop;
-    (void)revents;
-    /* What waits already will tell the client as much. */
-    if (!hr_http_stream_backlog(l->http))
-        (void)hr_http_stream_add(l->http, comment, sizeof(comment) - 1);
 }
 
 void hr_mcp_listen(struct hr_mcp *m, struct hr_http_req *http, const struct hr_mcp_message *msg)
 {
     const json_t *wishes = json_object_get(msg->params, "notifications");
     size_t id_len = json_string_length(msg->id);
-    if (!json_is_object(wishes) || id_len > HR_MCP_LISTEN_EVENT_MAX / 16) {
+    if (!json_is_object(wishes) || id_len > HR_MCP_LISTEN_ID_MAX) {
         hr_mcp_count(m, HR_MCP_SUBSCRIPTIONS_LISTEN, HR_MCP_ANSWER_ERROR);
         hr_mcp_reply_error(http, 200, msg->id, HR_RPC_INVALID_PARAMS,
                            "\"notifications\" is not an object, or the id is too long");
+        return;
+    }
+    if (m->nstreams >= HR_MCP_STREAMS_MAX) {
+        hr_mcp_count(m, HR_MCP_SUBSCRIPTIONS_LISTEN, HR_MCP_ANSWER_ERROR);
+        hr_mcp_reply_error(http, 200, msg->id, HR_RPC_INTERNAL_ERROR,
+                           "too many streams are open here: end some that are not needed");
         return;
     }
     struct listener *l = calloc(1, sizeof(*l));
@@ -119,17 +99,12 @@ void hr_mcp_listen(struct hr_mcp *m, struct hr_http_req *http, const struct hr_m
         return;
     }
     l->m = m;
-    l->http = http;
     l->id = json_incref(msg->id);
     l->tools = json_is_true(json_object_get(wishes, "toolsListChanged"));
     hr_link_append(&m->listening, &l->link);
-    ev_timer_init(&l->comment, on_comment, HR_MCP_LISTEN_COMMENT_S, HR_MCP_LISTEN_COMMENT_S);
-    l->comment.data = l;
-    ev_timer_start(m->loop, &l->comment);
+    m->nstreams++;
     hr_http_on_gone(http, on_gone, l);
-    hr_http_add_header(http, "Cache-Control", "no-cache");
-    hr_http_add_header(http, "X-Accel-Buffering", "no");
-    hr_http_stream(http, "text/event-stream");
+    hr_mcp_sse_begin(&l->stream, m->loop, http);
     if (acknowledge(l))
         end(l);
 }

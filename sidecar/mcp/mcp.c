@@ -2,10 +2,12 @@
  * The MCP endpoint's object: its plugins and which of their tools are on offer.  See mcp.h. */
 #include "mcp.h"
 
+#include "caller.h"
 #include "common/log.h"
 #include "internal.h"
 #include "list.h"
 #include "listen.h"
+#include "session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,10 +92,13 @@ int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_boa
     m->loop = loop;
     m->board = board;
     m->catalogue_wait_ms = HR_MCP_CATALOGUE_WAIT_MS;
+    m->stream_after_ms = HR_MCP_STREAM_AFTER_MS;
     m->page_tools = HR_MCP_PAGE_TOOLS;
     hr_link_init(&m->waiting);
     hr_link_init(&m->calling);
     hr_link_init(&m->listening);
+    hr_link_init(&m->sessions);
+    m->catalogue = 1;
     ev_now_update(loop);
     int err = read_settings(m, settings);
     if (err)
@@ -109,6 +114,7 @@ void hr_mcp_free(struct hr_mcp *m)
         return;
     hr_mcp_serve_end(m);
     hr_mcp_listen_end(m);
+    hr_mcp_sessions_end(m);
     for (size_t i = 0; i < m->nplugins; i++) {
         hr_mcp_worker_stop(&m->plugins[i].worker);
         hr_mcp_stats_free(&m->plugins[i].stats);
@@ -165,8 +171,10 @@ static void look_for_changes(struct hr_mcp *m)
     int same = m->shown && json_equal(all, m->shown);
     json_decref(m->shown);
     m->shown = all;
-    if (!same)
-        hr_mcp_listen_changed(m);
+    if (same)
+        return;
+    m->catalogue++;
+    hr_mcp_listen_changed(m);
 }
 
 static void on_tools(void *arg)
@@ -179,6 +187,7 @@ static void on_tools(void *arg)
     for (size_t i = 0; i < m->nplugins; i++)
         decide(m, &m->plugins[i]);
     look_for_changes(m);
+    hr_mcp_sessions_changed(m);
     hr_mcp_serve_waiting(m);
 }
 
@@ -216,6 +225,7 @@ void hr_mcp_board_changed(struct hr_mcp *m)
 {
     for (size_t i = 0; i < m->nplugins; i++)
         hr_mcp_worker_board_changed(&m->plugins[i].worker);
+    hr_mcp_sessions_changed(m);
     if (!hr_link_empty(&m->waiting))
         hr_mcp_serve_waiting(m);
 }

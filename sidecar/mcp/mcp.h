@@ -5,8 +5,8 @@
  * (revisions 2025-11-25 to 2024-11-05) and those of revision 2026-07-28, which say in each request
  * what they are (modern.h).  The rules that shape the first kind come from how the real client
  * behaves: it loses a session for good on one 404 and all running calls on any other non-2xx, so a
- * legitimate request is always answered 200 (or 202), no session ids are issued and any that come
- * are ignored, and every deadline is ours.
+ * legitimate request is always answered 200 (or 202), every session id is taken (session.h), and
+ * every deadline is ours.
  *
  * Loop's thread only.
  */
@@ -18,6 +18,10 @@
 #include "sidecar/http/server.h"
 
 #include <jansson.h>
+
+/* On which clients hear of changes; each keeps a connection of the listener, and others need some
+ * too. */
+enum { HR_MCP_STREAMS_MAX = 128 };
 
 struct hr_mcp;
 

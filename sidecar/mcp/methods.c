@@ -5,6 +5,7 @@
 #include "list.h"
 #include "listen.h"
 #include "modern.h"
+#include "reply.h"
 #include "result.h"
 #include "rpc.h"
 #include "serve.h"
@@ -23,11 +24,14 @@ static void do_initialize(struct hr_mcp *m, struct hr_http_req *http,
     const char *version = json_string_value(json_object_get(msg->params, "protocolVersion"));
     if (!version || !hr_mcp_version_known(version))
         version = hr_mcp_version_newest();
+    const struct hr_mcp_session *session = hr_mcp_session_new(m);
+    if (session) /* without memory it goes without one */
+        hr_http_add_header(http, "Mcp-Session-Id", session->id);
     hr_mcp_count(m, HR_MCP_INITIALIZE, HR_MCP_ANSWER_OK);
     hr_mcp_reply_result(http, msg,
-                        json_pack("{s:s, s:{s:{s:b}}, s:o, s:s}", "protocolVersion", version,
-                                  "capabilities", "tools", "listChanged", 0, "serverInfo",
-                                  hr_mcp_server_info(), "instructions", instructions),
+                        json_pack("{s:s, s:{s:{s:b}, s:{}}, s:o, s:s}", "protocolVersion", version,
+                                  "capabilities", "tools", "listChanged", 1, "logging",
+                                  "serverInfo", hr_mcp_server_info(), "instructions", instructions),
                         512);
 }
 
@@ -56,6 +60,24 @@ static void invalid_params(struct hr_mcp *m, enum hr_mcp_method method, struct h
 {
     hr_mcp_count(m, method, HR_MCP_ANSWER_ERROR);
     hr_mcp_reply_error(http, 200, id, HR_RPC_INVALID_PARAMS, what);
+}
+
+static void do_set_level(struct hr_mcp *m, struct hr_http_req *http,
+                         const struct hr_mcp_message *msg)
+{
+    const char *level = json_string_value(json_object_get(msg->params, "level"));
+    int severity = level ? hr_mcp_severity(level) : -1;
+    if (severity < 0) {
+        invalid_params(m, HR_MCP_SET_LEVEL, http, msg->id,
+                       "\"level\" is none of debug, info, notice, warning, error, critical, alert "
+                       "and emergency");
+        return;
+    }
+    struct hr_mcp_session *session = hr_mcp_session_of(m, http);
+    if (session)
+        session->severity = severity;
+    hr_mcp_count(m, HR_MCP_SET_LEVEL, HR_MCP_ANSWER_OK);
+    hr_mcp_reply_result(http, msg, json_object(), 16);
 }
 
 static void do_tools_list(struct hr_mcp *m, struct hr_http_req *http,
@@ -105,6 +127,7 @@ static const struct {
     {"tools/list", HR_MCP_TOOLS_LIST, LEGACY | MODERN, do_tools_list},
     {"initialize", HR_MCP_INITIALIZE, LEGACY, do_initialize},
     {"ping", HR_MCP_PING, LEGACY, do_ping},
+    {"logging/setLevel", HR_MCP_SET_LEVEL, LEGACY, do_set_level},
     {"server/discover", HR_MCP_SERVER_DISCOVER, MODERN, do_discover},
     {"subscriptions/listen", HR_MCP_SUBSCRIPTIONS_LISTEN, MODERN, hr_mcp_listen},
 };
@@ -157,9 +180,16 @@ static void do_request(struct hr_mcp *m, struct hr_http_req *http, const struct 
     hr_mcp_reply_error(http, msg->modern ? 404 : 200, msg->id, HR_RPC_METHOD_NOT_FOUND, text);
 }
 
-/* Notifications need no action, notifications/cancelled included: ids are chosen by each client
- * session and collide between them, and without session ids nothing says whose call an id means.
- * A client cancels by closing the connection of its request. */
+/* The ids of requests are chosen by each client, so it takes a session to tell whose one means. */
+static void do_cancelled(struct hr_mcp *m, const struct hr_http_req *http,
+                         const struct hr_mcp_message *msg)
+{
+    json_t *id = json_object_get(msg->params, "requestId");
+    const struct hr_mcp_session *session = hr_mcp_session_of(m, http);
+    if (session && id && !strcmp(msg->method, "notifications/cancelled"))
+        hr_mcp_cancel(m, session, id);
+}
+
 static void accepted(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method)
 {
     hr_mcp_count(m, method, HR_MCP_ANSWER_OK);
@@ -171,13 +201,11 @@ void hr_mcp_head(struct hr_http_req *req, void *arg)
     struct hr_mcp *m = arg;
     enum hr_mcp_gate gate = hr_mcp_gate(req, m->token);
     if (gate != HR_MCP_PASS)
-        hr_mcp_count(m, HR_MCP_NONE,
-                     gate == HR_MCP_CLOSED ? HR_MCP_ANSWER_OK : HR_MCP_ANSWER_REFUSED);
+        hr_mcp_count(m, HR_MCP_NONE, HR_MCP_ANSWER_REFUSED);
 }
 
-void hr_mcp_handle(struct hr_http_req *req, void *arg)
+static void handle_post(struct hr_mcp *m, struct hr_http_req *req)
 {
-    struct hr_mcp *m = arg;
     struct hr_mcp_message msg;
     size_t len = 0;
     const char *body = hr_http_body(req, &len);
@@ -192,7 +220,10 @@ void hr_mcp_handle(struct hr_http_req *req, void *arg)
     }
     switch (msg.kind) {
     case HR_MCP_REQUEST: do_request(m, req, &msg); break;
-    case HR_MCP_NOTIFY: accepted(m, req, HR_MCP_NOTIFICATION); break;
+    case HR_MCP_NOTIFY:
+        do_cancelled(m, req, &msg);
+        accepted(m, req, HR_MCP_NOTIFICATION);
+        break;
     case HR_MCP_REPLY: accepted(m, req, HR_MCP_RESPONSE); break;
     case HR_MCP_INVALID:
         hr_mcp_count(m, HR_MCP_OTHER, HR_MCP_ANSWER_REFUSED);
@@ -200,4 +231,15 @@ void hr_mcp_handle(struct hr_http_req *req, void *arg)
         break;
     }
     hr_mcp_message_free(&msg);
+}
+
+void hr_mcp_handle(struct hr_http_req *req, void *arg)
+{
+    const char *method = hr_http_method(req);
+    if (!strcmp(method, "GET"))
+        hr_mcp_session_get(arg, req);
+    else if (!strcmp(method, "DELETE"))
+        hr_mcp_session_delete(arg, req);
+    else
+        handle_post(arg, req);
 }

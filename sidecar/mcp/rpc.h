@@ -13,6 +13,7 @@ enum {
     HR_RPC_INVALID_REQUEST = -32600,
     HR_RPC_METHOD_NOT_FOUND = -32601,
     HR_RPC_INVALID_PARAMS = -32602,
+    HR_RPC_INTERNAL_ERROR = -32603,
     HR_RPC_SERVER_ERROR = -32000,        /* an HTTP-level refusal */
     HR_RPC_HEADER_MISMATCH = -32020,     /* a header is missing, or the body says otherwise */
     HR_RPC_UNSUPPORTED_VERSION = -32022, /* data: {"supported": [...], "requested": "..."} */

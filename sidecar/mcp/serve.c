@@ -5,11 +5,13 @@
  * of its session, with every other call that runs in it.  A tool that cannot be called is a result
  * with isError, which the model reads. */
 #include "serve.h"
+
+#include "caller.h"
 #include "common/clock.h"
-#include "common/log.h"
 #include "internal.h"
 #include "list.h"
 #include "modern.h"
+#include "reply.h"
 #include "result.h"
 #include "rpc.h"
 
@@ -25,7 +27,7 @@ enum { HR_MCP_FAULTS_MAX = 8 * 1024 }; /* bytes of what a model is told of its a
 struct request {
     struct hr_link link; /* on m->waiting or m->calling */
     struct hr_mcp *m;
-    struct hr_http_req *http;
+    struct hr_mcp_caller caller;
     enum hr_mcp_method method;
     int modern; /* by the rules of modern.h */
     json_t *id; /* owned */
@@ -42,62 +44,6 @@ struct request {
 void hr_mcp_count(struct hr_mcp *m, enum hr_mcp_method method, enum hr_mcp_answer answer)
 {
     m->requests[method][answer]++;
-}
-
-/* --- answers --- */
-
-/* Send what was put together; err is how that went. */
-static void reply(struct hr_http_req *http, unsigned status, struct hr_buf *body, int err)
-{
-    static const char sorry[] = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,\"message\":\"no "
-                                "memory for the answer\"}}";
-    if (err) {
-        hr_error("mcp: no memory for an answer");
-        hr_http_reply(http, 500, "application/json", sorry, sizeof(sorry) - 1);
-    } else {
-        hr_http_reply(http, status, "application/json", hr_buf_str(body), body->len);
-    }
-    hr_buf_free(body);
-}
-
-void hr_mcp_reply_error(struct hr_http_req *http, unsigned status, json_t *id, int code,
-                        const char *message)
-{
-    struct hr_buf body;
-    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
-    int err = hr_mcp_add_error(&body, id, code, message, NULL);
-    reply(http, status, &body, err);
-}
-
-void hr_mcp_reply_refusal(struct hr_http_req *http, json_t *id, struct hr_mcp_refusal *refusal)
-{
-    struct hr_buf body;
-    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
-    int err = hr_mcp_add_error(&body, id, refusal->code, refusal->why, refusal->data);
-    refusal->data = NULL;
-    reply(http, refusal->status, &body, err);
-}
-
-static int add_result(struct hr_buf *body, const struct hr_mcp_message *msg, json_t *result,
-                      size_t guess)
-{
-    return hr_mcp_add_result(body, msg->id, msg->modern ? hr_mcp_modern_result(result) : result,
-                             guess);
-}
-
-void hr_mcp_reply_result(struct hr_http_req *http, const struct hr_mcp_message *msg, json_t *result,
-                         size_t guess)
-{
-    struct hr_buf body;
-    hr_buf_init(&body, HR_MCP_ANSWER_MAX);
-    int err = add_result(&body, msg, result, guess);
-    /* Only the output of a tool can be that large. */
-    if (err == -E2BIG)
-        err = add_result(&body, msg,
-                         hr_mcp_result_error("The tool's result is too large to be passed on. Ask "
-                                             "it for less."),
-                         256);
-    reply(http, 200, &body, err);
 }
 
 /* --- requests that wait --- */
@@ -117,33 +63,66 @@ static void finish(struct request *r, json_t *result, size_t guess)
 {
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_OK);
     const struct hr_mcp_message msg = {.id = r->id, .modern = r->modern};
-    hr_mcp_reply_result(r->http, &msg, result, guess);
+    struct hr_buf body;
+    int err = hr_mcp_result_body(&body, &msg, result, guess);
+    hr_mcp_caller_answer(&r->caller, 200, &body, err);
     request_free(r);
 }
 
 static void finish_error(struct request *r, int code, const char *message)
 {
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_ERROR);
-    hr_mcp_reply_error(r->http, 200, r->id, code, message);
+    struct hr_buf body;
+    int err = hr_mcp_error_body(&body, r->id, code, message, NULL);
+    hr_mcp_caller_answer(&r->caller, 200, &body, err);
     request_free(r);
 }
 
-/* The client has closed its connection: the only way in which it cancels. */
+/* Nobody wants the result any more. */
+static void stop(struct request *r)
+{
+    if (!r->call.worker)
+        return;
+    hr_mcp_call_cancel(&r->call);
+    hr_mcp_stats_count(r->stats, HR_MCP_CANCELLED, (double)(hr_now_us() - r->started_us) / 1e6);
+}
+
+/* The client has closed its connection. */
 static void on_gone(void *arg)
 {
     struct request *r = arg;
-    if (r->call.worker) {
-        hr_mcp_call_cancel(&r->call);
-        hr_mcp_stats_count(r->stats, HR_MCP_CANCELLED, (double)(hr_now_us() - r->started_us) / 1e6);
-    }
+    stop(r);
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_GONE);
+    hr_mcp_caller_gone(&r->caller);
     request_free(r);
+}
+
+static void cancel_of(struct hr_link *list, const struct hr_mcp_session *session, json_t *id)
+{
+    struct hr_link mine, *l;
+    hr_link_init(&mine);
+    hr_link_move_all(list, &mine);
+    while ((l = hr_link_take(&mine))) {
+        struct request *r = hr_link_owner(l, struct request, link);
+        hr_link_append(list, &r->link);
+        if (r->caller.session != session || (id && !json_equal(r->id, id)))
+            continue;
+        stop(r);
+        finish_error(r, HR_RPC_SERVER_ERROR, "cancelled by the client");
+    }
+}
+
+void hr_mcp_cancel(struct hr_mcp *m, const struct hr_mcp_session *session, json_t *id)
+{
+    cancel_of(&m->waiting, session, id);
+    cancel_of(&m->calling, session, id);
 }
 
 /* --- tools/list --- */
 
 static void finish_list(struct request *r)
 {
+    hr_mcp_session_shown(r->caller.session);
     finish(r, hr_mcp_list_page(r->m, hr_mcp_cursor_after(r->name), r->modern), 4096);
 }
 
@@ -163,15 +142,23 @@ static void on_called(struct hr_mcp_call *c, const struct hr_mcp_end *end)
     finish(r, result, end->len);
 }
 
+static void on_told(struct hr_mcp_call *c, const struct hr_mcp_told *told)
+{
+    struct request *r = hr_link_owner(c, struct request, call);
+    hr_mcp_caller_told(&r->caller, c->worker->id, told);
+}
+
 /* Hold the headers of a modern request against its arguments. */
 static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool)
 {
     struct hr_mcp_refusal refusal;
     if (!r->modern || !hr_mcp_params_check(json_object_get(tool->entry, "inputSchema"),
-                                           r->arguments, r->http, &refusal))
+                                           r->arguments, r->caller.http, &refusal))
         return true;
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_REFUSED);
-    hr_mcp_reply_refusal(r->http, r->id, &refusal);
+    struct hr_buf body;
+    int err = hr_mcp_error_body(&body, r->id, refusal.code, refusal.why, refusal.data);
+    hr_mcp_caller_answer(&r->caller, refusal.status, &body, err);
     request_free(r);
     return false;
 }
@@ -204,6 +191,7 @@ static void start_call(struct request *r, struct hr_mcp_plugin *p, const struct 
     r->call.arguments = r->arguments;
     r->call.size_hint = r->size_hint;
     r->call.done = on_called;
+    r->call.told = on_told;
     r->arguments = NULL;
     hr_mcp_worker_call(&p->worker, tool, &r->call);
 }
@@ -291,7 +279,6 @@ void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method
         return;
     }
     r->m = m;
-    r->http = http;
     r->method = method;
     r->id = json_incref(msg->id);
     r->modern = msg->modern;
@@ -304,5 +291,12 @@ void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method
     r->patience.data = r;
     ev_timer_start(m->loop, &r->patience);
     hr_http_on_gone(http, on_gone, r);
-    proceed(r, 0);
+    hr_mcp_caller_init(&r->caller, m, http, msg);
+    if (method == HR_MCP_TOOLS_CALL && !hr_mcp_session_may_call(r->caller.session))
+        finish(r,
+               hr_mcp_result_error("This conversation calls tools faster than is allowed. Wait a "
+                                   "few seconds, and then call them more slowly."),
+               256);
+    else
+        proceed(r, 0);
 }

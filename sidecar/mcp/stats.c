@@ -18,10 +18,12 @@ const char *hr_mcp_method_name(enum hr_mcp_method method)
     static const char *const names[HR_MCP_NMETHODS] = {"none",
                                                        "initialize",
                                                        "ping",
+                                                       "logging/setLevel",
                                                        "tools/list",
                                                        "tools/call",
                                                        "server/discover",
                                                        "subscriptions/listen",
+                                                       "stream",
                                                        "notification",
                                                        "response",
                                                        "other"};

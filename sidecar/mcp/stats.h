@@ -54,10 +54,12 @@ enum hr_mcp_method {
     HR_MCP_NONE, /* no JSON-RPC message: refused before, or DELETE */
     HR_MCP_INITIALIZE,
     HR_MCP_PING,
+    HR_MCP_SET_LEVEL,
     HR_MCP_TOOLS_LIST,
     HR_MCP_TOOLS_CALL,
     HR_MCP_SERVER_DISCOVER,
     HR_MCP_SUBSCRIPTIONS_LISTEN,
+    HR_MCP_STREAM, /* a GET */
     HR_MCP_NOTIFICATION,
     HR_MCP_RESPONSE,
     HR_MCP_OTHER,

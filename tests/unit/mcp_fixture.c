@@ -96,6 +96,40 @@ json_t *req_json(const struct hr_http_req *r)
     return json;
 }
 
+/* The data of a stream's nth message; NULL if it has not so many. */
+static const char *event_data(const struct hr_http_req *r, int n)
+{
+    const char *p = r->reply;
+    while (p && (p = strstr(p, "\ndata: "))) {
+        p += strlen("\ndata: ");
+        if (*p != '\n' && n-- == 0)
+            return p;
+    }
+    return NULL;
+}
+
+int req_events(const struct hr_http_req *r)
+{
+    int n = 0;
+    while (event_data(r, n))
+        n++;
+    return n;
+}
+
+json_t *req_event(const struct hr_http_req *r, int i)
+{
+    assert_string_equal(r->type, "text/event-stream");
+    const char *data = event_data(r, i);
+    if (!data)
+        fail_msg("no message %d in: %s", i, r->reply);
+    const char *end = strstr(data, "\n\n");
+    assert_non_null(end);
+    json_t *json = json_loadb(data, (size_t)(end - data), JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "jsonrpc")), "2.0");
+    return json;
+}
+
 const char *hr_http_method(const struct hr_http_req *r)
 {
     assert_false(r->dead);

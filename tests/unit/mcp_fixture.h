@@ -49,6 +49,10 @@ void req_set(struct hr_http_req *r, const char *name, const char *value);    /* 
 const char *req_reply_header(const struct hr_http_req *r, const char *name); /* NULL: none */
 void req_close(struct hr_http_req *r); /* the client goes away */
 void req_free(struct hr_http_req *r);
+/* Of a stream: how many messages it has, comments and empty events aside, and one of them, the
+ * caller's. */
+int req_events(const struct hr_http_req *r);
+json_t *req_event(const struct hr_http_req *r, int i);
 /* The answer as JSON, which must be ASCII; the caller's. */
 json_t *req_json(const struct hr_http_req *r);
 

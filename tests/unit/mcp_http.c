@@ -174,10 +174,11 @@ static void test_paths_and_methods(void **state)
         const char *method, *path;
         unsigned status;
     } cases[] = {
-        {"POST", "/mcp", 200},     {"POST", "/", 404},      {"POST", "/mcp/x", 404},
-        {"GET", "/mcp", 405},      {"PUT", "/mcp", 405},    {"HEAD", "/mcp", 405},
-        {"OPTIONS", "/mcp", 405},  {"DELETE", "/mcp", 200}, {"GET", "/other", 404},
-        {"DELETE", "/other", 404},
+        {"POST", "/mcp", 200},    {"POST", "/", 404},
+        {"POST", "/mcp/x", 404},  {"GET", "/mcp", 405} /* without a session */,
+        {"PUT", "/mcp", 405},     {"HEAD", "/mcp", 405},
+        {"OPTIONS", "/mcp", 405}, {"DELETE", "/mcp", 200},
+        {"GET", "/other", 404},   {"DELETE", "/other", 404},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct hr_http_req r;
@@ -187,7 +188,9 @@ static void test_paths_and_methods(void **state)
         post(*state, &r);
         assert_int_equal(r.status, cases[i].status);
         if (r.status == 405)
-            assert_string_equal(req_reply_header(&r, "Allow"), "POST, DELETE");
+            assert_string_equal(req_reply_header(&r, "Allow"), strcmp(cases[i].method, "GET") == 0
+                                                                   ? "POST, DELETE"
+                                                                   : "POST, GET, DELETE");
         assert_null(req_reply_header(&r, "Access-Control-Allow-Origin"));
         req_free(&r);
     }
@@ -268,7 +271,8 @@ static void test_initialize(void **state)
                        cases[i].params);
         json_t *json = ask(*state, body);
         assert_string_equal(text_at(json, "result.protocolVersion"), cases[i].version);
-        assert_true(json_is_false(at(json, "result.capabilities.tools.listChanged")));
+        assert_true(json_is_true(at(json, "result.capabilities.tools.listChanged")));
+        assert_true(json_is_object(at(json, "result.capabilities.logging")));
         assert_string_equal(text_at(json, "result.serverInfo.name"), "handrail");
         assert_string_equal(text_at(json, "result.serverInfo.version"), HR_VERSION);
         assert_true(text_at(json, "result.instructions")[0]);

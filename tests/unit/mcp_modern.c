@@ -384,34 +384,9 @@ static void test_pages(void **state)
     }
 }
 
-/* The nth event of a stream, which must be there. */
-static json_t *event(const struct hr_http_req *r, unsigned n)
+static void expect_event(const struct hr_http_req *r, int n, const char *method, int id)
 {
-    static const char begin[] = "event: message\ndata: ";
-    const char *p = r->reply;
-    for (unsigned i = 0; p && i <= n; i++) {
-        p = strstr(p, begin);
-        p = p ? p + strlen(begin) : NULL;
-    }
-    assert_non_null(p);
-    const char *end = strstr(p, "\n\n");
-    assert_non_null(end);
-    json_t *json = json_loadb(p, (size_t)(end - p), 0, NULL);
-    assert_non_null(json);
-    return json;
-}
-
-static unsigned events(const struct hr_http_req *r)
-{
-    unsigned n = 0;
-    for (const char *p = r->reply; (p = strstr(p, "data: ")); p++)
-        n++;
-    return n;
-}
-
-static void expect_event(const struct hr_http_req *r, unsigned n, const char *method, int id)
-{
-    json_t *json = event(r, n);
+    json_t *json = req_event(r, n);
     assert_string_equal(text_at(json, "method"), method);
     assert_int_equal(json_integer_value(json_object_get(at(json, "params._meta"),
                                                         "io.modelcontextprotocol/subscriptionId")),
@@ -446,11 +421,11 @@ static void test_listen(void **state)
     assert_string_equal(req_reply_header(&wants, "X-Accel-Buffering"), "no");
     expect_event(&wants, 0, "notifications/subscriptions/acknowledged", 1);
     expect_event(&other, 0, "notifications/subscriptions/acknowledged", 1);
-    json_t *json = event(&wants, 0);
+    json_t *json = req_event(&wants, 0);
     assert_true(json_is_true(at(json, "params.notifications.toolsListChanged")));
     assert_int_equal(json_object_size(at(json, "params.notifications")), 1);
     json_decref(json);
-    json = event(&other, 0);
+    json = req_event(&other, 0);
     assert_int_equal(json_object_size(at(json, "params.notifications")), 0);
     json_decref(json);
 
@@ -459,21 +434,21 @@ static void test_listen(void **state)
     host_die(&f->hosts[0]);
     UNTIL(f, f->hosts[0].hellos == hellos + 1);
     run_for(f, 50);
-    assert_int_equal(events(&wants), 1);
+    assert_int_equal(req_events(&wants), 1);
 
     deaf.backlog = 1;
     f->hosts[0].tools = TOOLS("p0", ECHO_TOOL("new", ""));
     host_die(&f->hosts[0]);
-    UNTIL(f, events(&wants) == 2);
+    UNTIL(f, req_events(&wants) == 2);
     expect_event(&wants, 1, "notifications/tools/list_changed", 1);
-    assert_int_equal(events(&other), 1);
+    assert_int_equal(req_events(&other), 1);
     assert_true(deaf.dead); /* it cannot be told, so it must not believe that nothing happened */
 
     /* Going is said with a result. */
     hr_mcp_free(f->mcp);
     f->mcp = NULL;
     assert_true(wants.dead && other.dead);
-    json = event(&wants, 2);
+    json = req_event(&wants, 2);
     assert_int_equal(json_integer_value(at(json, "id")), 1);
     assert_string_equal(text_at(json, "result.resultType"), "complete");
     assert_int_equal(json_integer_value(json_object_get(at(json, "result._meta"),
