@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_ID      "call:" /* and the request's id as JSON */
 #define META_SEVERITY "io.modelcontextprotocol/logLevel"
 
 /* --- what the client wants --- */
@@ -21,15 +20,6 @@ static int takes_stream(const struct hr_http_req *http)
 {
     const char *accept = hr_http_header(http, "Accept");
     return accept && strcasestr(accept, "text/event-stream");
-}
-
-static void name_events(struct hr_mcp_caller *c, json_t *id)
-{
-    char text[HR_MCP_EVENT_ID_MAX - sizeof(EVENT_ID)];
-    size_t n =
-        json_dumpb(id, text, sizeof(text), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
-    if (n && n <= sizeof(text))
-        (void)snprintf(c->event_id, sizeof(c->event_id), EVENT_ID "%.*s", (int)n, text);
 }
 
 static void open_stream(struct hr_mcp_caller *c)
@@ -64,7 +54,7 @@ void hr_mcp_caller_init(struct hr_mcp_caller *c, struct hr_mcp *m, struct hr_htt
         c->session = hr_mcp_session_of(m, http);
         hr_mcp_session_hold(c->session);
         c->primes = version && !strcmp(version, hr_mcp_version_newest());
-        name_events(c, msg->id);
+        hr_mcp_event_id(msg->id, c->event_id);
     }
     ev_timer_init(&c->patience, on_patience, (double)m->stream_after_ms / 1000, 0.);
     c->patience.data = c;
@@ -151,24 +141,11 @@ void hr_mcp_caller_gone(struct hr_mcp_caller *c)
 
 /* --- who was cut off --- */
 
-/* The request that an event id names: its id, a new reference, or NULL. */
-static json_t *request_of(const char *event_id)
-{
-    const size_t n = sizeof(EVENT_ID) - 1;
-    if (!event_id || strncmp(event_id, EVENT_ID, n) != 0 || strlen(event_id) >= HR_MCP_EVENT_ID_MAX)
-        return NULL;
-    json_t *id = json_loads(event_id + n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    if (json_is_string(id) || json_is_integer(id))
-        return id;
-    json_decref(id);
-    return NULL;
-}
-
 /* A call ends with its connection, so whatever it was, it is over. */
 int hr_mcp_resume(struct hr_mcp *m, struct hr_http_req *http)
 {
     struct hr_mcp_sse stream;
-    json_t *id = request_of(hr_http_header(http, "Last-Event-ID"));
+    json_t *id = hr_mcp_event_request(hr_http_header(http, "Last-Event-ID"));
     if (!id)
         return 0;
     struct hr_buf body;

@@ -11,6 +11,7 @@
 #ifndef HR_SIDECAR_MCP_CALLER_H
 #define HR_SIDECAR_MCP_CALLER_H
 
+#include "event_id.h"
 #include "internal.h"
 #include "rpc.h"
 #include "session.h"
@@ -20,7 +21,6 @@ enum {
     HR_MCP_STREAM_AFTER_MS = 3 * 1000,
     HR_MCP_BACKLOG_MAX = 64 * 1024, /* bytes that a client has not read, until it hears no news */
     HR_MCP_NEWS_MAX = 4 * 1024,     /* bytes of the text of one */
-    HR_MCP_EVENT_ID_MAX = 80,
 };
 
 struct hr_mcp_caller {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * What the MCP endpoint reads from outside, on any bytes: a client's message ('m'), one with
- * headers
- * ('h': "Name: value" lines, an empty line, the body), a toolhost's list of tools ('t') and its
- * results ('r', 's' for a tool with an output schema), by the first byte.  Whatever comes in, what
- * goes out must be JSON in ASCII that the client can read. */
+ * headers ('h': "Name: value" lines, an empty line, the body), the event that it saw last ('e'), a
+ * toolhost's list of tools ('t') and its results ('r', 's' for a tool with an output schema), by
+ * the first byte.  Whatever comes in, what goes out must be JSON in ASCII that the client can read.
+ */
 #include "common/frame.h"
+#include "sidecar/mcp/event_id.h"
 #include "sidecar/mcp/headers.h"
 #include "sidecar/mcp/modern.h"
 #include "sidecar/mcp/result.h"
@@ -42,14 +43,38 @@ static void must_be_readable(json_t *id, json_t *result, int is_call)
     hr_buf_free(&out);
 }
 
+/* The events of this request must be a header's value, and lead back to it. */
+static void must_come_back(const json_t *id)
+{
+    char event_id[HR_MCP_EVENT_ID_MAX];
+    hr_mcp_event_id(id, event_id);
+    for (const char *p = event_id; *p; p++)
+        must(*p >= 0x20 && *p <= 0x7e);
+    json_t *again = hr_mcp_event_request(event_id);
+    must(event_id[0] ? json_equal(again, id) : !again);
+    json_decref(again);
+}
+
+static void event(const char *text, size_t len)
+{
+    char *event_id = strndup(text, len);
+    json_t *id = hr_mcp_event_request(event_id);
+    if (id)
+        must_come_back(id);
+    json_decref(id);
+    free(event_id);
+}
+
 static void message(const char *body, size_t len)
 {
     struct hr_mcp_message msg;
     hr_mcp_message_parse(body, len, &msg);
     must(msg.kind != HR_MCP_INVALID || (msg.code < 0 && msg.why[0]));
     must(msg.kind != HR_MCP_REQUEST || (msg.id && msg.method));
-    if (msg.id)
+    if (msg.id) {
         must_be_readable(msg.id, json_object(), 0);
+        must_come_back(msg.id);
+    }
     hr_mcp_message_free(&msg);
 }
 
@@ -151,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0]) {
     case 'm': message(rest, size - 1); break;
     case 'h': with_headers(rest, size - 1); break;
+    case 'e': event(rest, size - 1); break;
     case 't': tools(rest, size - 1); break;
     case 'r': result(rest, size - 1, 0); break;
     case 's': result(rest, size - 1, 1); break;
