@@ -58,7 +58,8 @@ int hr_part_next(const char *parts, size_t n, size_t *at, struct hr_frame_part *
     if (n - *at < sizeof(part))
         return -EPROTO;
     memcpy(&part, parts + *at, sizeof(part));
-    if (part.kind < HR_PART_TEXT || part.kind > HR_PART_RESOURCE || part.len > n - *at - sizeof(part))
+    if (part.kind < HR_PART_TEXT || part.kind > HR_PART_RESOURCE ||
+        part.len > n - *at - sizeof(part))
         return -EPROTO;
     *ret_part = part;
     *ret_data = parts + *at + sizeof(part);

@@ -91,7 +91,7 @@ int hr_proc_read(pid_t pid, struct hr_proc_entry *ret)
 
 bool hr_proc_is_stopped(pid_t pid)
 {
-    struct hr_proc_entry p;
+    struct hr_proc_entry p = {0};
     return hr_proc_read(pid, &p) == 0 && (p.state == 'T' || p.state == 't');
 }
 

@@ -57,13 +57,13 @@ struct hr_call {
     bool pending;         /* invoke() answered PENDING */
     bool ended;
     bool cancelled;
-    bool left_out; /* something did not fit into the result */
-    int cancel_fd; /* eventfd, made when it is first asked for */
+    bool left_out;   /* something did not fit into the result */
+    bool progressed; /* `progress` has not been sent yet */
+    int cancel_fd;   /* eventfd, made when it is first asked for */
     handrail_status status;
     struct hr_buf result; /* payload of RESULT: the status, then parts */
     struct hr_buf json;
     struct hr_buf error;
-    bool progressed;                   /* `progress` has not been sent yet */
     struct hr_frame_progress progress; /* the latest */
     char progress_text[HR_PROGRESS_TEXT_MAX];
     size_t progress_len;
@@ -81,9 +81,9 @@ struct hr_call {
     bool started;  /* given to a worker */
     bool returned; /* invoke() is known to have returned */
     bool answered;
+    bool progress_due;      /* there is one that waits until ... */
     int64_t kill_at_ms;     /* when it must have ended, 0 if that is not running yet */
-    int64_t progress_at_ms; /* when the next PROGRESS may be sent */
-    bool progress_due;      /* there is one */
+    int64_t progress_at_ms; /* ... the next PROGRESS may be sent */
     struct hr_call *next_waiting;
     struct hr_job run_job;
     struct hr_job cancel_job;

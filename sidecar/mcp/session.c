@@ -66,7 +66,7 @@ static struct hr_mcp_session *add(struct hr_mcp *m, const char *id, uint64_t cat
     if (!s)
         return NULL;
     s->m = m;
-    memcpy(s->id, id, strlen(id));
+    memcpy(s->id, id, strlen(id) + 1);
     s->catalogue = catalogue;
     s->severity = HR_MCP_SEVERITY_DEFAULT;
     s->calls_left = HR_MCP_CALLS_BURST;
@@ -239,8 +239,9 @@ void hr_mcp_session_delete(struct hr_mcp *m, struct hr_http_req *http)
 
 void hr_mcp_sessions_end(struct hr_mcp *m)
 {
-    while (!hr_link_empty(&m->sessions)) {
-        struct hr_mcp_session *s = hr_link_owner(m->sessions.next, struct hr_mcp_session, link);
+    struct hr_link *l;
+    while ((l = hr_link_take(&m->sessions))) {
+        struct hr_mcp_session *s = hr_link_owner(l, struct hr_mcp_session, link);
         end_stream(s);
         session_free(s);
     }
