@@ -5,7 +5,8 @@
  * Conversation, S the sidecar, T the toolhost:
  *
  *     S -> T  HELLO    payload: the ipc key, as in the settings.  First frame, or T closes.
- *     T -> S  TOOLS    payload: JSON {"plugin":{"id","version"},"tools":[{"name","title",
+ *     T -> S  TOOLS    payload: JSON
+ * {"plugin":{"id","version",("confinement")},"tools":[{"name","title",
  *                      "description","inputSchema",("outputSchema"),"annotations",
  *                      "maxConcurrency","timeoutMs"}, ...]}.  Answer to HELLO.
  *     S -> T  CALL     id: chosen by S, not 0, unique among the running calls of the connection.

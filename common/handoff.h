@@ -23,7 +23,9 @@
  *
  * Settings of a toolhost:
  *
- *     { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>" }
+ *     { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>",
+ *       "confinement": {...},              as the registry has it (common/confinement.h)
+ *       "environment": {"NAME": "..."} }   the variables that it grants
  *
  * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
  * line each in a single write():

@@ -251,6 +251,7 @@ void hr_config_free(struct hr_config *c)
     for (uint32_t i = 0; i < c->nplugins; i++) {
         free(c->plugins[i].path);
         json_decref(c->plugins[i].config);
+        json_decref(c->plugins[i].confinement);
     }
     c->nplugins = 0;
 }

@@ -39,9 +39,10 @@ enum hr_origin { HR_FROM_DEFAULT, HR_FROM_ENVIRONMENT, HR_FROM_OPTION };
 
 struct hr_plugin_config {
     char id[HR_PLUGIN_ID_MAX + 1];
-    char *path;     /* absolute */
-    bool required;  /* readiness waits for it */
-    json_t *config; /* an object, never NULL */
+    char *path;          /* absolute */
+    bool required;       /* readiness waits for it */
+    json_t *config;      /* an object, never NULL */
+    json_t *confinement; /* likewise; it has been checked */
 };
 
 /* How one kind of process is kept running. */

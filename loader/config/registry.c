@@ -3,6 +3,7 @@
 #include "registry.h"
 
 #include "common/buf.h"
+#include "common/confinement.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
@@ -62,7 +63,8 @@ static const char *at(struct pointer *p, size_t index, const char *key)
 
 static void check_keys(struct reader *r, json_t *entry, size_t index)
 {
-    static const char *const known[] = {"id", "path", "enabled", "required", "config"};
+    static const char *const known[] = {"id",       "path",   "enabled",
+                                        "required", "config", "confinement"};
     const char *key = NULL;
     json_t *value = NULL;
     struct pointer p;
@@ -71,8 +73,8 @@ static void check_keys(struct reader *r, json_t *entry, size_t index)
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
             ok = ok || strcmp(key, known[i]) == 0;
         if (!ok)
-            problem(r, at(&p, index, key), "one of id, path, enabled, required, config",
-                    "an unknown key");
+            problem(r, at(&p, index, key),
+                    "one of id, path, enabled, required, config, confinement", "an unknown key");
     }
 }
 
@@ -109,6 +111,32 @@ static void check_unique(struct reader *r, const json_t *plugins, size_t index, 
     }
 }
 
+/* Where in the registry the confinement is that is being read. */
+struct confinement_at {
+    struct reader *r;
+    size_t index;
+};
+
+static void confinement_problem(void *arg, const char *pointer, const char *expected,
+                                const json_t *came)
+{
+    const struct confinement_at *at = arg;
+    char text[160];
+    const char *what = !came                  ? "an unknown key"
+                       : json_is_string(came) ? json_string_value(came)
+                                              : type_name(came);
+    (void)snprintf(text, sizeof(text), "/plugins/%zu/confinement%s", at->index, pointer);
+    problem(at->r, text, expected, what);
+}
+
+static void check_confinement(struct reader *r, size_t index, const json_t *confinement)
+{
+    struct hr_confinement ignored;
+    struct confinement_at at = {.r = r, .index = index};
+    if (confinement)
+        (void)hr_confinement_read(confinement, confinement_problem, &at, &ignored);
+}
+
 /* One entry into c, if it is right and enabled. */
 static void read_entry(struct reader *r, const json_t *plugins, size_t index, struct hr_config *c)
 {
@@ -135,6 +163,8 @@ static void read_entry(struct reader *r, const json_t *plugins, size_t index, st
     json_t *config = json_object_get(entry, "config");
     if (config && !json_is_object(config))
         problem(r, at(&p, index, "config"), "an object", type_name(config));
+    json_t *confinement = json_object_get(entry, "confinement");
+    check_confinement(r, index, confinement);
     if (!enabled || r->problems != before)
         return;
     if (c->nplugins == HR_MAX_PLUGINS) {
@@ -146,7 +176,8 @@ static void read_entry(struct reader *r, const json_t *plugins, size_t index, st
     out->path = strdup(path);
     out->required = required;
     out->config = config ? json_incref(config) : json_object();
-    if (!out->path || !out->config)
+    out->confinement = confinement ? json_incref(confinement) : json_object();
+    if (!out->path || !out->config || !out->confinement)
         problem(r, at(&p, index, ""), "enough memory", "none");
 }
 

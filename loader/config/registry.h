@@ -5,7 +5,9 @@
  *                    "path": "/app/tools/search.so",    required, absolute
  *                    "enabled": true,                   optional, default true
  *                    "required": false,                 optional: readiness waits for it
- *                    "config": { ... } } ] }            optional, handed to the plugin
+ *                    "config": { ... },                 optional, handed to the plugin
+ *                    "confinement": { ... } } ] }       optional: what it may do, see
+ *                                                       loader/toolhost/CONFINEMENT.md
  *
  * "$schema" is allowed at the top; any other key is an error.  Entries that are not enabled are
  * checked like the rest and then left out. */

@@ -45,6 +45,22 @@ static int seal_settings(json_t *root, int *fd)
     return 0;
 }
 
+/* The variables that its confinement grants, as far as we have them ourselves.  New reference. */
+static json_t *granted_variables(const struct hr_plugin_config *p)
+{
+    json_t *found = json_object();
+    const json_t *names = json_object_get(p->confinement, "environment");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const char *value = getenv(name);
+        /* Not text: JSON cannot carry it; an absent variable is what the plugin then has to report.
+         */
+        if (value && json_object_set_new(found, name, json_string(value)) < 0)
+            hr_warn("plugin %s: variable %s is not handed on: it is not UTF-8", p->id, name);
+    }
+    return found;
+}
+
 int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin_config *p)
 {
     if (h->toolhosts[i].calls_fd < 0) {
@@ -52,8 +68,9 @@ int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin
         if (err)
             return err;
     }
-    return seal_settings(json_pack("{s:s, s:s, s:O, s:s}", "id", p->id, "path", p->path, "config",
-                                   p->config, "ipc_key", h->ipc_key),
+    return seal_settings(json_pack("{s:s, s:s, s:O, s:s, s:O, s:o}", "id", p->id, "path", p->path,
+                                   "config", p->config, "ipc_key", h->ipc_key, "confinement",
+                                   p->confinement, "environment", granted_variables(p)),
                          &h->toolhosts[i].settings_fd);
 }
 

@@ -117,13 +117,14 @@ static int take_text(struct hr_supervisor *sup, int status, size_t *ret_len)
 static bool is_same(const struct hr_plugin_config *a, const struct hr_plugin_config *b)
 {
     return a->path && b->path && strcmp(a->id, b->id) == 0 && strcmp(a->path, b->path) == 0 &&
-           json_equal(a->config, b->config);
+           json_equal(a->config, b->config) && json_equal(a->confinement, b->confinement);
 }
 
 static void drop(struct hr_plugin_config *p)
 {
     free(p->path);
     json_decref(p->config);
+    json_decref(p->confinement);
     *p = (struct hr_plugin_config){.path = NULL};
 }
 

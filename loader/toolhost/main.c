@@ -6,9 +6,11 @@
  * Exit codes: 0 stopped as asked; 64 not started by handrail; 70 something is wrong with this
  * program or its settings; 75 starting it again can help; 78 the plugin or its configuration has to
  * be changed first. */
+#include "common/confinement.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "confine.h"
 #include "host.h"
 #include "load.h"
 #include "serve.h"
@@ -18,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 struct settings {
@@ -75,13 +75,28 @@ static int redirect(void)
     return setvbuf(stdout, NULL, _IONBF, 0) ? -EIO : 0;
 }
 
-static int confine(void)
+static void confinement_problem(void *arg, const char *pointer, const char *expected,
+                                const json_t *came)
 {
-    const struct rlimit none = {0, 0};
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the plugin's settings can hold credentials */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
-        return -errno;
-    return 0;
+    (void)came;
+    (void)hr_refuse(arg, "its confinement%s: expected %s", pointer, expected);
+}
+
+/* From here on whatever this process does is what the plugin may do.  0 or an exit code, said in
+ * one line. */
+static int confine(const struct settings *s)
+{
+    struct hr_why why = {{0}};
+    struct hr_confinement c;
+    json_t *given = json_object_get(s->root, "confinement");
+    json_t *o = given ? json_incref(given) : json_object();
+    int code = HR_EXIT_CONFIG;
+    if (hr_confinement_read(o, confinement_problem, &why, &c) == 0)
+        code = hr_confine_apply(&c, json_object_get(s->root, "environment"), s->path, &why);
+    if (code)
+        hr_error("plugin %s: %s: %s", s->id, s->path, why.text);
+    json_decref(o);
+    return code;
 }
 
 /* Load and create.  0 or an exit code, said in one line. */
@@ -141,15 +156,15 @@ static int run(void)
     }
     err = redirect();
     if (!err)
-        err = confine();
-    if (!err)
         err = hr_serve_init();
     if (err) {
         hr_error("plugin %s: preparing its process failed: %s", s.id, strerror(-err));
         return HR_EXIT_TEMPFAIL;
     }
     hr_host_init(s.id);
-    int code = load(&s, &plugin);
+    int code = confine(&s);
+    if (!code)
+        code = load(&s, &plugin);
     return code ? code : serve(&s, &plugin);
 }
 

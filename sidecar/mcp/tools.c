@@ -2,6 +2,8 @@
  * The list of tools of a toolhost.  See tools.h. */
 #include "tools.h"
 
+#include "confinement.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +125,7 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     const char *version = json_string_value(json_object_get(plugin, "version"));
     if (version)
         (void)snprintf(list->version, sizeof(list->version), "%s", version);
+    list->confinement = hr_mcp_confinement_parse(plugin);
     int err = 0;
     for (size_t i = 0; i < n && !err; i++)
         err = parse_tool(json_array_get(tools, i), list, why, size);
@@ -153,6 +156,8 @@ void hr_mcp_tools_free(struct hr_mcp_tools *tools)
         json_decref(tools->tool[i].entry);
         hr_schema_free(tools->tool[i].input);
     }
+    if (tools)
+        json_decref(tools->confinement);
     free(tools);
 }
 

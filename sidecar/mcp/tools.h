@@ -32,6 +32,7 @@ struct hr_mcp_tool {
 
 struct hr_mcp_tools {
     char version[HR_MCP_VERSION_MAX + 1]; /* the plugin's own; "" if it gave none */
+    json_t *confinement;                  /* see confinement.h; owned; NULL: not told */
     size_t n;
     struct hr_mcp_tool tool[]; /* in the toolhost's order: the index is the tool's number */
 };

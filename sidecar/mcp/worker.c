@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "confinement.h"
 #include "json.h"
 #include "result.h"
 
@@ -430,6 +431,7 @@ static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,
     if (err)
         return "sent a list of tools that there is no memory for";
     bury(w); /* those of the life before have waited long enough */
+    hr_mcp_confinement_warn(w->id, w->tools ? w->tools->confinement : NULL, tools->confinement);
     hr_mcp_tools_free(w->tools);
     w->tools = tools;
     w->fault[0] = '\0';

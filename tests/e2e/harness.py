@@ -163,7 +163,8 @@ def sample_plugins(search_root: Path) -> list[dict[str, Any]]:
     return [
         {"id": "echo", "path": str(SAMPLES / "echo.so"), "enabled": True},
         {"id": "workspace-search", "path": str(SAMPLES / "workspace-search.so"), "enabled": True,
-         "required": True, "config": {"root": str(search_root)}},
+         "required": True, "config": {"root": str(search_root)},
+         "confinement": {"read": [str(search_root)]}},
     ]
 
 

@@ -35,7 +35,9 @@ def plugin(name: str, path: Path, config: Mapping[str, Any] | None = None,
 
 
 def sample(name: str, config: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """The entry for one of the sample plugins: "echo", "workspace-search"."""
+    """The entry for one of the sample plugins: "echo", "workspace-search", which may read its root."""
+    if config and "root" in config:
+        more.setdefault("confinement", {"read": [config["root"]]})
     return plugin(name, SAMPLES / f"{name}.so", config, **more)
 
 

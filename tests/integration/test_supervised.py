@@ -440,7 +440,7 @@ class Tools(unittest.TestCase):
                 self.assertEqual(state[f"toolhost/{name}"], "failed")
 
     def test_what_a_plugin_has_forked_ends_with_it(self):
-        with standin(plugins=[test_plugin("faulty")]) as h:
+        with standin(plugins=[test_plugin("faulty", confinement={"exec": True})]) as h:
             h.wait_status("/readyz", 200)
             old = h.child("handrail-toolhost")
             forked = int(h.call_tool("fork", {})["content"][0]["text"])

@@ -135,7 +135,8 @@ class Host:
     serial = 0
 
     def __init__(self, path: Path | str, plugin_id: str = "faulty", config: object = None,
-                 wait: bool = True, settings: bytes | None = None) -> None:
+                 wait: bool = True, settings: bytes | None = None,
+                 confinement: object = None) -> None:
         Host.serial += 1
         self.address = f"\0handrail-test-{os.getpid()}-{Host.serial}"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -145,6 +146,8 @@ class Host:
             values = {"id": plugin_id, "path": str(path), "ipc_key": KEY}
             if config is not None:
                 values["config"] = config
+            if confinement is not None:
+                values["confinement"] = confinement
             settings = json.dumps(values).encode()
         memory = os.memfd_create("settings")
         os.write(memory, settings)
@@ -306,7 +309,9 @@ class Greeting(ToolhostTest):
         peer = Peer(host.address)
         self.addCleanup(peer.close)
         answer = peer.hello()
-        self.assertEqual(answer["plugin"], {"id": "faulty", "version": "1.2.3"})
+        plugin = answer["plugin"]
+        self.assertEqual((plugin["id"], plugin["version"]), ("faulty", "1.2.3"))
+        self.assertEqual(set(plugin["confinement"]) - {"landlock_abi"}, {"enforced", "missing"})
         tool = next(t for t in answer["tools"] if t["name"] == "alone")
         self.assertEqual(tool, {
             "name": "alone", "title": "alone", "description": "Misbehaves.",
@@ -635,7 +640,10 @@ class Ends(ToolhostTest):
         self.still_works(host)
 
     def test_deadline_against_completion(self) -> None:
-        host, peer = self.faulty()
+        # 200 threads at once, whose stacks count as memory
+        host = self.host(PLUGINS / "faulty.so", confinement={"memory_mib": 0})
+        peer = host.peer()
+        self.addCleanup(peer.close)
         ids = [peer.start("pending", timeout_ms=20 + i % 3, ms=20) for i in range(200)]
         for call_id in ids:
             self.assertIn(peer.wait(call_id).status, (OK, E_CANCELLED, E_TIMEOUT))
