@@ -158,6 +158,18 @@ static void rules(struct filter *f, const char *const *names, size_t n, uint32_t
 
 #define RULES(f, names, action) rules(f, names, sizeof(names) / sizeof((names)[0]), action)
 
+/* libseccomp's SCMP_A0() and its like leave a field out, of which clang warns. */
+static struct scmp_arg_cmp compared(unsigned arg, enum scmp_compare op, scmp_datum_t value)
+{
+    return (struct scmp_arg_cmp){.arg = arg, .op = op, .datum_a = value};
+}
+
+static struct scmp_arg_cmp masked(unsigned arg, scmp_datum_t mask, scmp_datum_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 static void rule1(struct filter *f, const char *name, uint32_t action, struct scmp_arg_cmp a)
 {
     rule(f, name, action, 1, &a);
@@ -177,15 +189,15 @@ static void process_rules(struct filter *f, bool exec)
 {
     const scmp_datum_t own = (scmp_datum_t)getpid();
     const scmp_datum_t thread = exec ? 0 : CLONE_THREAD;
-    rule1(f, "clone", ALLOW, SCMP_A0_64(SCMP_CMP_MASKED_EQ, NAMESPACES | thread, thread));
+    rule1(f, "clone", ALLOW, masked(0, NAMESPACES | thread, thread));
     if (!exec)
-        rule1(f, "clone", DENY, SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+        rule1(f, "clone", DENY, masked(0, CLONE_THREAD, 0));
     RULES(f, starting, exec ? ALLOW : DENY);
     if (exec)
         RULES(f, signalling, ALLOW);
     for (size_t i = 0; !exec && i < sizeof(signalling) / sizeof(signalling[0]); i++) {
-        rule1(f, signalling[i], ALLOW, SCMP_A0_64(SCMP_CMP_EQ, own));
-        rule1(f, signalling[i], DENY, SCMP_A0_64(SCMP_CMP_NE, own));
+        rule1(f, signalling[i], ALLOW, compared(0, SCMP_CMP_EQ, own));
+        rule1(f, signalling[i], DENY, compared(0, SCMP_CMP_NE, own));
     }
 }
 
@@ -195,13 +207,13 @@ static void self_rules(struct filter *f)
     static const char *const calls[] = {"prlimit64", "sched_setaffinity", "sched_setattr",
                                         "sched_setparam", "sched_setscheduler"};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        rule1(f, calls[i], ALLOW, SCMP_A0_64(SCMP_CMP_EQ, 0));
-        rule1(f, calls[i], DENY, SCMP_A0_64(SCMP_CMP_NE, 0));
+        rule1(f, calls[i], ALLOW, compared(0, SCMP_CMP_EQ, 0));
+        rule1(f, calls[i], DENY, compared(0, SCMP_CMP_NE, 0));
     }
-    rule2(f, "setpriority", ALLOW, SCMP_A0_64(SCMP_CMP_EQ, PRIO_PROCESS),
-          SCMP_A1_64(SCMP_CMP_EQ, 0));
-    rule2(f, "ioprio_set", ALLOW, SCMP_A0_64(SCMP_CMP_EQ, IOPRIO_PROCESS),
-          SCMP_A1_64(SCMP_CMP_EQ, 0));
+    rule2(f, "setpriority", ALLOW, compared(0, SCMP_CMP_EQ, PRIO_PROCESS),
+          compared(1, SCMP_CMP_EQ, 0));
+    rule2(f, "ioprio_set", ALLOW, compared(0, SCMP_CMP_EQ, IOPRIO_PROCESS),
+          compared(1, SCMP_CMP_EQ, 0));
 }
 
 /* Memory that is shared without a file is counted by no limit of ours. */
@@ -209,26 +221,26 @@ static void memory_rules(struct filter *f)
 {
     static const char *const calls[] = {"mmap", "mmap2"};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        rule1(f, calls[i], ALLOW, SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
+        rule1(f, calls[i], ALLOW, masked(3, MAP_ANONYMOUS, 0));
         rule1(f, calls[i], ALLOW,
-              SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS));
+              masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS));
         rule1(
             f, calls[i], DENY,
-            SCMP_A3_64(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS | MAP_SHARED));
+            masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS | MAP_SHARED));
     }
 }
 
 static void file_rules(struct filter *f)
 {
     for (size_t i = 0; i < sizeof(fcntls) / sizeof(fcntls[0]); i++) {
-        rule1(f, "fcntl", ALLOW, SCMP_A1_64(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
-        rule1(f, "fcntl64", ALLOW, SCMP_A1_64(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+        rule1(f, "fcntl", ALLOW, compared(1, SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+        rule1(f, "fcntl64", ALLOW, compared(1, SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
     }
     for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
-        rule1(f, "ioctl", ALLOW, SCMP_A1_64(SCMP_CMP_EQ, ioctls[i]));
+        rule1(f, "ioctl", ALLOW, compared(1, SCMP_CMP_EQ, ioctls[i]));
     /* futimens() has no name */
-    rule1(f, "utimensat", ALLOW, SCMP_A1_64(SCMP_CMP_EQ, 0));
-    rule1(f, "utimensat", DENY, SCMP_A1_64(SCMP_CMP_NE, 0));
+    rule1(f, "utimensat", ALLOW, compared(1, SCMP_CMP_EQ, 0));
+    rule1(f, "utimensat", DENY, compared(1, SCMP_CMP_NE, 0));
 }
 
 /* Never unix sockets by address: the control socket of PID 1 takes orders from this user.  A pair
@@ -237,13 +249,13 @@ static void socket_rules(struct filter *f, bool network)
 {
     static const scmp_datum_t kinds[] = {SOCK_STREAM, SOCK_SEQPACKET};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        rule2(f, "socketpair", ALLOW, SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX),
-              SCMP_A1_64(SCMP_CMP_MASKED_EQ, SOCKET_KIND, kinds[i]));
+        rule2(f, "socketpair", ALLOW, compared(0, SCMP_CMP_EQ, AF_UNIX),
+              masked(1, SOCKET_KIND, kinds[i]));
     RULES(f, networking, network ? ALLOW : DENY);
     if (network) {
-        rule1(f, "socket", ALLOW, SCMP_A0_64(SCMP_CMP_EQ, AF_INET));
-        rule1(f, "socket", ALLOW, SCMP_A0_64(SCMP_CMP_EQ, AF_INET6));
-        rule1(f, "socket", DENY, SCMP_A0_64(SCMP_CMP_LT, AF_INET));
+        rule1(f, "socket", ALLOW, compared(0, SCMP_CMP_EQ, AF_INET));
+        rule1(f, "socket", ALLOW, compared(0, SCMP_CMP_EQ, AF_INET6));
+        rule1(f, "socket", DENY, compared(0, SCMP_CMP_LT, AF_INET));
     } else {
         rule(f, "socket", DENY, 0, NULL);
     }
