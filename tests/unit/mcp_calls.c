@@ -320,7 +320,10 @@ static void test_toolhost_does_not_read(void **state)
         assert_true(!r[i].reply || strstr(r[i].reply, "\"isError\":false"));
         req_free(&r[i]);
     }
-    expect(f, &small, 0, "{}");
+    UNTIL(f, small.dead); /* a stream by now, where parsing that much takes seconds */
+    assert_non_null(small.reply);
+    assert_non_null(strstr(small.reply, "\"isError\":false"));
+    req_free(&small);
     assert_int_equal(h->ncalls, N); /* N - 1 large ones and the small one, which came last */
     assert_string_equal(h->calls[N - 1].arguments, "{}");
 }
