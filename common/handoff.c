@@ -31,10 +31,13 @@ int hr_settings_read(int fd, json_t **ret)
 
 void hr_notify(const char *line)
 {
-    char text[64];
-    int n = snprintf(text, sizeof(text), "%s\n", line);
-    if (n > 0 && (size_t)n < sizeof(text))
-        (void)hr_write_all(HR_FD_NOTIFY, text, (size_t)n);
+    char text[HR_NOTIFICATION_MAX];
+    int n = snprintf(text, sizeof(text) - 1, "%s", line); /* cut if need be */
+    if (n < 0)
+        return;
+    size_t len = strlen(text);
+    text[len++] = '\n';
+    (void)hr_write_all(HR_FD_NOTIFY, text, len);
 }
 
 int hr_order_send(int socket, const char *order, int fd)

@@ -79,7 +79,8 @@ enum {
 /* Parse the settings behind fd.  The object is the caller's (json_decref).  0, -EPROTO, -errno. */
 int hr_settings_read(int fd, json_t **ret);
 
-/* Send one notification line ("READY=1").  Errors are ignored: there is nobody to tell. */
+/* Send one notification line: "READY=1", "STATUS=why not".  One that is too long is cut.  Errors
+ * are ignored: there is nobody to tell. */
 void hr_notify(const char *line);
 
 /* Send an order, with fd unless that is -1 (the caller's still).  Never blocks.  0 or -errno. */

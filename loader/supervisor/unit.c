@@ -179,6 +179,7 @@ static int op_spawn(void *ctx, struct hr_service *s)
     else
         plan_own(u, &plan);
     drop_report(u);
+    u->complaint[0] = '\0';
     if (u->notify[1] >= 0)
         drop_orders(u);
     if (s->index == HR_INDEX_SIDECAR)
@@ -273,8 +274,19 @@ static void arm_watchdog(struct hr_unit *u)
     ev_timer_start(u->sup->loop, &u->watch_timer);
 }
 
+/* What a toolhost says of its plugin may hold words of the plugin's. */
+static void take_complaint(struct hr_unit *u, const char *text)
+{
+    (void)snprintf(u->complaint, sizeof(u->complaint), "%.*s", HR_REASON_MAX - 1, text);
+    for (char *p = u->complaint; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    u->service.hint = u->complaint;
+}
+
 static void notified(struct hr_unit *u, const char *line)
 {
+    static const char status[] = "STATUS=";
     bool sidecar = u->service.index == HR_INDEX_SIDECAR;
     if (strcmp(line, "READY=1") == 0) {
         hr_service_event(&u->service, HR_EV_READY, 0);
@@ -283,6 +295,8 @@ static void notified(struct hr_unit *u, const char *line)
     } else if (strcmp(line, "WATCHDOG=1") == 0) {
         hr_watchdog_beat(&u->watchdog, hr_now_ms());
         arm_watchdog(u);
+    } else if (!sidecar && strncmp(line, status, sizeof(status) - 1) == 0) {
+        take_complaint(u, line + sizeof(status) - 1);
     } else if (!sidecar || !sidecar_told(u->sup, line)) {
         hr_debug("%s: notification not understood", u->service.pub.name);
     }
