@@ -37,12 +37,23 @@ enum hr_cleanup {
 /* Where the value of a setting came from. */
 enum hr_origin { HR_FROM_DEFAULT, HR_FROM_ENVIRONMENT, HR_FROM_OPTION };
 
+enum { HR_SHA256_TEXT = 65 }; /* bytes of a SHA-256 in hexadecimal, with its NUL */
+
+/* What changes when somebody puts another file in a file's place, or writes to it.  Zero: there was
+ * none. */
+struct hr_file_stamp {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns;
+};
+
 struct hr_plugin_config {
     char id[HR_PLUGIN_ID_MAX + 1];
-    char *path;          /* absolute */
-    bool required;       /* readiness waits for it */
-    json_t *config;      /* an object, never NULL */
-    json_t *confinement; /* likewise; it has been checked */
+    char sha256[HR_SHA256_TEXT]; /* which the file has to have; "": any */
+    char *path;                  /* absolute */
+    struct hr_file_stamp stamp;  /* of the file, when the registry was read */
+    bool required;               /* readiness waits for it */
+    json_t *config;              /* an object, never NULL */
+    json_t *confinement;         /* likewise; it has been checked */
 };
 
 /* How one kind of process is kept running. */

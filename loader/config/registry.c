@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One registry being read: where we are, for messages, and how much is wrong. */
 struct reader {
@@ -63,7 +64,7 @@ static const char *at(struct pointer *p, size_t index, const char *key)
 
 static void check_keys(struct reader *r, json_t *entry, size_t index)
 {
-    static const char *const known[] = {"id",       "path",   "enabled",
+    static const char *const known[] = {"id",       "path",   "sha256",     "enabled",
                                         "required", "config", "confinement"};
     const char *key = NULL;
     json_t *value = NULL;
@@ -74,7 +75,8 @@ static void check_keys(struct reader *r, json_t *entry, size_t index)
             ok = ok || strcmp(key, known[i]) == 0;
         if (!ok)
             problem(r, at(&p, index, key),
-                    "one of id, path, enabled, required, config, confinement", "an unknown key");
+                    "one of id, path, sha256, enabled, required, config, confinement",
+                    "an unknown key");
     }
 }
 
@@ -98,6 +100,22 @@ static const char *get_string(struct reader *r, json_t *entry, size_t index, con
     if (json_is_string(v))
         return json_string_value(v); /* holds no NUL: the parser refuses them */
     problem(r, at(&p, index, key), expected, v ? type_name(v) : "nothing");
+    return "";
+}
+
+/* An optional SHA-256; "" if it is absent or wrong. */
+static const char *get_sha256(struct reader *r, json_t *entry, size_t index)
+{
+    static const char want[] = "64 hexadecimal digits, as sha256sum prints them";
+    struct pointer p;
+    json_t *v = json_object_get(entry, "sha256");
+    const char *text = json_string_value(v);
+    if (!v)
+        return "";
+    if (text && strlen(text) == HR_SHA256_TEXT - 1 &&
+        strspn(text, "0123456789abcdefABCDEF") == HR_SHA256_TEXT - 1)
+        return text;
+    problem(r, at(&p, index, "sha256"), want, text ? text : type_name(v));
     return "";
 }
 
@@ -158,6 +176,7 @@ static void read_entry(struct reader *r, const json_t *plugins, size_t index, st
     const char *path = get_string(r, entry, index, "path", want_path);
     if (*path && (path[0] != '/' || strlen(path) >= PATH_MAX))
         problem(r, at(&p, index, "path"), want_path, path);
+    const char *sha256 = get_sha256(r, entry, index);
     bool enabled = get_bool(r, entry, index, "enabled", true);
     bool required = get_bool(r, entry, index, "required", false);
     json_t *config = json_object_get(entry, "config");
@@ -173,6 +192,7 @@ static void read_entry(struct reader *r, const json_t *plugins, size_t index, st
     }
     struct hr_plugin_config *out = &c->plugins[c->nplugins++];
     (void)snprintf(out->id, sizeof(out->id), "%s", id);
+    (void)snprintf(out->sha256, sizeof(out->sha256), "%s", sha256);
     out->path = strdup(path);
     out->required = required;
     out->config = config ? json_incref(config) : json_object();
@@ -219,6 +239,28 @@ int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_
     return r.problems ? HR_EXIT_CONFIG : 0;
 }
 
+static int64_t nanoseconds(const struct timespec *t)
+{
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+void hr_registry_stamp(struct hr_config *c)
+{
+    struct stat st;
+    for (uint32_t i = 0; i < c->nplugins; i++) {
+        struct hr_plugin_config *p = &c->plugins[i];
+        p->stamp = (struct hr_file_stamp){.size = 0};
+        if (p->path && lstat(p->path, &st) == 0)
+            p->stamp = (struct hr_file_stamp){
+                .device = st.st_dev,
+                .inode = st.st_ino,
+                .size = (uint64_t)st.st_size,
+                .modified_ns = nanoseconds(&st.st_mtim),
+                .changed_ns = nanoseconds(&st.st_ctim),
+            };
+    }
+}
+
 int hr_registry_load(const char *path, bool must_exist, struct hr_config *c)
 {
     struct hr_buf text;
@@ -240,6 +282,7 @@ int hr_registry_load(const char *path, bool must_exist, struct hr_config *c)
         code = HR_EXIT_CONFIG;
     } else {
         code = hr_registry_parse(path, hr_buf_str(&text), text.len, c);
+        hr_registry_stamp(c);
     }
     hr_buf_free(&text);
     hr_close(&fd);

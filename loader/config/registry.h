@@ -3,6 +3,7 @@
  *
  *   { "plugins": [ { "id": "workspace-search",          required, [A-Za-z0-9._-]{1,64}, unique
  *                    "path": "/app/tools/search.so",    required, absolute
+ *                    "sha256": "9f86d0...",             optional: no other file is loaded
  *                    "enabled": true,                   optional, default true
  *                    "required": false,                 optional: readiness waits for it
  *                    "config": { ... },                 optional, handed to the plugin
@@ -18,8 +19,11 @@
 
 enum { HR_REGISTRY_MAX = 256 * 1024 }; /* bytes of the file */
 
-/* Read path into c->plugins.  A missing file means no plugins unless must_exist.  0, or 78 after
- * one line per problem. */
+/* Note what the files of the plugins are like now.  Blocks on their disks. */
+void hr_registry_stamp(struct hr_config *c);
+
+/* Read path into c->plugins, and stamp them.  A missing file means no plugins unless must_exist. 0,
+ * or 78 after one line per problem. */
 int hr_registry_load(const char *path, bool must_exist, struct hr_config *c);
 
 /* The same for text already in memory; `name` stands for the file in messages. */

@@ -68,9 +68,10 @@ int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin
         if (err)
             return err;
     }
-    return seal_settings(json_pack("{s:s, s:s, s:O, s:s, s:O, s:o}", "id", p->id, "path", p->path,
-                                   "config", p->config, "ipc_key", h->ipc_key, "confinement",
-                                   p->confinement, "environment", granted_variables(p)),
+    return seal_settings(json_pack("{s:s, s:s, s:s*, s:O, s:s, s:O, s:o}", "id", p->id, "path",
+                                   p->path, "sha256", p->sha256[0] ? p->sha256 : NULL, "config",
+                                   p->config, "ipc_key", h->ipc_key, "confinement", p->confinement,
+                                   "environment", granted_variables(p)),
                          &h->toolhosts[i].settings_fd);
 }
 

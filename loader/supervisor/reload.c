@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,27 +29,38 @@ enum {
 
 /* What the file holds.  Static: too large for a stack, and one reload is on at a time. */
 static struct hr_config fresh;
-static char text[HR_REGISTRY_MAX + 1];
+static struct {
+    size_t len;
+    struct hr_file_stamp stamps[HR_MAX_PLUGINS]; /* in the order of the plugins */
+    char text[HR_REGISTRY_MAX + 1];
+} found;
+#define FOUND_TEXT offsetof(__typeof__(found), text)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-/* The child: copy the file and say how it went. */
+/* The child: pass the file on, with what the plugins' files are like, and say how it went.  What is
+ * wrong with the registry is said by the parent, which reads the same text. */
 _Noreturn static void read_file(const char *path, int to)
 {
-    char chunk[4096];
-    size_t total = 0;
     ssize_t n = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         _exit(errno == ENOENT ? EXIT_MISSING : EXIT_IO);
-    while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-        total += (size_t)n;
-        if (total > HR_REGISTRY_MAX)
+    memset(&found, 0, sizeof(found));
+    memset(&fresh, 0, sizeof(fresh));
+    while ((n = read(fd, found.text + found.len, sizeof(found.text) - found.len)) > 0) {
+        found.len += (size_t)n;
+        if (found.len > HR_REGISTRY_MAX)
             _exit(EXIT_LARGE);
-        if (hr_write_all(to, chunk, (size_t)n))
-            _exit(EXIT_IO);
     }
-    _exit(n < 0 ? EXIT_IO : EXIT_SUCCESS);
+    if (n < 0)
+        _exit(EXIT_IO);
+    hr_log_init("handrail", HR_LOG_NONE);
+    if (hr_registry_parse(path, found.text, found.len, &fresh) == 0)
+        hr_registry_stamp(&fresh);
+    for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
+        found.stamps[i] = fresh.plugins[i].stamp;
+    _exit(hr_write_all(to, &found, FOUND_TEXT + found.len) ? EXIT_IO : EXIT_SUCCESS);
 }
 
 int hr_reload_begin(struct hr_supervisor *sup)
@@ -89,18 +101,18 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
         (void)kill(sup->reload.reader, SIGKILL);
 }
 
-/* What the reader has to show: 0 with the text, -ENOENT for a file that need not be there and is
- * not, or an exit code of ours after having said why. */
-static int take_text(struct hr_supervisor *sup, int status, size_t *ret_len)
+/* What the reader has to show: 0 and it is in `found`, -ENOENT for a file that need not be there
+ * and is not, or an exit code of ours after having said why. */
+static int take_text(struct hr_supervisor *sup, int status)
 {
     const char *path = sup->config->registry_path;
-    ssize_t n = 0;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (code == EXIT_MISSING && !sup->config->registry)
         return -ENOENT;
-    if (code == 0 && (n = pread(sup->reload.fd, text, HR_REGISTRY_MAX, 0)) >= 0) {
-        *ret_len = (size_t)n;
-        return 0;
+    if (code == 0) {
+        ssize_t n = pread(sup->reload.fd, &found, sizeof(found), 0);
+        if (n >= (ssize_t)FOUND_TEXT && (size_t)n == FOUND_TEXT + found.len)
+            return 0;
     }
     if (code == EXIT_LARGE)
         hr_error("reload: %s is larger than %d bytes", path, HR_REGISTRY_MAX);
@@ -117,6 +129,8 @@ static int take_text(struct hr_supervisor *sup, int status, size_t *ret_len)
 static bool is_same(const struct hr_plugin_config *a, const struct hr_plugin_config *b)
 {
     return a->path && b->path && strcmp(a->id, b->id) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->sha256, b->sha256) == 0 &&
+           memcmp(&a->stamp, &b->stamp, sizeof(a->stamp)) == 0 &&
            json_equal(a->config, b->config) && json_equal(a->confinement, b->confinement);
 }
 
@@ -231,16 +245,17 @@ static void mark_changes(struct hr_supervisor *sup)
 void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
 {
     struct hr_reload *r = &sup->reload;
-    size_t n = 0;
     if (!r->reader || pid != r->reader)
         return;
     r->reader = 0;
     ev_timer_stop(sup->loop, &r->limit);
-    int code = take_text(sup, status, &n);
+    int code = take_text(sup, status);
     hr_close(&r->fd);
     memset(&fresh, 0, sizeof(fresh));
     if (!code)
-        code = hr_registry_parse(sup->config->registry_path, text, n, &fresh);
+        code = hr_registry_parse(sup->config->registry_path, found.text, found.len, &fresh);
+    for (uint32_t i = 0; i < fresh.nplugins; i++)
+        fresh.plugins[i].stamp = found.stamps[i];
     if (code && code != -ENOENT) {
         hr_error("reload: nothing is changed: the present plugins stay");
     } else {

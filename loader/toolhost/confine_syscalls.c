@@ -222,11 +222,8 @@ static void memory_rules(struct filter *f)
     static const char *const calls[] = {"mmap", "mmap2"};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         rule1(f, calls[i], ALLOW, masked(3, MAP_ANONYMOUS, 0));
-        rule1(f, calls[i], ALLOW,
-              masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS));
-        rule1(
-            f, calls[i], DENY,
-            masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS | MAP_SHARED));
+        rule1(f, calls[i], ALLOW, masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS));
+        rule1(f, calls[i], DENY, masked(3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS | MAP_SHARED));
     }
 }
 

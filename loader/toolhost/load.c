@@ -4,19 +4,17 @@
 
 #include "call.h"
 #include "common/handoff.h"
+#include "common/log.h"
 #include "host.h"
+#include "loader/plugin_file/judge.h"
 #include "tools.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Size of the descriptor in minor 0: no plugin was ever built with a smaller one. */
 enum {
@@ -25,44 +23,6 @@ enum {
 };
 
 typedef const handrail_plugin *entry_fn(void);
-
-int hr_refuse(struct hr_why *why, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(why->text, sizeof(why->text), fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
-/* Is this a file that only its owner can have written?  dlopen() runs code from it, so this comes
- * first. */
-static int check_file(const char *path, struct hr_why *why)
-{
-    struct stat st;
-    if (path[0] != '/')
-        return hr_refuse(why, "the path is not absolute: give it from / on in the tool registry");
-    /* O_NONBLOCK: a FIFO must not stop us here */
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ELOOP)
-        return hr_refuse(why, "is a symbolic link: name the file that it points to");
-    if (fd < 0 && errno == ENOENT)
-        return hr_refuse(why, "does not exist: correct its path in the tool registry, or copy the "
-                              "plugin there");
-    if (fd < 0)
-        return hr_refuse(why, "cannot be opened: %s: make it readable for user %u", strerror(errno),
-                         (unsigned)geteuid());
-    int err = fstat(fd, &st) < 0 ? -errno : 0;
-    (void)close(fd);
-    if (err)
-        return hr_refuse(why, "cannot be examined: %s", strerror(-err));
-    if (!S_ISREG(st.st_mode))
-        return hr_refuse(why, "is not a regular file: name the plugin's shared object itself");
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return hr_refuse(why, "can be written by others than its owner (mode %04o): chmod go-w it",
-                         (unsigned)(st.st_mode & 07777));
-    return 0;
-}
 
 static int check_extensions(const handrail_plugin *api, struct hr_why *why)
 {
@@ -100,8 +60,8 @@ static int check_descriptor(const char *id, const handrail_plugin *api, struct h
     return 0;
 }
 
-int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plugin *ret,
-                    struct hr_why *why)
+int hr_plugin_check(const char *id, const char *sha256, const handrail_plugin *theirs,
+                    struct hr_plugin *ret, struct hr_why *why)
 {
     /* Only these two may be read before they have been checked. */
     if (theirs->magic != HANDRAIL_MAGIC)
@@ -114,7 +74,7 @@ int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plu
                          "its descriptor claims %u bytes, ABI 1.0 has %d: set .struct_size to "
                          "sizeof(handrail_plugin)",
                          theirs->struct_size, (int)PLUGIN_SIZE_MINOR_0);
-    struct hr_plugin p = {.id = id};
+    struct hr_plugin p = {.id = id, .sha256 = sha256};
     hr_buf_init(&p.tools_json, HR_FRAME_MAX);
     size_t size = theirs->struct_size < sizeof(p.api) ? theirs->struct_size : sizeof(p.api);
     memcpy(&p.api, theirs, size);
@@ -128,23 +88,60 @@ int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plu
         hr_plugin_release(&p);
         return err;
     }
+    p.sha256 = NULL;
     *ret = p;
     return 0;
 }
 
-int hr_plugin_load(const char *id, const char *path, struct hr_plugin *ret, struct hr_why *why)
+int hr_plugin_open(const char *id, const char *path, const char *sha256, struct hr_plugin_file *ret,
+                   struct hr_why *why)
 {
-    int err = check_file(path, why);
+    struct hr_elf elf;
+    const char *wrong = NULL;
+    char others[200];
+    int err = hr_plugin_file_open(path, sha256, ret, why);
     if (err)
         return err;
-    /* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL
-     * and no DEEPBIND: neither side may capture the other's symbols. */
+    if (hr_elf_read(ret->bytes, ret->len, &elf, &wrong))
+        err = hr_refuse(why, "%s: copy or build it once more", wrong);
+    else
+        err = hr_plugin_judge(&elf, why);
+    if (err) {
+        hr_plugin_file_close(ret);
+        return err;
+    }
+    size_t n = hr_plugin_other_exports(&elf, others, sizeof(others));
+    if (n)
+        hr_warn("plugin %s: %s: exports %zu more symbol%s than its entry (%s): build it with "
+                "-fvisibility=hidden, and link it with -Wl,--exclude-libs,ALL",
+                id, path, n, n == 1 ? "" : "s", others);
+    return 0;
+}
+
+/* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL and no
+ * DEEPBIND: neither side may capture the other's symbols. */
+static void *open_object(const char *path, struct hr_why *why)
+{
     void *dl = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (dl)
+        return dl;
+    const char *text = dlerror();
+    size_t n = strlen(path);
+    if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+        text += n + 2; /* the name of the copy tells nobody anything */
+    (void)hr_refuse(why,
+                    "cannot be loaded: %.600s: build it as a shared object for this machine, with "
+                    "all that it needs linked in",
+                    text);
+    return NULL;
+}
+
+int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file *file,
+                   struct hr_plugin *ret, struct hr_why *why)
+{
+    void *dl = open_object(file->sealed ? file->load_path : path, why);
     if (!dl)
-        return hr_refuse(why,
-                         "cannot be loaded: %.600s: build it as a shared object for this machine, "
-                         "with all that it needs linked in",
-                         dlerror());
+        return -EINVAL;
     void *symbol = dlsym(dl, "handrail_plugin_v1");
     if (!symbol)
         return hr_refuse(why, "does not export handrail_plugin_v1: define that function as "
@@ -154,7 +151,7 @@ int hr_plugin_load(const char *id, const char *path, struct hr_plugin *ret, stru
     const handrail_plugin *theirs = entry();
     if (!theirs)
         return hr_refuse(why, "handrail_plugin_v1() answered NULL: return the descriptor");
-    return hr_plugin_check(id, theirs, ret, why);
+    return hr_plugin_check(id, file->sha256, theirs, ret, why);
 }
 
 /* Say why create() failed; the exit code that goes with it. */

@@ -9,6 +9,8 @@
 #define HR_TOOLHOST_LOAD_H
 
 #include "common/buf.h"
+#include "loader/plugin_file/file.h"
+#include "loader/plugin_file/why.h"
 
 #include <handrail/plugin.h>
 #include <stddef.h>
@@ -21,6 +23,7 @@ enum {
 /* A plugin that passed every check.  Its code is never unloaded, so its strings live for ever. */
 struct hr_plugin {
     const char *id;       /* the registry's; borrowed */
+    const char *sha256;   /* the file's; borrowed while it is checked; or NULL */
     handrail_plugin api;  /* our copy: members that the plugin does not know are zero */
     handrail_tool *tools; /* copies likewise; ours */
     size_t ntools;
@@ -28,20 +31,20 @@ struct hr_plugin {
     void *self;               /* what create() made */
 };
 
-/* The reason of a refusal, without the plugin's name or path. */
-struct hr_why {
-    char text[1024];
-};
+/* Open the file, and judge it by reading; nothing of it runs.  Before the process is confined. What
+ * is doubtful is a warning in the log.  0, -ENOMEM, or -EINVAL with *why set. */
+int hr_plugin_open(const char *id, const char *path, const char *sha256, struct hr_plugin_file *ret,
+                   struct hr_why *why);
 
-/* Say why; always -EINVAL, so that it can be returned. */
-int hr_refuse(struct hr_why *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* dlopen() what was opened, which runs its constructors, and check what it offers.  path: the
+ * file's, as it was given to hr_plugin_open().  0, -ENOMEM, or -EINVAL with *why set. */
+int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file *file,
+                   struct hr_plugin *ret, struct hr_why *why);
 
-/* Open, dlopen and check.  path must be absolute.  0, -ENOMEM, or -EINVAL with *why set. */
-int hr_plugin_load(const char *id, const char *path, struct hr_plugin *ret, struct hr_why *why);
-
-/* The part of it that needs no file: check a descriptor and copy it into *ret. */
-int hr_plugin_check(const char *id, const handrail_plugin *theirs, struct hr_plugin *ret,
-                    struct hr_why *why);
+/* The part of it that needs no file: check a descriptor and copy it into *ret.  sha256: the file's,
+ * to be told, or NULL. */
+int hr_plugin_check(const char *id, const char *sha256, const handrail_plugin *theirs,
+                    struct hr_plugin *ret, struct hr_why *why);
 
 /* What a plugin's own create() makes of its configuration, JSON text.  Nonzero: *why is set and the
  * result is HR_EXIT_TEMPFAIL or HR_EXIT_CONFIG. */

@@ -27,7 +27,8 @@ struct settings {
     const char *id;
     const char *path;
     const char *key;
-    char *config; /* JSON text */
+    const char *sha256; /* or NULL */
+    char *config;       /* JSON text */
 };
 
 /* The descriptors of the contract, closed to whatever the plugin may start. */
@@ -52,6 +53,7 @@ static int read_settings(struct settings *ret)
         .id = json_string_value(json_object_get(root, "id")),
         .path = json_string_value(json_object_get(root, "path")),
         .key = json_string_value(json_object_get(root, "ipc_key")),
+        .sha256 = json_string_value(json_object_get(root, "sha256")),
     };
     const json_t *config = json_object_get(root, "config");
     s.config = config ? json_dumps(config, JSON_COMPACT) : strdup("{}");
@@ -75,6 +77,16 @@ static int redirect(void)
     return setvbuf(stdout, NULL, _IONBF, 0) ? -EIO : 0;
 }
 
+/* Say why there will be no plugin, in the log and to the supervisor, which shows it.  The code. */
+static int refuse(const struct settings *s, int code, const struct hr_why *why)
+{
+    char status[sizeof(why->text) + 8];
+    hr_error("plugin %s: %s: %s", s->id, s->path, why->text);
+    (void)snprintf(status, sizeof(status), "STATUS=%s", why->text);
+    hr_notify(status);
+    return code;
+}
+
 static void confinement_problem(void *arg, const char *pointer, const char *expected,
                                 const json_t *came)
 {
@@ -93,27 +105,36 @@ static int confine(const struct settings *s)
     int code = HR_EXIT_CONFIG;
     if (hr_confinement_read(o, confinement_problem, &why, &c) == 0)
         code = hr_confine_apply(&c, json_object_get(s->root, "environment"), s->path, &why);
-    if (code)
-        hr_error("plugin %s: %s: %s", s->id, s->path, why.text);
     json_decref(o);
-    return code;
+    return code ? refuse(s, code, &why) : 0;
+}
+
+/* The same for an error, of which *why is set unless memory was lacking. */
+static int refuse_error(const struct settings *s, int err, struct hr_why *why)
+{
+    if (err == -ENOMEM)
+        (void)hr_refuse(why, "cannot be loaded: no memory: raise the memory limit");
+    return refuse(s, err == -ENOMEM ? HR_EXIT_TEMPFAIL : HR_EXIT_CONFIG, why);
+}
+
+/* Take the file while nothing is confined yet.  0 or an exit code. */
+static int open_plugin(const struct settings *s, struct hr_plugin_file *ret)
+{
+    struct hr_why why = {{0}};
+    int err = hr_plugin_open(s->id, s->path, s->sha256, ret, &why);
+    return err ? refuse_error(s, err, &why) : 0;
 }
 
 /* Load and create.  0 or an exit code, said in one line. */
-static int load(const struct settings *s, struct hr_plugin *ret)
+static int load(const struct settings *s, struct hr_plugin_file *file, struct hr_plugin *ret)
 {
     struct hr_why why = {{0}};
-    int err = hr_plugin_load(s->id, s->path, ret, &why);
-    if (err == -ENOMEM) {
-        hr_error("plugin %s: loading %s: no memory: raise the memory limit", s->id, s->path);
-        return HR_EXIT_TEMPFAIL;
-    }
-    int code = err ? HR_EXIT_CONFIG : 0;
-    if (!code)
-        code = hr_plugin_create(ret, s->config, strlen(s->config), &why);
-    if (code)
-        hr_error("plugin %s: %s: %s", s->id, s->path, why.text);
-    return code;
+    int err = hr_plugin_load(s->id, s->path, file, ret, &why);
+    hr_plugin_file_close(file);
+    if (err)
+        return refuse_error(s, err, &why);
+    int code = hr_plugin_create(ret, s->config, strlen(s->config), &why);
+    return code ? refuse(s, code, &why) : 0;
 }
 
 static int serve(const struct settings *s, struct hr_plugin *plugin)
@@ -139,6 +160,7 @@ static int serve(const struct settings *s, struct hr_plugin *plugin)
 static int run(void)
 {
     struct settings s = {0};
+    struct hr_plugin_file file;
     struct hr_plugin plugin;
     hr_log_init("handrail-toolhost", hr_log_level_from_env());
     if (take_descriptors()) {
@@ -162,9 +184,11 @@ static int run(void)
         return HR_EXIT_TEMPFAIL;
     }
     hr_host_init(s.id);
-    int code = confine(&s);
+    int code = open_plugin(&s, &file);
     if (!code)
-        code = load(&s, &plugin);
+        code = confine(&s);
+    if (!code)
+        code = load(&s, &file, &plugin);
     return code ? code : serve(&s, &plugin);
 }
 

@@ -165,9 +165,9 @@ int hr_tools_describe(struct hr_plugin *p, struct hr_why *why)
             err = -ENOMEM;
     json_t *root =
         err ? NULL
-            : json_pack("{s:{s:s, s:s%, s:O*}, s:O}", "plugin", "id", p->api.id, "version",
+            : json_pack("{s:{s:s, s:s%, s:s*, s:O*}, s:O}", "plugin", "id", p->api.id, "version",
                         p->api.version, hr_utf8_valid(p->api.version, strlen(p->api.version)),
-                        "confinement", hr_confine_report(), "tools", list);
+                        "sha256", p->sha256, "confinement", hr_confine_report(), "tools", list);
     if (!root)
         err = -ENOMEM;
     else if (json_dump_callback(root, append, &p->tools_json, JSON_COMPACT) < 0)

@@ -86,6 +86,8 @@ static json_t *plugin_status(const struct hr_mcp *m, const struct hr_mcp_plugin 
         json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "id", p->worker.id, "version",
                   tools ? tools->version : "", "state", state, "ok", is_up(p), "starts",
                   (int)s.starts, "calls_in_flight", (int)p->worker.ncalls, "tools", list);
+    if (tools && tools->sha256[0])
+        (void)json_object_set_new(json, "sha256", json_string(tools->sha256));
     if (tools && tools->confinement)
         (void)json_object_set(json, "confinement", tools->confinement);
     if (!is_up(p)) {

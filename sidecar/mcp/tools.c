@@ -125,6 +125,9 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     const char *version = json_string_value(json_object_get(plugin, "version"));
     if (version)
         (void)snprintf(list->version, sizeof(list->version), "%s", version);
+    const char *sha256 = json_string_value(json_object_get(plugin, "sha256"));
+    if (sha256 && strspn(sha256, "0123456789abcdef") == strlen(sha256))
+        (void)snprintf(list->sha256, sizeof(list->sha256), "%s", sha256);
     list->confinement = hr_mcp_confinement_parse(plugin);
     int err = 0;
     for (size_t i = 0; i < n && !err; i++)

@@ -17,6 +17,7 @@ enum {
     /* The client gives a call up after 300 s and then loses its session: stay well below. */
     HR_MCP_TIMEOUT_MAX_MS = 240 * 1000,
     HR_MCP_VERSION_MAX = 64,
+    HR_MCP_SHA256 = 64,       /* hexadecimal digits */
     HR_MCP_REFUSAL_MAX = 400, /* bytes of the reason for which a schema is refused */
 };
 
@@ -32,6 +33,7 @@ struct hr_mcp_tool {
 
 struct hr_mcp_tools {
     char version[HR_MCP_VERSION_MAX + 1]; /* the plugin's own; "" if it gave none */
+    char sha256[HR_MCP_SHA256 + 1];       /* of the plugin's file; "" if it gave none */
     json_t *confinement;                  /* see confinement.h; owned; NULL: not told */
     size_t n;
     struct hr_mcp_tool tool[]; /* in the toolhost's order: the index is the tool's number */

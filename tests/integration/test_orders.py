@@ -2,17 +2,20 @@
 """Orders from outside: the client commands, reloading the registry, signals that are rewritten."""
 
 import contextlib
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
 
-from harness import client, running, sample, service, standin, test_plugin
+from harness import client, plugin, running, sample, service, standin, test_plugin
 from support import HANDRAIL, Failure, descendants, wait_for
 
 
@@ -163,6 +166,39 @@ class Reload(unittest.TestCase):
             self.assertEqual(service(h)["failures"], 0)
             self.assertEqual(h.stop(), 143)
             self.assertEqual(h.leftovers(), [])
+
+    def test_a_file_that_has_changed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "echo.so")
+            shutil.copy(sample("echo")["path"], path)
+            path.chmod(0o644)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            with standin(plugins=[plugin("echo", path)]) as h:
+                h.wait_status("/readyz", 200)
+                shown = h.get("/status").json()["plugins"][0]
+                self.assertEqual(shown["sha256"], digest)
+                old = h.child("handrail-toolhost")
+                self.hup(h)
+                self.assertIn("0 plugins changed", h.log())
+
+                shutil.copy(path, f"{path}.new")  # an update: another file, the same entry
+                os.rename(f"{path}.new", path)
+                path.chmod(0o644)
+                self.hup(h)
+                new = h.new_child("handrail-toolhost", old)
+                wait_for("its tool", lambda: self.tools(h) == ["echo"], 10)
+
+                with open(path, "ab") as f:  # and one that nobody has vouched for
+                    f.write(b"x")
+                self.write(h, plugin("echo", path, sha256=digest))
+                self.hup(h)
+                h.wait_line(f"echo.so: has the SHA-256 .*, the tool registry wants {digest}")
+                wait_for("the reason", lambda: "code 78: has the SHA-256" in
+                         client(h, "status").stdout, 10)
+                path.write_bytes(path.read_bytes()[:-1])
+                self.hup(h)
+                h.new_child("handrail-toolhost", new)
+                wait_for("its tool", lambda: self.tools(h) == ["echo"], 10)
 
     def test_what_is_wrong_changes_nothing(self):
         with standin(plugins=[sample("echo")]) as h:

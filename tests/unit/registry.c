@@ -91,7 +91,8 @@ static void each_problem_is_one_line_with_its_place(void **state)
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"nize\":9}}]}",
          "/plugins/0/confinement/nize: expected a key of confinement, got an unknown key"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confg\":{}}]}",
-         "/plugins/0/confg: expected one of id, path, enabled, required, config"},
+         "/plugins/0/confg: expected one of id, path, sha256, enabled, required, config, "
+         "confinement"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\"},{\"id\":\"a\",\"path\":\"/b\"}]}",
          "/plugins/1/id: expected an id that no other plugin has, got a"},
     };

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -76,7 +77,7 @@ static void accepted(const struct fixture *f)
 {
     struct hr_plugin p;
     struct hr_why why = {{0}};
-    int err = hr_plugin_check("org.example.test", &f->plugin, &p, &why);
+    int err = hr_plugin_check("org.example.test", NULL, &f->plugin, &p, &why);
     if (err)
         fail_msg("refused: %s", why.text);
     hr_plugin_release(&p);
@@ -86,7 +87,7 @@ static void refused(const struct fixture *f, const char *words)
 {
     struct hr_plugin p;
     struct hr_why why = {{0}};
-    assert_int_equal(hr_plugin_check("org.example.test", &f->plugin, &p, &why), -EINVAL);
+    assert_int_equal(hr_plugin_check("org.example.test", NULL, &f->plugin, &p, &why), -EINVAL);
     if (!strstr(why.text, words))
         fail_msg("refused for \"%s\", expected \"%s\"", why.text, words);
 }
@@ -98,7 +99,7 @@ static void described(void **state)
     struct hr_plugin p;
     struct hr_why why = {{0}};
     make(&f);
-    assert_int_equal(hr_plugin_check("org.example.test", &f.plugin, &p, &why), 0);
+    assert_int_equal(hr_plugin_check("org.example.test", NULL, &f.plugin, &p, &why), 0);
     assert_int_equal(p.ntools, 2);
     json_t *got = json_loadb(p.tools_json.data, p.tools_json.len, 0, NULL);
     json_t *want = json_loads(
@@ -285,17 +286,24 @@ static void test_plugins(void **state)
         {"needs_future", "needs ABI 1.99"}, {"builtin_name", "\"terminal\""},
         {"absent", "does not exist"},
     };
+    struct hr_plugin_file file;
     struct hr_plugin p;
     struct hr_why why = {{0}};
     char path[512];
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s.so", TEST_PLUGINS, bad[i].name);
-        assert_int_equal(hr_plugin_load(bad[i].name, path, &p, &why), -EINVAL);
+        if (hr_plugin_open("x", path, NULL, &file, &why) == 0) {
+            assert_int_equal(hr_plugin_load(bad[i].name, path, &file, &p, &why), -EINVAL);
+            (void)munmap((void *)(uintptr_t)file.bytes, file.len); /* fd stays: see file.h */
+        }
         if (!strstr(why.text, bad[i].words))
             fail_msg("%s: refused for \"%s\"", bad[i].name, why.text);
     }
     (void)snprintf(path, sizeof(path), "%s/faulty.so", TEST_PLUGINS);
-    assert_int_equal(hr_plugin_load("faulty", path, &p, &why), 0);
+    assert_int_equal(hr_plugin_open("x", path, NULL, &file, &why), 0);
+    assert_true(file.sealed);
+    assert_int_equal(hr_plugin_load("faulty", path, &file, &p, &why), 0);
+    hr_plugin_file_close(&file);
     assert_int_equal(p.ntools, 18);
     hr_plugin_release(&p);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * Why a plugin is refused.  See why.h. */
+#include "why.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+int hr_refuse(struct hr_why *why, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(why->text, sizeof(why->text), fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
