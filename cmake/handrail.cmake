@@ -8,8 +8,9 @@
 add_library(hr_flags INTERFACE)
 target_compile_definitions(hr_flags INTERFACE _GNU_SOURCE HR_VERSION="${PROJECT_VERSION}")
 target_compile_options(hr_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
-  -Wpointer-arith -Wformat=2 -Wundef -fstack-protector-strong -fno-common
+  -Wall -Wextra -Wshadow -Wconversion -Wvla -Wpointer-arith -Wformat=2 -Wundef
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
+  -fstack-protector-strong -fno-common
   $<$<BOOL:${HANDRAIL_WERROR}>:-Werror>
   $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 target_link_options(hr_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)

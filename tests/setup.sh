@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 requirements=$here/real/requirements.txt
 conformance=$here/conformance
 
-build_packages="cmake ninja-build gcc libc6-dev pkg-config libev-dev libjansson-dev
+build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjansson-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev libcmocka-dev python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
     strace python3-prometheus-client"

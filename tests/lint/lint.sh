@@ -13,13 +13,14 @@ sources() {
 
 # plugin.h is written by hand in columns; its layout is part of what it says.
 format() {
-    sources '*.c' '*.h' | grep -v '^plugin-api/include/handrail/plugin\.h$' |
+    sources '*.c' '*.h' '*.cpp' '*.hpp' | grep -v '^plugin-api/include/handrail/plugin\.h$' |
         xargs clang-format --dry-run --Werror
 }
 
 # Functions that are too easy to use wrongly.  Comments and strings may name them.
 banned() {
-    found=$(sources 'common/*.[ch]' 'loader/*.[ch]' 'sidecar/*.[ch]' 'sample-plugins/*.[ch]' |
+    found=$(sources 'common/*.[ch]' 'loader/*.[ch]' 'sidecar/*.[ch]' 'sample-plugins/*.[ch]' \
+        'sample-plugins/*.cpp' 'plugin-api/*.hpp' |
         xargs grep -nwE '(alloca|strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|strtok_r|system|popen|dup|tmpnam|mktemp|sscanf|scanf|signal|rand|srand|gethostbyname|getaddrinfo|usleep) *\(' |
         grep -vE '^[^:]+:[0-9]+: *(\*|/\*|//)' || true)
     if [ -n "$found" ]; then
@@ -32,11 +33,11 @@ banned() {
 # nothing is left over from the writing.
 layout() {
     bad=0
-    if sources '*.c' '*.h' | xargs grep -nE '#include "\.\./'; then
+    if sources '*.c' '*.h' '*.cpp' '*.hpp' | xargs grep -nE '#include "\.\./'; then
         echo 'an include goes through "../": name the folder from the top of the tree' >&2
         bad=1
     fi
-    for f in $(sources '*.c' '*.h' '*.py' '*.sh'); do
+    for f in $(sources '*.c' '*.h' '*.cpp' '*.hpp' '*.rs' '*.py' '*.sh'); do
         if ! head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT'; then
             echo "$f: the licence line is missing" >&2
             bad=1

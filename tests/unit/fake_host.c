@@ -108,8 +108,9 @@ static void do_set_error(const handrail_host *h, handrail_call *c, const char *m
 
 static void do_complete(const handrail_host *h, handrail_call *c, handrail_status status)
 {
-    (void)h, (void)status;
+    (void)h;
     c->completions++;
+    c->completed = status;
 }
 
 static const void *do_get_extension(const handrail_host *h, const char *id)

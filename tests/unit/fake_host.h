@@ -25,6 +25,7 @@ struct handrail_call {
     char *error; /* the last set_error, "" if none */
     int blobs;
     int completions;
+    handrail_status completed; /* what the last complete() said */
     bool json_first;   /* set_json came before any text */
     bool json_invalid; /* it was no JSON object */
 };
