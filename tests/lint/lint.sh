@@ -52,7 +52,7 @@ layout() {
 }
 
 tidy() {
-    sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' |
+    sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' 'sample-plugins/*.cpp' |
         xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$1"
 }
 

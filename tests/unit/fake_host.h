@@ -26,8 +26,8 @@ struct handrail_call {
     int blobs;
     int completions;
     handrail_status completed; /* what the last complete() said */
-    bool json_first;   /* set_json came before any text */
-    bool json_invalid; /* it was no JSON object */
+    bool json_first;           /* set_json came before any text */
+    bool json_invalid;         /* it was no JSON object */
 };
 
 extern const handrail_host fake_host;

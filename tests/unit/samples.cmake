@@ -8,5 +8,17 @@ target_include_directories(unit-samples PRIVATE
   "${CMAKE_CURRENT_SOURCE_DIR}/../sample-plugins/workspace-search")
 target_compile_definitions(unit-samples PRIVATE
   ECHO_PLUGIN="$<TARGET_FILE:plugin-echo>"
-  SEARCH_PLUGIN="$<TARGET_FILE:plugin-workspace-search>")
-add_dependencies(unit-samples plugin-echo plugin-workspace-search)
+  SEARCH_PLUGIN="$<TARGET_FILE:plugin-workspace-search>"
+  WORDS_PLUGIN="$<TARGET_FILE:plugin-word-count>"
+  TREE_PLUGIN="$<TARGET_FILE:plugin-workspace-search>" TREE_TOOL="workspace_search")
+add_dependencies(unit-samples plugin-echo plugin-word-count plugin-workspace-search)
+
+# hr_sample_test(<name> <target> <tool>): the test of one more sample, which reads a folder.
+function(hr_sample_test name target tool)
+  hr_unit_test(${name} SOURCES unit/fake_host.c unit/search_tree.c
+    DEPS hr_plugin_api PkgConfig::JANSSON Threads::Threads)
+  target_compile_definitions(unit-${name} PRIVATE
+    TREE_PLUGIN="$<TARGET_FILE:${target}>" TREE_TOOL="${tool}")
+  add_dependencies(unit-${name} ${target})
+endfunction()
+hr_sample_test(word_count plugin-word-count text_statistics)

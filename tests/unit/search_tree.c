@@ -39,7 +39,7 @@ void search_tree_make(struct search_tree *t, const char *more)
     handrail_call c;
 
     memset(t, 0, sizeof(*t));
-    (void)snprintf(t->base, sizeof(t->base), "/tmp/handrail-search-XXXXXX");
+    (void)snprintf(t->base, sizeof(t->base), "/tmp/handrail-tree-XXXXXX");
     assert_non_null(mkdtemp(t->base));
     (void)snprintf(t->root, sizeof(t->root), "%s/root", t->base);
     (void)snprintf(t->outside, sizeof(t->outside), "%s/root-outside", t->base);
@@ -48,7 +48,7 @@ void search_tree_make(struct search_tree *t, const char *more)
     (void)snprintf(secret, sizeof(secret), "%s/secret.txt", t->outside);
     write_file(secret, "beta secret\n", 12);
 
-    t->plugin = fake_host_load(SEARCH_PLUGIN);
+    t->plugin = fake_host_load(TREE_PLUGIN);
     (void)snprintf(config, sizeof(config), "{\"root\":\"%s\"%s}", t->root, more);
     fake_call_init(&c);
     handrail_status status = t->plugin->create(&fake_host, &c, config, strlen(config), &t->self);
@@ -111,7 +111,7 @@ void search_tree_link(const struct search_tree *t, const char *target, const cha
 
 handrail_status search_tree_call(const struct search_tree *t, handrail_call *c, const char *args)
 {
-    handrail_status status = fake_host_invoke(t->plugin, t->self, "workspace_search", c, args);
+    handrail_status status = fake_host_invoke(t->plugin, t->self, TREE_TOOL, c, args);
 
     if (status == HANDRAIL_OK && c->error[0])
         fail_msg("ok, and yet: %s", c->error);

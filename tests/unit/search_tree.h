@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A folder of files for workspace-search to search, with things beside it that it must not find. */
+ * A folder of files for a sample plugin to read, with things beside it that it must not find.  Each
+ * test program is for one plugin and tool, TREE_PLUGIN and TREE_TOOL, which the build defines. */
 #ifndef HR_TESTS_UNIT_SEARCH_TREE_H
 #define HR_TESTS_UNIT_SEARCH_TREE_H
 
@@ -26,7 +27,7 @@ void search_tree_fill(const struct search_tree *t, const char *name, char c, siz
                       const char *tail);
 void search_tree_link(const struct search_tree *t, const char *target, const char *name);
 
-/* Run workspace_search.  Whatever the status, what was told to the host is held to be sound. */
+/* Run the tool.  Whatever the status, what was told to the host is held to be sound. */
 handrail_status search_tree_call(const struct search_tree *t, handrail_call *c, const char *args);
 
 /* Monotonic. */
