@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
 import unittest
 from collections.abc import Iterator
@@ -39,6 +40,23 @@ class Samples(unittest.TestCase):
             refused = h.call_tool("text_statistics", {"path": "../secret"})
             self.assertTrue(refused["isError"])
             self.assertIn("contains \"..\"", refused["content"][0]["text"])
+
+    @unittest.skipUnless((SAMPLES / "hash-tree.so").exists(), "built without rustc")
+    def test_hash_tree(self) -> None:
+        with with_sample("hash-tree") as (h, root):
+            (root / "folder").mkdir()
+            (root / "folder" / "file").write_text("abc")
+            (root / "link").symlink_to("../secret")
+            answer = h.call_tool("hash_tree", {})
+            line = hashlib.sha256(b"abc").hexdigest() + "  folder/file\n"
+            tree = hashlib.sha256(line.encode()).hexdigest()
+            self.assertEqual(answer["content"][0]["text"],
+                             f"{line}tree: {tree}, 1 files, 3 bytes\n"
+                             "passed over: 1 symbolic links, 0 that are no files\n")
+            self.assertEqual(answer["structuredContent"]["tree"], tree)
+            refused = h.call_tool("hash_tree", {"path": "link"})
+            self.assertTrue(refused["isError"])
+            self.assertIn("link cannot be read", refused["content"][0]["text"])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const files[] = {ECHO_PLUGIN, SEARCH_PLUGIN, WORDS_PLUGIN};
+static const char *const files[] = {
+    ECHO_PLUGIN,
+    SEARCH_PLUGIN,
+    WORDS_PLUGIN,
+#ifdef HASH_PLUGIN
+    HASH_PLUGIN,
+#endif
+};
 enum { FILES = sizeof(files) / sizeof(files[0]) };
 
 static char *slurp(const char *path, size_t *ret_len)

@@ -13,12 +13,21 @@ target_compile_definitions(unit-samples PRIVATE
   TREE_PLUGIN="$<TARGET_FILE:plugin-workspace-search>" TREE_TOOL="workspace_search")
 add_dependencies(unit-samples plugin-echo plugin-word-count plugin-workspace-search)
 
-# hr_sample_test(<name> <target> <tool>): the test of one more sample, which reads a folder.
-function(hr_sample_test name target tool)
+# hr_sample_test(<name> <target> <file> <tool>): the test of one more sample, which reads a folder.
+function(hr_sample_test name target file tool)
   hr_unit_test(${name} SOURCES unit/fake_host.c unit/search_tree.c
     DEPS hr_plugin_api PkgConfig::JANSSON Threads::Threads)
-  target_compile_definitions(unit-${name} PRIVATE
-    TREE_PLUGIN="$<TARGET_FILE:${target}>" TREE_TOOL="${tool}")
+  target_compile_definitions(unit-${name} PRIVATE TREE_PLUGIN="${file}" TREE_TOOL="${tool}")
   add_dependencies(unit-${name} ${target})
 endfunction()
-hr_sample_test(word_count plugin-word-count text_statistics)
+hr_sample_test(word_count plugin-word-count $<TARGET_FILE:plugin-word-count> text_statistics)
+
+if(TARGET plugin-hash-tree) # there is a rustc
+  set(hash_tree "${HANDRAIL_TREE}/share/plugins/hash-tree.so")
+  hr_sample_test(hash_tree plugin-hash-tree "${hash_tree}" hash_tree)
+  target_compile_definitions(unit-samples PRIVATE HASH_PLUGIN="${hash_tree}")
+  add_dependencies(unit-samples plugin-hash-tree)
+  get_target_property(hash_tree_build plugin-hash-tree BINARY_DIR)
+  add_test(NAME unit/hash_tree_rust COMMAND "${hash_tree_build}/run-hash-tree-tests")
+  set_tests_properties(unit/hash_tree_rust PROPERTIES TIMEOUT 60 LABELS unit)
+endif()
