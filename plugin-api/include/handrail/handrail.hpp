@@ -111,11 +111,12 @@ public:
     }
     handrail_status json(View j) const { return host_->set_json(host_, call_, j.data(), j.size()); }
     /* Hosts of ABI 1.0 have no resources: HANDRAIL_E_UNSUPPORTED, so answer it in another way. */
-    handrail_status resource(const char *uri, const char *mime, View data) const
+    handrail_status resource(const char *uri, const char *mime, const void *data,
+                             std::size_t len) const
     {
         if (!HANDRAIL_HAS(host_, add_resource))
             return HANDRAIL_E_UNSUPPORTED;
-        return host_->add_resource(host_, call_, uri, mime, data.data(), data.size());
+        return host_->add_resource(host_, call_, uri, mime, data, len);
     }
     /* Tell the caller something now.  Hosts of ABI 1.0 leave it out. */
     void tell(handrail_log_level level, View line) const
@@ -314,7 +315,8 @@ constexpr handrail_tool tool(const char *name, const char *title, const char *de
     // clang-format on
 }
 
-/* The descriptor of the plugin whose instance is a T.  See HANDRAIL_PLUGIN. */
+/* The descriptor of the plugin whose instance is a T.  It runs on hosts of any minor, because what
+ * a host lacks is dealt with above.  See HANDRAIL_PLUGIN. */
 template <class T>
 constexpr handrail_plugin plugin(const char *id, const char *version, const char *config_schema,
                                  const handrail_tool *const *tools)

@@ -36,7 +36,7 @@ public:
         if (what == "json")
             return call.json(R"({"a":1})");
         if (what == "resource")
-            return call.resource("report://1", "text/plain", "body");
+            return call.resource("report://1", "text/plain", "body", 4);
         if (what == "tell") {
             call.tell(HANDRAIL_LOG_WARN, "listen");
             return HANDRAIL_OK;
