@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "answer.hpp"
 
+#include "json.hpp"
+
 #include <cstdlib>
-#include <jansson.h>
 #include <memory>
 #include <new>
 #include <utility>
@@ -15,9 +16,6 @@ namespace
 
 using Top = std::vector<std::pair<std::string, Count>>;
 
-struct Release {
-    void operator()(json_t *v) const { json_decref(v); }
-};
 struct Free {
     void operator()(char *text) const { std::free(text); }
 };
@@ -56,9 +54,9 @@ json_t *integer(Count n)
     return json_integer(static_cast<json_int_t>(n));
 }
 
-std::unique_ptr<json_t, Release> object(const Counter &c, const Top &top, bool complete)
+Json object(const Counter &c, const Top &top, bool complete)
 {
-    std::unique_ptr<json_t, Release> all(json_object());
+    Json all(json_object());
     json_t *words = json_array();
     int failed = 0;
 

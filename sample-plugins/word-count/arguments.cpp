@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "arguments.hpp"
 
+#include "json.hpp"
+
 #include <cstring>
 #include <initializer_list>
-#include <jansson.h>
-#include <memory>
 
 namespace word_count
 {
@@ -58,10 +58,6 @@ public:
     }
 
 private:
-    struct Release {
-        void operator()(json_t *v) const { json_decref(v); }
-    };
-
     static bool is_among(const char *key, std::initializer_list<const char *> known)
     {
         for (const char *k : known)
@@ -70,7 +66,7 @@ private:
         return false;
     }
 
-    std::unique_ptr<json_t, Release> root_;
+    Json root_;
 };
 
 } // namespace
