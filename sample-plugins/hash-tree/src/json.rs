@@ -294,6 +294,32 @@ mod tests {
         assert!(parse(cut.as_bytes()).is_ok());
     }
 
+    /// Whatever comes: an answer, and no panic.
+    #[test]
+    fn damaged_text() {
+        let sound = "{\"a\": \"\\u00e9\\ud83d\\ude00é\\n\", \"b\": -1.5e+1, \"c\":0}".as_bytes();
+        let bytes = b"{}[]\",:\\u0dD8eE+-.19 \n\0\xc3\xa9\xff";
+        let mut random: u32 = 1;
+        let mut next = |n: usize| {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            random as usize % n
+        };
+        for _ in 0..50_000 {
+            let mut text = sound.to_vec();
+            for _ in 0..=next(3) {
+                let at = next(text.len());
+                match next(3) {
+                    0 => text[at] = bytes[next(bytes.len())],
+                    1 => text.insert(at, bytes[next(bytes.len())]),
+                    _ => drop(text.remove(at)),
+                }
+            }
+            let _ = parse(&text);
+        }
+    }
+
     #[test]
     fn writing() {
         let hard = "a\"\\\n\0\x1f\u{7f}é😀";
