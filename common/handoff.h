@@ -25,7 +25,9 @@
  *
  *     { "id": "...", "path": "/abs/plugin.so", "config": {...}, "ipc_key": "<hex>",
  *       "confinement": {...},              as the registry has it (common/confinement.h)
- *       "environment": {"NAME": "..."} }   the variables that it grants
+ *       "environment": {"NAME": "..."},    the variables that it grants
+ *       "sha256": "<hex>",                 which the file has to have; optional
+ *       "host_minor": 0 }                  appear as a host of that ABI minor; optional, for trials
  *
  * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
  * line each in a single write():

@@ -324,7 +324,7 @@ static const void *host_get_extension(const handrail_host *host, const char *id)
     return NULL; /* this host has none */
 }
 
-static const handrail_host services = {
+static handrail_host services = {
     .struct_size = sizeof(handrail_host),
     .abi_minor = HANDRAIL_ABI_MINOR,
     .name = "handrail",
@@ -344,9 +344,15 @@ static const handrail_host services = {
     .tell = host_tell,
 };
 
-void hr_host_init(const char *plugin_id)
+void hr_host_init(const char *plugin_id, uint32_t minor)
 {
     plugin = plugin_id;
+    if (minor < 1) { /* as a host of minor 0 has it: the table ends there */
+        services.struct_size = offsetof(handrail_host, add_resource);
+        services.abi_minor = 0;
+        services.add_resource = NULL;
+        services.tell = NULL;
+    }
 }
 
 const handrail_host *hr_host_services(void)

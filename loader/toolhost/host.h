@@ -5,9 +5,10 @@
 
 #include <handrail/plugin.h>
 
-/* The table, constant for the life of the process.  plugin_id names whose log lines these are;
- * borrowed for ever. */
-void hr_host_init(const char *plugin_id);
+/* The table, constant from here on for the life of the process.  plugin_id names whose log lines
+ * these are; borrowed for ever.  minor: HANDRAIL_ABI_MINOR, or an older one, as which the host then
+ * appears to the plugin: how the plugin does there can be tried so. */
+void hr_host_init(const char *plugin_id, uint32_t minor);
 const handrail_host *hr_host_services(void);
 
 #endif

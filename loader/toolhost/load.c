@@ -38,12 +38,13 @@ static int check_extensions(const handrail_plugin *api, struct hr_why *why)
 /* The members of the descriptor that do not concern its tools. */
 static int check_descriptor(const char *id, const handrail_plugin *api, struct hr_why *why)
 {
-    if (api->needs_minor > HANDRAIL_ABI_MINOR)
+    const uint32_t minor = hr_host_services()->abi_minor;
+    if (api->needs_minor > minor)
         return hr_refuse(why,
                          "needs ABI %u.%u, this host has %u.%u: rebuild it with plugin-api %u.%u "
                          "or update handrail",
-                         HANDRAIL_ABI_MAJOR, api->needs_minor, HANDRAIL_ABI_MAJOR,
-                         HANDRAIL_ABI_MINOR, HANDRAIL_ABI_MAJOR, HANDRAIL_ABI_MINOR);
+                         HANDRAIL_ABI_MAJOR, api->needs_minor, HANDRAIL_ABI_MAJOR, minor,
+                         HANDRAIL_ABI_MAJOR, minor);
     int err = check_extensions(api, why);
     if (err)
         return err;

@@ -28,7 +28,8 @@ struct settings {
     const char *path;
     const char *key;
     const char *sha256; /* or NULL */
-    char *config;       /* JSON text */
+    uint32_t host_minor;
+    char *config; /* JSON text */
 };
 
 /* The descriptors of the contract, closed to whatever the plugin may start. */
@@ -53,8 +54,12 @@ static int read_settings(struct settings *ret)
         .id = json_string_value(json_object_get(root, "id")),
         .path = json_string_value(json_object_get(root, "path")),
         .key = json_string_value(json_object_get(root, "ipc_key")),
+        .host_minor = HANDRAIL_ABI_MINOR,
         .sha256 = json_string_value(json_object_get(root, "sha256")),
     };
+    const json_t *minor = json_object_get(root, "host_minor");
+    if (minor && json_integer_value(minor) < HANDRAIL_ABI_MINOR)
+        s.host_minor = (uint32_t)json_integer_value(minor);
     const json_t *config = json_object_get(root, "config");
     s.config = config ? json_dumps(config, JSON_COMPACT) : strdup("{}");
     if (!s.id || !s.path || !s.key || !*s.key || (config && !json_is_object(config)))
@@ -183,7 +188,7 @@ static int run(void)
         hr_error("plugin %s: preparing its process failed: %s", s.id, strerror(-err));
         return HR_EXIT_TEMPFAIL;
     }
-    hr_host_init(s.id);
+    hr_host_init(s.id, s.host_minor);
     int code = open_plugin(&s, &file);
     if (!code)
         code = confine(&s);
