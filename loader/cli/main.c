@@ -80,6 +80,18 @@ static int command_run(char **argv)
     return run(argv + 1, false);
 }
 
+/* Another program: PID 1 is not to carry what only authors need. */
+static int command_plugin(char **argv)
+{
+    char folder[4000];
+    char path[sizeof(folder) + 32];
+    hr_program_own_folder(folder, sizeof(folder));
+    (void)snprintf(path, sizeof(path), "%s/handrail-plugin", folder);
+    (void)execv(path, argv);
+    hr_error("cannot run %s: %s: install the whole of handrail", path, strerror(errno));
+    return HR_EXIT_SOFTWARE;
+}
+
 static int command_help(char **argv);
 
 static int command_version(char **argv)
@@ -102,6 +114,7 @@ static const struct command {
     {"drain", hr_cli_drain, "turn readiness off, without a stop; --undo: on again"},
     {"stop", hr_cli_stop, "stop it, as SIGTERM does"},
     {"crashes", hr_cli_crashes, "list its crash reports; with a number, show one"},
+    {"plugin", command_plugin, "make, inspect, check, call and measure a plugin"},
     {"--version", command_version, "which handrail this is"},
     {"--help", command_help, "this text"},
     {"help", command_help, NULL},

@@ -29,15 +29,15 @@ banned() {
     fi
 }
 
-# An include names the folder from the top, or a file of its own folder; each file says its licence;
-# nothing is left over from the writing.
+# An include names the folder from the top, or a file of its own folder; each file says its licence,
+# but for the templates, which become somebody else's; nothing is left over from the writing.
 layout() {
     bad=0
     if sources '*.c' '*.h' '*.cpp' '*.hpp' | xargs grep -nE '#include "\.\./'; then
         echo 'an include goes through "../": name the folder from the top of the tree' >&2
         bad=1
     fi
-    for f in $(sources '*.c' '*.h' '*.cpp' '*.hpp' '*.rs' '*.py' '*.sh'); do
+    for f in $(sources '*.c' '*.h' '*.cpp' '*.hpp' '*.rs' '*.py' '*.sh' | grep -v '^plugin-api/templates/'); do
         if ! head -n 3 "$f" | grep -q 'SPDX-License-Identifier: MIT'; then
             echo "$f: the licence line is missing" >&2
             bad=1

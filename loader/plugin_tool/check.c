@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ * handrail plugin check: choosing cases, running each in its own process, and the report. */
+#include "check.h"
+
+#include "commands.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "loader/cli/text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "check PLUGIN [--args=TOOL=JSON ...] [options]\n\n"
+    "Try everything that a host may do to a plugin, each case in a process of its own,\n"
+    "confined as in an image, but without anything that it may write unless --confinement\n"
+    "grants it.  Arguments are made up from the schemas; --args gives better ones.\n"
+    "Exit code: 1 if a case failed.";
+
+enum { CASE_LIMIT_MS = 60 * 1000 };
+
+static const struct {
+    const struct hr_case *cases;
+    const size_t *n;
+} groups[] = {
+    {hr_cases_file, &hr_ncases_file},
+    {hr_cases_load, &hr_ncases_load},
+    {hr_cases_inside, &hr_ncases_inside},
+    {hr_cases_calls, &hr_ncases_calls},
+};
+
+/* What a case's process sends back. */
+struct answer {
+    enum hr_verdict verdict;
+    char finding[HR_FINDING_MAX];
+};
+
+/* ---- for the cases ------------------------------------------------------------------------- */
+
+enum hr_verdict hr_found(struct hr_check *c, enum hr_verdict verdict, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(c->finding, sizeof(c->finding), fmt, ap);
+    va_end(ap);
+    return verdict;
+}
+
+bool hr_check_start(struct hr_check *c, int host_minor, struct hr_run *r)
+{
+    const struct hr_run_options how = {.host_minor = host_minor};
+    struct hr_why why = {{0}};
+    if (hr_run_start(c->target, &how, r, &why) == 0)
+        return true;
+    (void)hr_found(c, HR_CASE_FAILED, "it does not start: it %s", why.text);
+    return false;
+}
+
+const char *hr_tool_name(const struct hr_run *r, size_t tool)
+{
+    const char *s = json_string_value(json_object_get(json_array_get(r->tools, tool), "name"));
+    return s ? s : "?";
+}
+
+char *hr_check_arguments(const struct hr_check *c, const struct hr_run *r, size_t tool,
+                         enum hr_sample kind)
+{
+    const char *name = hr_tool_name(r, tool);
+    size_t n = strlen(name);
+    for (size_t i = 0; c->options->given[i] && kind != HR_SAMPLE_ODD; i++)
+        if (strncmp(c->options->given[i], name, n) == 0 && c->options->given[i][n] == '=')
+            return strdup(c->options->given[i] + n + 1);
+    json_t *v = hr_sample(json_object_get(json_array_get(r->tools, tool), "inputSchema"), kind);
+    char *text = v ? json_dumps(v, JSON_COMPACT) : NULL;
+    json_decref(v);
+    return text;
+}
+
+enum hr_verdict hr_each_tool(struct hr_check *c, struct hr_run *r, enum hr_sample kind,
+                             hr_tool_case *f)
+{
+    enum hr_verdict verdict = HR_CASE_OK;
+    size_t tried = 0;
+    size_t without = 0;
+    char names[256] = "";
+    for (size_t i = 0; i < json_array_size(r->tools) && verdict == HR_CASE_OK; i++) {
+        char *args = hr_check_arguments(c, r, i, kind);
+        if (args) {
+            verdict = f(c, r, i, args);
+            tried++;
+        } else if (strlen(names) + strlen(hr_tool_name(r, i)) + 3 < sizeof(names)) {
+            (void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+                           without++ ? ", " : "", hr_tool_name(r, i));
+        }
+        free(args);
+    }
+    if (verdict == HR_CASE_OK && (tried == 0 || without))
+        return hr_found(c, tried ? HR_CASE_OK : HR_CASE_SKIPPED,
+                        "no arguments can be made up for %s: give some with --args, or put "
+                        "\"examples\" into the schema",
+                        names);
+    return verdict;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+_Noreturn static void run_here(const struct hr_case *one, struct hr_check *c, int out)
+{
+    struct answer a = {.verdict = HR_CASE_FAILED};
+    (void)setpgid(0, 0);
+    hr_log_init("handrail-plugin", HR_LOG_NONE);
+    c->finding[0] = '\0';
+    a.verdict = one->function(c);
+    memcpy(a.finding, c->finding, sizeof(a.finding));
+    _exit(hr_write_all(out, &a, sizeof(a)) ? 1 : 0);
+}
+
+/* How a case's process ended that gave no answer. */
+static void explain(int status, bool late, struct answer *a)
+{
+    a->verdict = HR_CASE_FAILED;
+    if (late)
+        (void)snprintf(a->finding, sizeof(a->finding), "it did not come to an end within %d s",
+                       CASE_LIMIT_MS / 1000);
+    else if (WIFSIGNALED(status))
+        (void)snprintf(a->finding, sizeof(a->finding), "the process was killed by signal %d (%s)",
+                       WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(a->finding, sizeof(a->finding),
+                       "the process was ended with code %d: by an exit() of the plugin's?",
+                       WEXITSTATUS(status));
+}
+
+static int run_case(const struct hr_case *one, struct hr_check *c, struct answer *a)
+{
+    int p[2] = {-1, -1};
+    int status = 0;
+    if (pipe(p) < 0)
+        return -errno;
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        hr_close(&p[0]);
+        run_here(one, c, p[1]);
+    }
+    (void)setpgid(pid, pid);
+    hr_close(&p[1]);
+    struct pollfd ready = {.fd = p[0], .events = POLLIN};
+    bool late = poll(&ready, 1, CASE_LIMIT_MS) == 0;
+    ssize_t n = late ? -1 : read(p[0], a, sizeof(*a)); /* less than PIPE_BUF: whole or not at all */
+    (void)kill(-pid, SIGKILL);
+    (void)waitpid(pid, &status, 0);
+    hr_close(&p[0]);
+    if (n != sizeof(*a))
+        explain(status, late, a);
+    return 0;
+}
+
+static const char *word(enum hr_verdict v)
+{
+    static const char *const words[] = {"ok", "FAILED", "warning", "skipped"};
+    return words[v];
+}
+
+static void report(const struct hr_case *one, const struct answer *a, bool json)
+{
+    if (json) {
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "case", one->name, "verdict",
+                              word(a->verdict), "what", one->what, "finding", a->finding);
+        (void)json_dumpf(o, stdout, JSON_COMPACT);
+        json_decref(o);
+    } else {
+        (void)printf("%-8s %-22s %s", word(a->verdict), one->name, one->what);
+        if (a->finding[0]) {
+            (void)fputs("\n         ", stdout);
+            hr_text_print(stdout, a->finding);
+        }
+    }
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+static int for_each(const struct hr_plugin_options *o, struct hr_check *c)
+{
+    unsigned counts[4] = {0};
+    for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
+        for (size_t i = 0; i < *groups[g].n; i++) {
+            const struct hr_case *one = &groups[g].cases[i];
+            struct answer a = {.verdict = HR_CASE_FAILED};
+            if (o->only && !strstr(one->name, o->only))
+                continue;
+            if (o->list) {
+                (void)printf("%-22s %s\n", one->name, one->what);
+                continue;
+            }
+            int err = run_case(one, c, &a);
+            if (err)
+                (void)snprintf(a.finding, sizeof(a.finding), "no process for it: %s",
+                               strerror(-err));
+            counts[a.verdict]++;
+            report(one, &a, o->json);
+        }
+    }
+    if (o->list)
+        return 0;
+    if (!o->json)
+        (void)printf("%u passed, %u failed, %u warnings, %u skipped\n", counts[HR_CASE_OK],
+                     counts[HR_CASE_FAILED], counts[HR_CASE_WARNED], counts[HR_CASE_SKIPPED]);
+    if (counts[HR_CASE_OK] + counts[HR_CASE_WARNED] + counts[HR_CASE_SKIPPED] +
+            counts[HR_CASE_FAILED] ==
+        0)
+        return hr_plugin_usage(o, "no case has \"%s\" in its name: see --list",
+                               o->only ? o->only : "");
+    return counts[HR_CASE_FAILED] ? 1 : 0;
+}
+
+int hr_plugin_check_all(char **argv)
+{
+    struct hr_plugin_options o;
+    struct hr_target t = {.path = NULL};
+    struct hr_check c = {.options = &o, .target = &t};
+    int code =
+        hr_plugin_options_parse(argv, HR_OPT_TARGET | HR_OPT_CHECK | HR_OPT_JSON, 1, usage, &o);
+    if (code || o.help)
+        return code;
+    if (o.list)
+        return for_each(&o, &c);
+    if (!o.words[0])
+        return hr_plugin_usage(&o, "which plugin?  See handrail plugin check --help");
+    code = hr_target_find(&o, o.words[0], &t);
+    if (code)
+        return code;
+    if (!o.confinement)
+        (void)json_object_set_new(t.confinement, "write", json_array());
+    code = for_each(&o, &c);
+    hr_target_free(&t);
+    return code;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * handrail plugin check: starting, refusing and stopping, in the plugin's process as in an image.
+ */
+#include "check.h"
+#include "common/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* A line of its output that the toolhost has not written; NULL: none. */
+static const char *foreign_line(struct hr_run *r, char *line, size_t size)
+{
+    hr_run_drain(r);
+    const char *p = hr_buf_str(&r->log);
+    while (*p) {
+        size_t n = strcspn(p, "\n");
+        (void)snprintf(line, size, "%.*s", (int)(n < size ? n : size - 1), p);
+        if (!strstr(line, " handrail-toolhost["))
+            return line;
+        p += n + (p[n] == '\n');
+    }
+    return NULL;
+}
+
+static enum hr_verdict load_starts(struct hr_check *c)
+{
+    struct hr_run r;
+    int64_t began = hr_now_us();
+    if (!hr_check_start(c, -1, &r))
+        return HR_CASE_FAILED;
+    double ms = (double)(hr_now_us() - began) / 1000.0;
+    return hr_found(c, HR_CASE_OK, "ready after %.1f ms, %zu tools, %ld KiB of memory", ms,
+                    json_array_size(r.tools), hr_run_rss_kib(&r));
+}
+
+static enum hr_verdict load_quiet(struct hr_check *c)
+{
+    struct hr_run r;
+    char line[200];
+    if (!hr_check_start(c, -1, &r))
+        return HR_CASE_FAILED;
+    const char *said = foreign_line(&r, line, sizeof(line));
+    return said ? hr_found(c, HR_CASE_WARNED,
+                           "it writes \"%.150s\": use host->log(), whose lines have a level", said)
+                : HR_CASE_OK;
+}
+
+static enum hr_verdict load_twice(struct hr_check *c)
+{
+    struct hr_run first;
+    struct hr_run second;
+    if (!hr_check_start(c, -1, &first))
+        return HR_CASE_FAILED;
+    if (!hr_check_start(c, -1, &second))
+        return HR_CASE_FAILED;
+    if (hr_run_has_ended(&first))
+        return hr_found(c, HR_CASE_FAILED, "the first one ended when a second one was started");
+    return HR_CASE_OK;
+}
+
+/* Where members are missing that came later. */
+static enum hr_verdict answered_by_old_host(struct hr_check *c, struct hr_run *r, size_t tool,
+                                            const char *args)
+{
+    struct hr_run_event e;
+    uint64_t id = 0;
+    int err = hr_run_call(r, 0, (int)tool, args, strlen(args), 20 * 1000, &id);
+    if (!err)
+        err = hr_run_answer(r, 0, id, hr_now_ms() + HR_RUN_PATIENCE_MS, &e);
+    if (!err)
+        return HR_CASE_OK;
+    return hr_found(c, HR_CASE_FAILED,
+                    "tool \"%s\": its process ended: does it call a member of the host that it has "
+                    "not looked for with HANDRAIL_HAS()?",
+                    hr_tool_name(r, tool));
+}
+
+static enum hr_verdict load_old_host(struct hr_check *c)
+{
+    struct hr_run r;
+    const struct hr_run_options how = {.host_minor = 0};
+    struct hr_why why = {{0}};
+    if (hr_run_start(c->target, &how, &r, &why)) {
+        if (strstr(why.text, "needs ABI"))
+            return hr_found(c, HR_CASE_SKIPPED, "it %s", why.text);
+        return hr_found(c, HR_CASE_FAILED, "it does not start there: it %s", why.text);
+    }
+    enum hr_verdict v = hr_each_tool(c, &r, HR_SAMPLE_FULL, answered_by_old_host);
+    return v == HR_CASE_SKIPPED ? HR_CASE_OK : v;
+}
+
+/* A refusal of its configuration has to say why; a crash is none. */
+static enum hr_verdict start_with(struct hr_check *c, const char *config)
+{
+    struct hr_target t = *c->target;
+    const struct hr_run_options how = {.host_minor = -1};
+    struct hr_run r;
+    struct hr_why why = {{0}};
+    t.config = json_loads(config, 0, NULL);
+    if (hr_run_start(&t, &how, &r, &why) == 0)
+        return HR_CASE_OK;
+    if (strstr(why.text, "its process was killed") || strstr(why.text, "was not ready") ||
+        strstr(why.text, "its process ended"))
+        return hr_found(c, HR_CASE_FAILED, "with the configuration %s it %s", config, why.text);
+    if (strstr(why.text, "it gave no reason"))
+        return hr_found(
+            c, HR_CASE_FAILED,
+            "it refuses the configuration %s without a reason: use host->set_error() in "
+            "create()",
+            config);
+    return HR_CASE_OK;
+}
+
+static enum hr_verdict config_empty(struct hr_check *c)
+{
+    return start_with(c, "{}");
+}
+
+static enum hr_verdict config_wrong(struct hr_check *c)
+{
+    static const char *const wrong[] = {
+        "{\"handrail-check\":[1,{\"a\":null}]}",
+        "{\"\":\"\",\"a\\u0000b\":1e308,\"root\":7,\"path\":[],\"timeout_ms\":\"soon\",\"max\":-1}",
+    };
+    enum hr_verdict v = HR_CASE_OK;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]) && v == HR_CASE_OK; i++)
+        v = start_with(c, wrong[i]);
+    return v;
+}
+
+static enum hr_verdict stops(struct hr_check *c, struct hr_run *r)
+{
+    int64_t began = hr_now_ms();
+    int status = hr_run_stop(r);
+    int64_t ms = hr_now_ms() - began;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return hr_found(c, HR_CASE_FAILED, "it had to be killed: destroy() has to end soon");
+    if (WIFSIGNALED(status))
+        return hr_found(c, HR_CASE_FAILED, "it was killed by signal %d (%s)", WTERMSIG(status),
+                        strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status))
+        return hr_found(c, HR_CASE_FAILED, "it ended with code %d", WEXITSTATUS(status));
+    return ms > 3000 ? hr_found(c, HR_CASE_WARNED, "it took %lld ms", (long long)ms) : HR_CASE_OK;
+}
+
+static enum hr_verdict stop_idle(struct hr_check *c)
+{
+    struct hr_run r;
+    return hr_check_start(c, -1, &r) ? stops(c, &r) : HR_CASE_FAILED;
+}
+
+static enum hr_verdict send_and_pass(struct hr_check *c, struct hr_run *r, size_t tool,
+                                     const char *args)
+{
+    uint64_t id = 0;
+    (void)c;
+    (void)hr_run_call(r, 0, (int)tool, args, strlen(args), 20 * 1000, &id);
+    return HR_CASE_OK;
+}
+
+static enum hr_verdict stop_busy(struct hr_check *c)
+{
+    struct hr_run r;
+    if (!hr_check_start(c, -1, &r))
+        return HR_CASE_FAILED;
+    for (int i = 0; i < 8; i++) {
+        enum hr_verdict v = hr_each_tool(c, &r, HR_SAMPLE_FULL, send_and_pass);
+        if (v != HR_CASE_OK)
+            return v;
+    }
+    (void)poll(NULL, 0, 5);
+    c->finding[0] = '\0';
+    return stops(c, &r);
+}
+
+static enum hr_verdict load_often(struct hr_check *c)
+{
+    for (int i = 0; i < 20; i++) {
+        struct hr_run r;
+        if (!hr_check_start(c, -1, &r))
+            return HR_CASE_FAILED;
+        enum hr_verdict v = stops(c, &r);
+        if (v != HR_CASE_OK)
+            return v;
+        hr_run_free(&r);
+    }
+    return HR_CASE_OK;
+}
+
+const struct hr_case hr_cases_load[] = {
+    {"load-starts", "it becomes ready", load_starts},
+    {"load-quiet", "it writes nothing to standard output or error", load_quiet},
+    {"load-twice", "it can run twice at the same time", load_twice},
+    {"load-often", "it starts and stops 20 times in a row", load_often},
+    {"load-old-host", "it runs on a host of ABI 1.0", load_old_host},
+    {"config-empty", "without a configuration it starts, or says what it needs", config_empty},
+    {"config-wrong", "rubbish for a configuration is refused with a reason, or ignored",
+     config_wrong},
+    {"stop-idle", "it stops when it is asked to", stop_idle},
+    {"stop-busy", "it stops in the middle of calls", stop_busy},
+};
+const size_t hr_ncases_load = sizeof(hr_cases_load) / sizeof(hr_cases_load[0]);

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""handrail plugin: inspect, call, bench, new and check, with good plugins and with bad ones."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness import sample
+from support import BUILD, HANDRAIL, SAMPLES
+
+PLUGINS = BUILD / "tests" / "plugins"
+ECHO = SAMPLES / "echo.so"
+
+# The rule that careless-<rule>.so breaks, the case that has to notice, how, and a word of why.
+CARELESS = {
+    "another_pointer": ("entry-same", "FAILED", "another pointer"),
+    "bad_schema": ("schema-compile", "FAILED", "strin"),
+    "changes_signal": ("process-state", "FAILED", "a signal's handler"),
+    "changes_umask": ("process-state", "FAILED", "the umask"),
+    "crashes_on_config": ("config-wrong", "FAILED", "signal 6"),
+    "crashes_on_large": ("call-large", "FAILED", "its process ended"),
+    "crashes_on_odd": ("call-odd", "FAILED", "its process ended"),
+    "exits": ("call-least", "FAILED", "its process ended"),
+    "hangs_in_destroy": ("stop-idle", "FAILED", "had to be killed"),
+    "ignores_cancel": ("call-cancel", "FAILED", "does not let go"),
+    "leaks_call_descriptor": ("call-repeat", "FAILED", "descriptors"),
+    "leaks_call_memory": ("call-repeat", "FAILED", "takes memory"),
+    "leaks_descriptor": ("create-destroy", "FAILED", "descriptors"),
+    "leaks_memory": ("create-memory", "FAILED", "bytes behind"),
+    "leaks_thread": ("create-destroy", "FAILED", "threads"),
+    "needs_more_than_built": ("descriptor-minor", "FAILED", "needs a newer host"),
+    "no_reason": ("call-least", "FAILED", "without a reason"),
+    "not_constant": ("descriptor-constant", "warning", "static const"),
+    "not_described": ("descriptions", "warning", "description of 1 bytes"),
+    "not_idempotent": ("call-twice", "FAILED", "changes nothing"),
+    "odd_version": ("descriptor-version", "warning", "semantic version"),
+    "prints": ("load-quiet", "warning", "hello from create"),
+    "prints_in_calls": ("call-quiet", "warning", "a call of"),
+    "refuses_silently": ("config-wrong", "FAILED", "without a reason"),
+    "uses_tell": ("load-old-host", "FAILED", "HANDRAIL_HAS"),
+    "wrong_result": ("result-structured", "FAILED", "output schema"),
+}
+SANITIZED = "build-" in BUILD.name  # sanitizers keep freed memory, and export symbols of theirs
+
+
+def plugin(*words, **more):
+    return subprocess.run([HANDRAIL, "plugin", *map(str, words)], capture_output=True, text=True,
+                          check=False, timeout=300, **more)
+
+
+def verdicts(path, *options):
+    done = plugin("check", path, "--json", *options)
+    return done, {o["case"]: o for o in map(json.loads, done.stdout.splitlines())}
+
+
+class Inspect(unittest.TestCase):
+    def test_json(self):
+        done = plugin("inspect", ECHO, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        shown = json.loads(done.stdout)
+        self.assertIsNone(shown["refused"])
+        self.assertEqual(shown["plugin"]["id"], "echo")
+        self.assertEqual([t["name"] for t in shown["plugin"]["tools"]], ["echo"])
+        self.assertEqual(shown["plugin"]["tools"][0]["inputSchema"]["required"], ["text"])
+        self.assertTrue(shown["plugin"]["tools"][0]["readOnly"])
+        self.assertIn("handrail_plugin_v1", shown["elf"]["exports"])
+        self.assertIn("libc.so.6", shown["elf"]["needed"])
+
+    def test_text(self):
+        for name in ("echo", "workspace-search", "word-count"):
+            done = plugin("inspect", SAMPLES / f"{name}.so")
+            self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, "accepted"))
+
+    def test_refusals(self):
+        for name, words in {"odd_stack": "executable stack", "builtin_name": "agent-server's own",
+                            "needs_future": "needs ABI 1.99", "no_symbol": "does not export",
+                            "wrong_magic": ""}.items():
+            with self.subTest(name):
+                done = plugin("inspect", PLUGINS / f"{name}.so", "--id=x")
+                if name == "wrong_magic":  # nothing to be found, which is all that can be told
+                    self.assertIn("not constant data", done.stdout)
+                    continue
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn("refused: it ", done.stdout)
+                if name not in ("builtin_name", "needs_future"):
+                    self.assertIn(words, done.stdout)
+
+    def test_without_running_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder, "trace")
+            done = subprocess.run(["strace", "-f", "-e", "trace=execve,openat,clone,clone3,fork,"
+                                   "vfork", "-o", log, HANDRAIL, "plugin", "inspect", ECHO],
+                                  capture_output=True, text=True, check=False)
+            if done.returncode and "ptrace" in done.stderr:
+                self.skipTest("strace cannot trace here")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotRegex(log.read_text(), r'/proc/self/fd/\d+", O_RDONLY')  # where it would be loaded from
+            self.assertNotIn("handrail-toolhost", log.read_text())
+
+    def test_usage(self):
+        for words, code, says in (((), 64, "which plugin"), (("a", "b"), 64, "too many"),
+                                  (("--what",), 64, "unknown option"), (("/nowhere.so",), 1, "No such"),
+                                  (("echo", "--registry=/nowhere.json"), 78, "No such")):
+            done = plugin("inspect", *words)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(plugin().returncode, 64)
+        self.assertEqual(plugin("rubbish").returncode, 64)
+        self.assertIn("--json", plugin("inspect", "--help").stdout)
+
+
+class Calls(unittest.TestCase):
+    def test_call(self):
+        done = plugin("call", "echo", '{"text": "a b"}', f"--plugin={ECHO}")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "a b\n", ""))
+        done = plugin("call", "echo", "-", f"--plugin={ECHO}", input='{"text": "from a pipe"}')
+        self.assertEqual(done.stdout, "from a pipe\n")
+        done = plugin("call", "echo", '{"txt": 1}', f"--plugin={ECHO}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('missing required property "text"', done.stderr)
+        for args in ("[]", "{", '"x"'):
+            self.assertEqual(plugin("call", "echo", args, f"--plugin={ECHO}").returncode, 1)
+        done = plugin("call", "other", "{}", f"--plugin={ECHO}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('no tool "other"', done.stderr)
+
+    def test_failures(self):
+        faulty = PLUGINS / "faulty.so"
+        done = plugin("call", "crash", "{}", f"--plugin={faulty}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("its process ended", done.stderr)
+        done = plugin("call", "hang", "{}", f"--plugin={faulty}", "--timeout=1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("timeout", done.stderr)
+
+    def test_of_a_registry(self):
+        with tempfile.TemporaryDirectory() as folder:
+            registry = Path(folder, "tool_registry.json")
+            registry.write_text(json.dumps(
+                {"plugins": [sample("echo"), sample("workspace-search", {"root": folder})]}))
+            Path(folder, "x.txt").write_text("needle\n")
+            done = plugin("call", "workspace_search", '{"pattern": "needle"}',
+                          f"--registry={registry}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("x.txt:1: needle", done.stdout)
+            done = plugin("call", "echo", '{"text": "x"}',
+                          env={**os.environ, "HANDRAIL_CONFIG_DIR": folder})
+            self.assertEqual((done.returncode, done.stdout), (0, "x\n"))
+            self.assertEqual(plugin("inspect", "echo", f"--registry={registry}").returncode, 0)
+            done = plugin("call", "nothing", "{}", f"--registry={registry}")
+            self.assertIn('has a tool "nothing"', done.stderr)
+
+    def test_confined(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "x.txt").write_text("needle\n")
+            where = [f"--plugin={SAMPLES / 'workspace-search.so'}",
+                     f"--config={json.dumps({'root': folder})}"]
+            done = plugin("call", "workspace_search", '{"pattern": "needle"}', *where)
+            self.assertNotIn("x.txt", done.stdout)  # it is not granted
+            done = plugin("call", "workspace_search", '{"pattern": "needle"}', *where,
+                          f"--confinement={json.dumps({'read': [folder]})}")
+            self.assertIn("x.txt:1: needle", done.stdout)
+            done = plugin("call", "workspace_search", "{}", *where, '--confinement={"reed": []}')
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("/reed", done.stderr)
+
+    def test_bench(self):
+        done = plugin("bench", "echo", '{"text": "x"}', f"--plugin={ECHO}", "--calls=500",
+                      "--connections=8", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        shown = json.loads(done.stdout)
+        self.assertEqual((shown["calls"], shown["failed"], shown["at_a_time"]), (500, 0, 8))
+        self.assertGreater(shown["p99_ms"], 0)
+        self.assertGreaterEqual(shown["p99_ms"], shown["p50_ms"])
+
+
+class Check(unittest.TestCase):
+    def test_good_ones(self):
+        def one(name):
+            done, found = verdicts(SAMPLES / f"{name}.so")
+            bad = {n: o for n, o in found.items() if o["verdict"] == "FAILED"
+                   or (o["verdict"] == "warning" and not SANITIZED)}
+            return name, done.returncode, bad, len(found)
+        with ThreadPoolExecutor(2) as pool:
+            for name, code, bad, n in pool.map(one, ("echo", "workspace-search")):
+                if SANITIZED:
+                    bad.pop("create-memory", None)
+                    bad.pop("call-repeat", None)
+                else:
+                    self.assertEqual(code, 0)
+                self.assertEqual(bad, {}, name)
+                self.assertGreaterEqual(n, 30)
+
+    def test_careless_ones(self):
+        def one(rule):
+            case, verdict, words = CARELESS[rule]
+            done, found = verdicts(PLUGINS / f"careless-{rule}.so", f"--only={case}")
+            return rule, case, verdict, words, done.returncode, found
+        rules = sorted(set(CARELESS) - ({"leaks_memory", "leaks_call_memory"} if SANITIZED else set()))
+        with ThreadPoolExecutor(4) as pool:
+            for rule, case, verdict, words, code, found in pool.map(one, rules):
+                with self.subTest(rule):
+                    self.assertEqual(found[case]["verdict"], verdict, found)
+                    self.assertIn(words, found[case]["finding"])
+                    self.assertEqual(code, 1 if verdict == "FAILED" else 0)
+
+    def test_the_rules_are_broken_one_at_a_time(self):
+        """The same plugin without a fault passes every case that finds one."""
+        cases = {case for case, _, _ in CARELESS.values()}
+        if SANITIZED:
+            cases -= {"create-memory", "call-repeat"}
+        for case in sorted(cases):
+            with self.subTest(case):
+                _, found = verdicts(PLUGINS / "careless-none.so", f"--only={case}")
+                self.assertEqual(found[case]["verdict"], "ok", found)
+
+    def test_list(self):
+        names = [line.split()[0] for line in plugin("check", "--list").stdout.splitlines()]
+        self.assertGreaterEqual(len(names), 30)
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual(plugin("check", ECHO, "--only=nothing").returncode, 64)
+
+
+class New(unittest.TestCase):
+    def make(self, lang, name="my-tool2"):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        done = plugin("new", name, f"--lang={lang}", f"--dir={folder}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        made = folder / name
+        for path in made.rglob("*"):
+            if path.is_file():
+                self.assertNotRegex(path.read_text(), "@[A-Z]+@", path)
+        json.loads((made / "tool_registry.json").read_text())
+        return made
+
+    def works(self, so):
+        done = plugin("call", "my_tool2", '{"name": "you"}', f"--plugin={so}")
+        self.assertEqual((done.returncode, done.stdout), (0, "Hello, you.\n"), done.stderr)
+        done, found = verdicts(so)
+        self.assertEqual({n: o for n, o in found.items()
+                          if o["verdict"] not in ("ok", "skipped")}, {}, done.stdout)
+
+    def cmake(self, lang):
+        made = self.make(lang)
+        for command in (["cmake", "-S", ".", "-B", "build"], ["cmake", "--build", "build"]):
+            done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.works(made / "build" / "my-tool2.so")
+
+    def test_c(self):
+        self.cmake("c")
+
+    def test_cpp(self):
+        self.cmake("cpp")
+
+    def test_rust(self):
+        if subprocess.run(["cargo", "--version"], capture_output=True, check=False).returncode \
+                if shutil.which("cargo") else True:
+            self.skipTest("there is no cargo")
+        made = self.make("rust")
+        done = subprocess.run(["make"], cwd=made, capture_output=True, text=True, check=False,
+                              env={**os.environ, "CARGO_NET_OFFLINE": "true"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.works(made / "my-tool2.so")
+
+    def test_refusals(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("", "Upper", "a b", "../x", "-x", "x-", "a--b", "1a", "x" * 41):
+                self.assertEqual(plugin("new", name, f"--dir={folder}").returncode, 64, name)
+            self.assertEqual(plugin("new", "x", "--lang=pascal").returncode, 64)
+            self.assertEqual(list(Path(folder).iterdir()), [])
+            Path(folder, "there").mkdir()
+            done = plugin("new", "there", f"--dir={folder}")
+            self.assertEqual(done.returncode, 70)
+            self.assertIn("File exists", done.stderr)
+            self.assertEqual(list(Path(folder, "there").iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-q", *sys.argv[1:]])

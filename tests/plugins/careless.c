@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * A plugin that breaks one rule, which is chosen when it is built: for each there is a case of
+ * `handrail plugin check` that has to notice. */
+#include <fcntl.h>
+#include <handrail/plugin.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const handrail_host *host;
+
+static void *sleeper(void *arg)
+{
+    (void)arg;
+    for (;;)
+        (void)pause();
+    return NULL;
+}
+
+static __attribute__((unused)) void leave_thread(void)
+{
+    pthread_t thread;
+    (void)pthread_create(&thread, NULL, sleeper, NULL);
+}
+
+/* What cannot be optimised away. */
+static void *volatile lost __attribute__((unused));
+
+static handrail_status create(const handrail_host *h, handrail_call *call, const char *config,
+                              size_t len, void **self)
+{
+    host = h;
+    *self = NULL;
+    (void)call;
+    (void)config;
+    (void)len;
+#if defined(LEAKS_DESCRIPTOR)
+    (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
+#elif defined(LEAKS_THREAD)
+    leave_thread();
+#elif defined(LEAKS_MEMORY)
+    lost = malloc(100);
+#elif defined(PRINTS)
+    (void)printf("hello from create\n");
+#elif defined(CHANGES_UMASK)
+    (void)umask(0);
+#elif defined(CHANGES_SIGNAL)
+    (void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+#elif defined(REFUSES_SILENTLY)
+    if (len > 2)
+        return HANDRAIL_E_INVALID;
+#elif defined(CRASHES_ON_CONFIG)
+    if (len > 2)
+        abort();
+#endif
+    return HANDRAIL_OK;
+}
+
+static void destroy(void *self)
+{
+    (void)self;
+#if defined(HANGS_IN_DESTROY)
+    sleeper(NULL);
+#endif
+}
+
+static handrail_status invoke(void *self, handrail_call *call, const char *args, size_t len)
+{
+    static const char json[] = "{\"n\":\"text\"}";
+    (void)self;
+    (void)args;
+#if defined(NO_REASON)
+    return HANDRAIL_E_FAILED;
+#elif defined(PRINTS_IN_CALLS)
+    (void)fprintf(stderr, "a call of %zu bytes\n", len);
+#elif defined(CRASHES_ON_LARGE)
+    if (len > 100000)
+        abort();
+#elif defined(CRASHES_ON_ODD)
+    if (strstr(args, "\\u0000"))
+        abort();
+#elif defined(EXITS)
+    exit(0);
+#elif defined(USES_TELL)
+    host->tell(host, call, HANDRAIL_LOG_INFO, "x", 1);
+#elif defined(IGNORES_CANCEL)
+    for (int i = 0; i < 100; i++)
+        (void)usleep(100000);
+#elif defined(LEAKS_CALL_MEMORY)
+    lost = malloc(4096);
+    memset(lost, 1, 4096);
+#elif defined(LEAKS_CALL_DESCRIPTOR)
+    (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
+#elif defined(NOT_IDEMPOTENT)
+    static int calls;
+    if (calls++) {
+        host->set_error(host, call, "once is enough", 14);
+        return HANDRAIL_E_FAILED;
+    }
+#endif
+    (void)len;
+    return host->set_json(host, call, json, sizeof(json) - 1);
+}
+
+static const handrail_tool tool = {
+    .struct_size = sizeof(handrail_tool),
+    .flags = HANDRAIL_TOOL_IDEMPOTENT,
+    .name = "careless",
+#if !defined(NOT_DESCRIBED)
+    .description = "Takes a text and answers a number.",
+#else
+    .description = "x",
+#endif
+#if defined(BAD_SCHEMA)
+    .input_schema = "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"strin\"}}}",
+#else
+    .input_schema = "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\","
+                    "\"description\":\"Any\"}}}",
+#endif
+#if defined(WRONG_RESULT)
+    .output_schema = "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}",
+#endif
+    .invoke = invoke,
+};
+static const handrail_tool *const tools[] = {&tool, NULL};
+
+#if defined(NOT_CONSTANT)
+#define CONSTANT
+#else
+#define CONSTANT const
+#endif
+static CONSTANT handrail_plugin plugin = {
+#if !defined(NOT_CONSTANT)
+    .magic = HANDRAIL_MAGIC,
+#endif
+    .struct_size = sizeof(handrail_plugin),
+    .built_minor = HANDRAIL_ABI_MINOR,
+#if defined(NEEDS_MORE_THAN_BUILT)
+    .needs_minor = HANDRAIL_ABI_MINOR + 1,
+#endif
+    .id = "careless",
+#if defined(ODD_VERSION)
+    .version = "one",
+#else
+    .version = "1.0.0",
+#endif
+    .tools = tools,
+    .create = create,
+    .destroy = destroy,
+};
+
+const handrail_plugin *handrail_plugin_v1(void)
+{
+#if defined(ANOTHER_POINTER)
+    handrail_plugin *copy = malloc(sizeof(*copy));
+    memcpy(copy, &plugin, sizeof(*copy));
+    return copy;
+#elif defined(NOT_CONSTANT)
+    plugin.magic = HANDRAIL_MAGIC;
+    return &plugin;
+#else
+    return &plugin;
+#endif
+}
