@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "args.h"
 
-#include "fields.h"
-#include <errno.h>
+#include "kit/place.h"
 #include <string.h>
 
 /* Limits and defaults stand in the descriptions, because many clients drop the keywords. */
@@ -26,13 +25,13 @@ const char ws_args_schema[] =
     "\"max_results\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100,"
     "\"description\":\"Matching lines to answer at most, from 1 to 1000. Default: 100.\"}}}";
 
-static bool refuse(const struct ws_call *c, const char *reason)
+static bool refuse(const struct kit_call *c, const char *reason)
 {
-    ws_fail(c, HANDRAIL_E_INVALID, "%s", reason);
+    kit_fail(c, HANDRAIL_E_INVALID, "%s", reason);
     return false;
 }
 
-static bool check_pattern(const struct ws_fields *f, struct ws_args *a)
+static bool check_pattern(const struct kit_fields *f, struct ws_args *a)
 {
     const json_t *v = json_object_get(f->object, "pattern");
 
@@ -42,7 +41,7 @@ static bool check_pattern(const struct ws_fields *f, struct ws_args *a)
     if (json_is_string(v) && json_string_length(v) == 0)
         return refuse(&f->call, "argument pattern is empty, which would match every line: give the "
                                 "text or regular expression to search for");
-    if (!ws_fields_string(f, "pattern", WS_PATTERN_MAX, &a->pattern))
+    if (!kit_fields_string(f, "pattern", WS_PATTERN_MAX, &a->pattern))
         return false;
     if (a->fixed && strpbrk(a->pattern, "\r\n"))
         return refuse(&f->call, "argument pattern has a line break, but each line is searched by "
@@ -50,9 +49,9 @@ static bool check_pattern(const struct ws_fields *f, struct ws_args *a)
     return true;
 }
 
-static bool check_glob(const struct ws_fields *f, struct ws_args *a)
+static bool check_glob(const struct kit_fields *f, struct ws_args *a)
 {
-    if (!ws_fields_string(f, "glob", WS_GLOB_MAX, &a->glob))
+    if (!kit_fields_string(f, "glob", WS_GLOB_MAX, &a->glob))
         return false;
     if (!a->glob)
         return true;
@@ -69,37 +68,19 @@ static bool check_glob(const struct ws_fields *f, struct ws_args *a)
     return true;
 }
 
-static bool check_path(const struct ws_fields *f, const char *root, struct ws_args *a)
-{
-    const char *path = ".";
-
-    if (!ws_fields_string(f, "path", WS_PATH_MAX - 1, &path))
-        return false;
-    int rc = ws_root_relative(root, path, a->path);
-    if (rc == -EXDEV)
-        ws_fail(&f->call, HANDRAIL_E_INVALID,
-                "path \"%.200s\" leads out of the workspace %.200s: give a path relative to it, "
-                "without \"..\", such as src/lib",
-                path, root);
-    else if (rc < 0)
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "path is too long: at most %d bytes",
-                WS_PATH_MAX - 1);
-    return rc == 0;
-}
-
-handrail_status ws_args_parse(const struct ws_call *c, const char *root, const char *text,
+handrail_status ws_args_parse(const struct kit_call *c, const char *root, const char *text,
                               size_t len, struct ws_args *ret)
 {
     static const char *const known[] = {"pattern", "path",        "glob", "case_sensitive",
                                         "fixed",   "max_results", NULL};
-    struct ws_fields f = {.call = *c, .what = "argument"};
+    struct kit_fields f = {.call = *c, .what = "argument"};
 
-    *ret = (struct ws_args){.max_results = WS_RESULTS_DEFAULT, .case_sensitive = true};
-    if (ws_fields_parse(&f, known, text, len) &&
-        ws_fields_bool(&f, "case_sensitive", &ret->case_sensitive) &&
-        ws_fields_bool(&f, "fixed", &ret->fixed) && check_pattern(&f, ret) &&
-        check_path(&f, root, ret) && check_glob(&f, ret) &&
-        ws_fields_int(&f, "max_results", 1, WS_RESULTS_MAX, &ret->max_results)) {
+    *ret = (struct ws_args){.max_results = WS_RESULTS_DEFAULT, .case_sensitive = true, .path = "."};
+    if (kit_fields_parse(&f, known, text, len) &&
+        kit_fields_bool(&f, "case_sensitive", &ret->case_sensitive) &&
+        kit_fields_bool(&f, "fixed", &ret->fixed) && check_pattern(&f, ret) &&
+        kit_place_argument(&f, "path", root, ret->path) && check_glob(&f, ret) &&
+        kit_fields_int(&f, "max_results", 1, WS_RESULTS_MAX, &ret->max_results)) {
         ret->json = f.object;
         return HANDRAIL_OK;
     }

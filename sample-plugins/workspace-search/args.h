@@ -3,8 +3,8 @@
 #ifndef WS_ARGS_H
 #define WS_ARGS_H
 
-#include "fail.h"
-#include "root.h"
+#include "kit/fail.h"
+#include "kit/root.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,8 +19,8 @@ enum {
 struct ws_args {
     json_t *json; /* owns the strings below */
     const char *pattern;
-    const char *glob;       /* NULL: every file */
-    char path[WS_PATH_MAX]; /* below the root, "." for the root itself */
+    const char *glob;        /* NULL: every file */
+    char path[KIT_PATH_MAX]; /* below the root, "." for the root itself */
     int64_t max_results;
     bool case_sensitive;
     bool fixed;
@@ -31,7 +31,7 @@ extern const char ws_args_schema[];
 
 /* HANDRAIL_OK, or HANDRAIL_E_INVALID with a reason that says how to mend the call; *ret then holds
  * nothing.  On success the caller ends with ws_args_free. */
-handrail_status ws_args_parse(const struct ws_call *c, const char *root, const char *text,
+handrail_status ws_args_parse(const struct kit_call *c, const char *root, const char *text,
                               size_t len, struct ws_args *ret);
 void ws_args_free(struct ws_args *a);
 

@@ -3,7 +3,7 @@
 #ifndef WS_BUDGET_H
 #define WS_BUDGET_H
 
-#include "fail.h"
+#include "kit/watch.h"
 #include "settings.h"
 #include <stdbool.h>
 
@@ -18,14 +18,14 @@ enum ws_stop {
 };
 
 struct ws_budget {
-    struct ws_call call;
-    int64_t deadline_ms; /* on CLOCK_MONOTONIC */
+    struct kit_call call;
+    struct kit_watch watch;
     int64_t bytes_left;
     unsigned ticks;
     enum ws_stop stop; /* set once; every loop ends on it */
 };
 
-void ws_budget_start(struct ws_budget *b, const struct ws_call *c, const struct ws_settings *s);
+void ws_budget_start(struct ws_budget *b, const struct kit_call *c, const struct ws_settings *s);
 
 /* Ask the host and the clock now.  True once the call is to end. */
 bool ws_budget_spent(struct ws_budget *b);

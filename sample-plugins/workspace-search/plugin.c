@@ -2,16 +2,13 @@
  * What the host sees of this plugin: the descriptor, and its one instance, which is constant after
  * create(), so calls need no lock. */
 #include "args.h"
-#include "fail.h"
-#include "root.h"
+#include "kit/fail.h"
+#include "kit/place.h"
 #include "search.h"
 #include "settings.h"
-#include <errno.h>
 #include <handrail/plugin.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     MAX_CONCURRENCY = 4 /* each call may hold a file of max_file_bytes in memory */
@@ -22,34 +19,13 @@ struct instance {
     struct ws_settings settings;
 };
 
-static int try_root(const struct ws_settings *s)
-{
-    int fd = -1;
-    int rc = ws_root_open(s->root, &fd);
-
-    if (rc == 0)
-        close(fd);
-    return rc;
-}
-
-/* 1 with a sentence about a root that cannot be opened, else 0. */
-static int root_problem(const struct ws_settings *s, char *sentence, size_t size)
-{
-    int rc = try_root(s);
-
-    if (rc < 0)
-        (void)snprintf(sentence, size, "the workspace %.300s cannot be opened: %s", s->root,
-                       strerror(-rc));
-    return rc < 0;
-}
-
 /* The workspace may be mounted later, so a missing one is no reason to fail here. */
 static handrail_status create(const handrail_host *host, handrail_call *call, const char *config,
                               size_t len, void **self)
 {
-    const struct ws_call c = {.host = host, .call = call};
+    const struct kit_call c = {.host = host, .call = call};
     struct instance *i = calloc(1, sizeof(*i));
-    char sentence[WS_REASON_MAX];
+    char sentence[KIT_REASON_MAX];
 
     if (!i)
         return HANDRAIL_E_NOMEM;
@@ -59,7 +35,7 @@ static handrail_status create(const handrail_host *host, handrail_call *call, co
         free(i);
         return status;
     }
-    if (root_problem(&i->settings, sentence, sizeof(sentence)))
+    if (kit_place_problem(i->settings.root, sentence, sizeof(sentence)))
         host->log(host, HANDRAIL_LOG_WARN, sentence, strlen(sentence));
     *self = i;
     return HANDRAIL_OK;
@@ -76,9 +52,9 @@ static void destroy(void *self)
 static handrail_status health(void *self, handrail_call *call)
 {
     const struct instance *i = self;
-    char sentence[WS_REASON_MAX];
+    char sentence[KIT_REASON_MAX];
 
-    if (!root_problem(&i->settings, sentence, sizeof(sentence)))
+    if (!kit_place_problem(i->settings.root, sentence, sizeof(sentence)))
         return HANDRAIL_OK;
     (void)i->host->add_text(i->host, call, sentence, strlen(sentence));
     return HANDRAIL_E_UNAVAILABLE;
@@ -87,7 +63,7 @@ static handrail_status health(void *self, handrail_call *call)
 static handrail_status invoke(void *self, handrail_call *call, const char *text, size_t len)
 {
     const struct instance *i = self;
-    const struct ws_call c = {.host = i->host, .call = call};
+    const struct kit_call c = {.host = i->host, .call = call};
     struct ws_args args;
 
     handrail_status status = ws_args_parse(&c, i->settings.root, text, len, &args);

@@ -52,7 +52,7 @@ static int on_callout(pcre2_callout_block *block, void *user)
     return 0;
 }
 
-static pcre2_code *compile(const struct ws_call *c, const struct ws_args *a, uint32_t callouts)
+static pcre2_code *compile(const struct kit_call *c, const struct ws_args *a, uint32_t callouts)
 {
     /* MATCH_INVALID_UTF: a file in another encoding is searched as far as it goes. */
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
@@ -71,17 +71,17 @@ static pcre2_code *compile(const struct ws_call *c, const struct ws_args *a, uin
     code = pcre2_compile((PCRE2_SPTR)a->pattern, strlen(a->pattern), options, &error, &at, context);
     if (!code) {
         pcre2_get_error_message(error, message, sizeof(message));
-        ws_fail(c, HANDRAIL_E_INVALID,
-                "pattern is no valid regular expression: %s, at byte %zu of \"%.200s\": mend it, "
-                "or set fixed to true to search for it as literal text",
-                (const char *)message, (size_t)at, a->pattern);
+        kit_fail(c, HANDRAIL_E_INVALID,
+                 "pattern is no valid regular expression: %s, at byte %zu of \"%.200s\": mend it, "
+                 "or set fixed to true to search for it as literal text",
+                 (const char *)message, (size_t)at, a->pattern);
     }
     pcre2_compile_context_free(context);
     return code;
 }
 
 /* A sandbox may forbid memory that is both written and run: then the interpreter does it. */
-static void speed_up(struct ws_regex *r, const struct ws_call *c, const struct ws_args *a)
+static void speed_up(struct ws_regex *r, const struct kit_call *c, const struct ws_args *a)
 {
     if (pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) != 0)
         return;
@@ -98,7 +98,7 @@ static void speed_up(struct ws_regex *r, const struct ws_call *c, const struct w
     }
 }
 
-handrail_status ws_regex_new(const struct ws_call *c, const struct ws_args *a, struct ws_budget *b,
+handrail_status ws_regex_new(const struct kit_call *c, const struct ws_args *a, struct ws_budget *b,
                              struct ws_regex **ret)
 {
     struct ws_regex *r = calloc(1, sizeof(*r));

@@ -16,7 +16,7 @@
 struct ws_regex;
 
 /* Compile a->pattern.  *b must outlive *ret.  HANDRAIL_OK, or a negative status with the reason. */
-handrail_status ws_regex_new(const struct ws_call *c, const struct ws_args *a, struct ws_budget *b,
+handrail_status ws_regex_new(const struct kit_call *c, const struct ws_args *a, struct ws_budget *b,
                              struct ws_regex **ret);
 
 /* Search one line, without its '\n'.  1 and where the first match lies; 0 for none; -EINTR if the

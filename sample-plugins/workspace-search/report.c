@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 
-#include "root.h"
+#include "kit/root.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static bool continues(char c)
 }
 
 /* Add the part of the line that shows the match, cut between characters. */
-static void add_excerpt(struct ws_text *t, const char *line, size_t len, size_t start, size_t end)
+static void add_excerpt(struct kit_text *t, const char *line, size_t len, size_t start, size_t end)
 {
     size_t from = 0, to;
 
@@ -45,13 +45,13 @@ static void add_excerpt(struct ws_text *t, const char *line, size_t len, size_t 
         from++;
     for (int i = 0; i < 3 && to < len && to > from && continues(line[to]); i++)
         to--;
-    ws_text_add(t, ellipsis, from > 0 ? sizeof(ellipsis) - 1 : 0);
-    ws_text_add_clean(t, line + from, to - from);
-    ws_text_add(t, ellipsis, to < len ? sizeof(ellipsis) - 1 : 0);
+    kit_text_add(t, ellipsis, from > 0 ? sizeof(ellipsis) - 1 : 0);
+    kit_text_add_clean(t, line + from, to - from);
+    kit_text_add(t, ellipsis, to < len ? sizeof(ellipsis) - 1 : 0);
 }
 
-static int add_json(struct ws_report *r, const struct ws_text *path, int64_t line_number,
-                    const struct ws_text *line)
+static int add_json(struct ws_report *r, const struct kit_text *path, int64_t line_number,
+                    const struct kit_text *line)
 {
     json_t *match =
         json_pack("{s:s%,s:I,s:s%}", "file", path->data, path->len, "line", (json_int_t)line_number,
@@ -63,8 +63,8 @@ static int add_json(struct ws_report *r, const struct ws_text *path, int64_t lin
 int ws_report_match(struct ws_report *r, const char *path, int64_t line_number, const char *line,
                     size_t len, size_t start, size_t end)
 {
-    struct ws_text name = {.max = (size_t)3 * WS_PATH_MAX}; /* a bad byte becomes three */
-    struct ws_text shown = {.max = (size_t)4 * WS_LINE_MAX};
+    struct kit_text name = {.max = (size_t)3 * KIT_PATH_MAX}; /* a bad byte becomes three */
+    struct kit_text shown = {.max = (size_t)4 * WS_LINE_MAX};
     char number[32];
     int rc = 0;
 
@@ -72,7 +72,7 @@ int ws_report_match(struct ws_report *r, const char *path, int64_t line_number, 
         r->budget->stop = WS_STOP_RESULTS;
         return -EINTR;
     }
-    ws_text_add_clean(&name, path, strlen(path));
+    kit_text_add_clean(&name, path, strlen(path));
     add_excerpt(&shown, line, len, start, end);
     (void)snprintf(number, sizeof(number), ":%lld: ", (long long)line_number);
     if (name.error || shown.error) {
@@ -81,15 +81,15 @@ int ws_report_match(struct ws_report *r, const char *path, int64_t line_number, 
         r->budget->stop = WS_STOP_ANSWER;
         rc = -EINTR;
     } else {
-        ws_text_add(&r->text, name.data, name.len);
-        ws_text_add(&r->text, number, strlen(number));
-        ws_text_add(&r->text, shown.data, shown.len);
-        ws_text_add(&r->text, "\n", 1);
+        kit_text_add(&r->text, name.data, name.len);
+        kit_text_add(&r->text, number, strlen(number));
+        kit_text_add(&r->text, shown.data, shown.len);
+        kit_text_add(&r->text, "\n", 1);
         r->match_count++;
         rc = r->text.error ? r->text.error : add_json(r, &name, line_number, &shown);
     }
-    ws_text_free(&name);
-    ws_text_free(&shown);
+    kit_text_free(&name);
+    kit_text_free(&shown);
     return rc;
 }
 
@@ -100,88 +100,88 @@ void ws_report_given_up(struct ws_report *r, const char *path, int64_t line_numb
                        (long long)line_number);
 }
 
-static void add_quoted(struct ws_text *t, const char *before, const char *text)
+static void add_quoted(struct kit_text *t, const char *before, const char *text)
 {
-    ws_text_add(t, before, strlen(before));
-    ws_text_add_clean(t, text, strlen(text));
+    kit_text_add(t, before, strlen(before));
+    kit_text_add_clean(t, text, strlen(text));
 }
 
-static void add_stop(struct ws_text *t, const struct ws_report *r, const struct ws_report_end *end)
+static void add_stop(struct kit_text *t, const struct ws_report *r, const struct ws_report_end *end)
 {
     switch (r->budget->stop) {
     case WS_STOP_NOT:
     case WS_STOP_CANCELLED: return;
     case WS_STOP_TIME:
-        ws_text_addf(t, "; stopped: out of time");
+        kit_text_addf(t, "; stopped: out of time");
         if (end->stopped_in)
             add_quoted(t, " in ", end->stopped_in);
         break;
     case WS_STOP_BYTES:
-        ws_text_addf(t, "; stopped: one call reads at most %lld bytes",
-                     (long long)end->settings->max_total_bytes);
+        kit_text_addf(t, "; stopped: one call reads at most %lld bytes",
+                      (long long)end->settings->max_total_bytes);
         break;
     case WS_STOP_RESULTS:
-        ws_text_addf(t, "; stopped: there are more than max_results (%lld)",
-                     (long long)r->max_results);
+        kit_text_addf(t, "; stopped: there are more than max_results (%lld)",
+                      (long long)r->max_results);
         break;
     case WS_STOP_ANSWER:
-        ws_text_addf(t, "; stopped: one answer holds at most %d bytes", WS_ANSWER_MAX);
+        kit_text_addf(t, "; stopped: one answer holds at most %d bytes", WS_ANSWER_MAX);
         break;
-    case WS_STOP_PENDING: ws_text_addf(t, "; stopped: too many files in one folder"); break;
+    case WS_STOP_PENDING: kit_text_addf(t, "; stopped: too many files in one folder"); break;
     }
-    ws_text_addf(t, ": narrow path, glob or pattern");
+    kit_text_addf(t, ": narrow path, glob or pattern");
 }
 
-static void add_skipped(struct ws_text *t, const struct ws_report *r,
+static void add_skipped(struct kit_text *t, const struct ws_report *r,
                         const struct ws_report_end *end)
 {
     const char *sep = "; skipped ";
 
     if (r->files_binary) {
-        ws_text_addf(t, "%s%zu binary", sep, r->files_binary);
+        kit_text_addf(t, "%s%zu binary", sep, r->files_binary);
         sep = ", ";
     }
     if (r->files_large) {
-        ws_text_addf(t, "%s%zu larger than %lld bytes", sep, r->files_large,
-                     (long long)end->settings->max_file_bytes);
+        kit_text_addf(t, "%s%zu larger than %lld bytes", sep, r->files_large,
+                      (long long)end->settings->max_file_bytes);
         sep = ", ";
     }
     if (end->unreadable) {
-        ws_text_addf(t, "%s%zu unreadable", sep, end->unreadable);
+        kit_text_addf(t, "%s%zu unreadable", sep, end->unreadable);
         add_quoted(t, " (first: ", end->first_error);
-        ws_text_add(t, ")", 1);
+        kit_text_add(t, ")", 1);
     }
     if (r->lines_given_up) {
-        ws_text_addf(t, "; passed over %zu line%s where the pattern is too expensive",
-                     r->lines_given_up, r->lines_given_up == 1 ? "" : "s");
+        kit_text_addf(t, "; passed over %zu line%s where the pattern is too expensive",
+                      r->lines_given_up, r->lines_given_up == 1 ? "" : "s");
         add_quoted(t, " (first: ", r->first_given_up);
-        ws_text_addf(t, "): use a simpler pattern");
+        kit_text_addf(t, "): use a simpler pattern");
     }
 }
 
 static void add_summary(struct ws_report *r, const struct ws_report_end *end)
 {
-    struct ws_text *t = &r->text;
+    struct kit_text *t = &r->text;
     const char *root = end->settings->root;
 
-    ws_text_addf(t, "%lld match%s in %zu of %zu file%s", (long long)r->match_count,
-                 r->match_count == 1 ? "" : "es", r->files_matched, r->files_searched,
-                 r->files_searched == 1 ? "" : "s");
+    kit_text_addf(t, "%lld match%s in %zu of %zu file%s", (long long)r->match_count,
+                  r->match_count == 1 ? "" : "es", r->files_matched, r->files_searched,
+                  r->files_searched == 1 ? "" : "s");
     add_quoted(t, " below ", root);
     if (strcmp(end->path, ".") != 0)
         add_quoted(t, strcmp(root, "/") == 0 ? "" : "/", end->path);
     add_skipped(t, r, end);
     add_stop(t, r, end);
     if (r->budget->stop == WS_STOP_NOT && r->files_searched == 0)
-        ws_text_addf(t, "; no file was searched: check path and glob");
+        kit_text_addf(t, "; no file was searched: check path and glob");
     if (r->match_count == 0 && end->line_break)
-        ws_text_addf(t, "; each line is searched by itself, so a line break never matches");
+        kit_text_addf(t, "; each line is searched by itself, so a line break never matches");
 }
 
 /* Best effort: the text says the same, and the host may take less JSON than this. */
 static void send_json(struct ws_report *r)
 {
-    const struct ws_call *c = &r->budget->call;
+    const struct kit_call *c = &r->budget->call;
     bool partial = r->budget->stop != WS_STOP_NOT || r->lines_given_up > 0;
     json_t *all = json_pack("{s:O,s:b,s:I}", "matches", r->matches, "truncated", (int)partial,
                             "files_searched", (json_int_t)r->files_searched);
@@ -195,16 +195,16 @@ static void send_json(struct ws_report *r)
 
 handrail_status ws_report_send(struct ws_report *r, const struct ws_report_end *end)
 {
-    const struct ws_call *c = &r->budget->call;
+    const struct kit_call *c = &r->budget->call;
 
     add_summary(r, end);
     if (r->text.error)
-        return ws_fail(c, HANDRAIL_E_NOMEM, "out of memory after %zu files", r->files_searched);
+        return kit_fail(c, HANDRAIL_E_NOMEM, "out of memory after %zu files", r->files_searched);
     handrail_status status = c->host->add_text(c->host, c->call, r->text.data, r->text.len);
     if (status == HANDRAIL_E_LIMIT)
-        return ws_fail(c, status,
-                       "the answer of %zu bytes is more than the host takes: lower max_results",
-                       r->text.len);
+        return kit_fail(c, status,
+                        "the answer of %zu bytes is more than the host takes: lower max_results",
+                        r->text.len);
     if (status == HANDRAIL_OK)
         send_json(r);
     return status;
@@ -212,7 +212,7 @@ handrail_status ws_report_send(struct ws_report *r, const struct ws_report_end *
 
 void ws_report_free(struct ws_report *r)
 {
-    ws_text_free(&r->text);
+    kit_text_free(&r->text);
     json_decref(r->matches);
     r->matches = NULL;
 }

@@ -4,7 +4,7 @@
 #define WS_REPORT_H
 
 #include "budget.h"
-#include "text.h"
+#include "kit/text.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum {
 struct ws_report {
     struct ws_budget *budget;
     int64_t max_results;
-    struct ws_text text;
+    struct kit_text text;
     json_t *matches; /* owned */
     int64_t match_count;
     size_t files_searched, files_matched, files_binary, files_large;

@@ -2,37 +2,27 @@
 #include "search.h"
 
 #include "budget.h"
+#include "kit/place.h"
 #include "regex.h"
 #include "report.h"
 #include "scan.h"
 #include "walk.h"
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
-static handrail_status bad_root(const struct ws_call *c, const char *root, int error)
-{
-    return ws_fail(c, HANDRAIL_E_FAILED,
-                   "the workspace %.300s cannot be opened: %s: mount it, or set root in the "
-                   "configuration of this plugin",
-                   root, strerror(error));
-}
-
-static handrail_status bad_start(const struct ws_call *c, const char *root, const char *path,
+static handrail_status bad_start(const struct kit_call *c, const char *root, const char *path,
                                  int error)
 {
-    const char *why = strerror(error);
+    const char *why = kit_place_why(error);
 
     if (error == ENOMEM)
         return HANDRAIL_E_NOMEM;
-    if (error == ELOOP)
-        why = "it is a symbolic link or leads through one, and links are not followed";
-    else if (error == EISNAM)
+    if (error == EISNAM)
         why = "it is neither a folder nor a regular file";
     else if (error == ENOENT || error == ENOTDIR)
         why = "there is no such folder or file: search a folder above it";
-    return ws_fail(c, HANDRAIL_E_INVALID, "path \"%.300s\" below %.300s cannot be searched: %s",
-                   path, root, why);
+    return kit_fail(c, HANDRAIL_E_INVALID, "path \"%.300s\" below %.300s cannot be searched: %s",
+                    path, root, why);
 }
 
 /* Search file after file.  0, also if the budget ended it; -ENOMEM. */
@@ -56,22 +46,22 @@ static int search_files(struct ws_walk *walk, struct ws_scan *scan)
 static handrail_status answer(struct ws_report *report, const struct ws_walk *walk,
                               const struct ws_report_end *end, int rc)
 {
-    const struct ws_call *c = &report->budget->call;
+    const struct kit_call *c = &report->budget->call;
     struct ws_report_end full = *end;
 
     if (rc < 0)
-        return ws_fail(c, HANDRAIL_E_NOMEM, "out of memory after %zu files",
-                       report->files_searched);
+        return kit_fail(c, HANDRAIL_E_NOMEM, "out of memory after %zu files",
+                        report->files_searched);
     if (report->budget->stop == WS_STOP_CANCELLED)
-        return ws_fail(c, HANDRAIL_E_CANCELLED, "cancelled after %zu files",
-                       report->files_searched);
+        return kit_fail(c, HANDRAIL_E_CANCELLED, "cancelled after %zu files",
+                        report->files_searched);
     full.stopped_in = walk->current;
     full.first_error = walk->first_error;
     full.unreadable = walk->unreadable;
     return ws_report_send(report, &full);
 }
 
-static handrail_status search_below(const struct ws_call *c, const struct ws_settings *settings,
+static handrail_status search_below(const struct kit_call *c, const struct ws_settings *settings,
                                     const struct ws_args *args, struct ws_regex *regex,
                                     struct ws_budget *budget, int root_fd)
 {
@@ -99,7 +89,7 @@ static handrail_status search_below(const struct ws_call *c, const struct ws_set
     return status;
 }
 
-handrail_status ws_search(const struct ws_call *c, const struct ws_settings *settings,
+handrail_status ws_search(const struct kit_call *c, const struct ws_settings *settings,
                           const struct ws_args *args)
 {
     struct ws_budget budget;
@@ -110,10 +100,8 @@ handrail_status ws_search(const struct ws_call *c, const struct ws_settings *set
     handrail_status status = ws_regex_new(c, args, &budget, &regex);
     if (status != HANDRAIL_OK)
         return status;
-    int rc = ws_root_open(settings->root, &root_fd);
-    if (rc < 0)
-        status = bad_root(c, settings->root, -rc);
-    else
+    status = kit_place_open(c, settings->root, &root_fd);
+    if (status == HANDRAIL_OK)
         status = search_below(c, settings, args, regex, &budget, root_fd);
     if (root_fd >= 0)
         close(root_fd);

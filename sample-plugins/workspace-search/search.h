@@ -7,7 +7,7 @@
 #include "settings.h"
 
 /* Search as args say, below settings->root, and hand the result or the reason to the host. */
-handrail_status ws_search(const struct ws_call *c, const struct ws_settings *settings,
+handrail_status ws_search(const struct kit_call *c, const struct ws_settings *settings,
                           const struct ws_args *args);
 
 #endif

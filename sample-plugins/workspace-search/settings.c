@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
-#include "fields.h"
-#include "root.h"
+#include "kit/place.h"
 #include <stdlib.h>
-#include <string.h>
 
 enum { MIB = 1024 * 1024 };
 
@@ -14,7 +12,6 @@ static const struct ws_settings defaults = {
     .max_total_bytes = (int64_t)256 * MIB,
     .max_time_ms = 10000,
 };
-static const char default_root[] = "/workspace";
 
 /* A call holds one file in memory, so this bounds the worker's size. */
 static const int64_t file_bytes_most = (int64_t)64 * MIB;
@@ -32,40 +29,20 @@ const char ws_settings_schema[] =
     "\"max_time_ms\":{\"type\":\"integer\",\"default\":10000,\"minimum\":1,\"maximum\":300000,"
     "\"description\":\"Milliseconds after which one call answers what it has\"}}}";
 
-static handrail_status copy_root(const struct ws_call *c, const char *root, char **ret)
-{
-    size_t len = strlen(root);
-
-    if (root[0] != '/' || ws_root_has_dotdot(root))
-        return ws_fail(c, HANDRAIL_E_INVALID,
-                       "configuration key root must be an absolute path without \"..\", got "
-                       "\"%.200s\"",
-                       root);
-    while (len > 1 && root[len - 1] == '/')
-        len--;
-    char *copy = strndup(root, len);
-    if (!copy)
-        return HANDRAIL_E_NOMEM;
-    *ret = copy;
-    return HANDRAIL_OK;
-}
-
-handrail_status ws_settings_parse(const struct ws_call *c, const char *config, size_t len,
+handrail_status ws_settings_parse(const struct kit_call *c, const char *config, size_t len,
                                   struct ws_settings *ret)
 {
     static const char *const known[] = {"root", "max_file_bytes", "max_total_bytes", "max_time_ms",
                                         NULL};
-    struct ws_fields f = {.call = *c, .what = "configuration key"};
+    struct kit_fields f = {.call = *c, .what = "configuration key"};
     struct ws_settings s = defaults;
-    const char *root = default_root;
     handrail_status status = HANDRAIL_E_INVALID;
 
-    if (ws_fields_parse(&f, known, config, len) &&
-        ws_fields_string(&f, "root", WS_PATH_MAX - 1, &root) &&
-        ws_fields_int(&f, "max_file_bytes", 1, file_bytes_most, &s.max_file_bytes) &&
-        ws_fields_int(&f, "max_total_bytes", 1, total_bytes_most, &s.max_total_bytes) &&
-        ws_fields_int(&f, "max_time_ms", 1, time_ms_most, &s.max_time_ms))
-        status = copy_root(c, root, &s.root);
+    if (kit_fields_parse(&f, known, config, len) &&
+        kit_fields_int(&f, "max_file_bytes", 1, file_bytes_most, &s.max_file_bytes) &&
+        kit_fields_int(&f, "max_total_bytes", 1, total_bytes_most, &s.max_total_bytes) &&
+        kit_fields_int(&f, "max_time_ms", 1, time_ms_most, &s.max_time_ms))
+        status = kit_place_setting(&f, &s.root);
     if (status == HANDRAIL_OK)
         *ret = s;
     json_decref(f.object);

@@ -3,7 +3,7 @@
 #ifndef WS_SETTINGS_H
 #define WS_SETTINGS_H
 
-#include "fail.h"
+#include "kit/fail.h"
 #include <stdint.h>
 
 struct ws_settings {
@@ -17,7 +17,7 @@ struct ws_settings {
 extern const char ws_settings_schema[];
 
 /* HANDRAIL_OK, or a negative status with the reason attached and *ret untouched. */
-handrail_status ws_settings_parse(const struct ws_call *c, const char *config, size_t len,
+handrail_status ws_settings_parse(const struct kit_call *c, const char *config, size_t len,
                                   struct ws_settings *ret);
 void ws_settings_free(struct ws_settings *s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "walk.h"
 
-#include "root.h"
+#include "kit/root.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,7 @@ static int list(struct ws_walk *w, const char *folder)
     size_t first = w->count;
     const struct dirent *e;
     int fd = -1;
-    int rc = ws_root_open_below(w->root_fd, folder, O_DIRECTORY, &fd);
+    int rc = kit_root_open_below(w->root_fd, folder, O_DIRECTORY, &fd);
 
     if (rc < 0)
         return rc;
@@ -112,7 +112,7 @@ int ws_walk_start(struct ws_walk *w, int root_fd, const char *start, const char 
     int fd = -1;
 
     *w = (struct ws_walk){.root_fd = root_fd, .glob = glob, .budget = b};
-    int rc = ws_root_open_below(root_fd, start, O_PATH, &fd);
+    int rc = kit_root_open_below(root_fd, start, O_PATH, &fd);
     if (rc < 0)
         return rc;
     rc = fstat(fd, &st) < 0 ? -errno : 0;
@@ -129,7 +129,7 @@ static int open_file(const struct ws_walk *w, const char *path, int *ret_fd)
 {
     struct stat st;
     int fd = -1;
-    int rc = ws_root_open_below(w->root_fd, path, 0, &fd);
+    int rc = kit_root_open_below(w->root_fd, path, 0, &fd);
 
     if (rc < 0)
         return rc;

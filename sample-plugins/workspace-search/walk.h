@@ -8,7 +8,7 @@
 #define WS_WALK_H
 
 #include "budget.h"
-#include "text.h"
+#include "kit/text.h"
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -19,7 +19,7 @@ static const char *next_component(const char **path, size_t *len)
     return *len ? start : NULL;
 }
 
-bool ws_root_has_dotdot(const char *path)
+bool kit_root_has_dotdot(const char *path)
 {
     size_t len;
 
@@ -39,12 +39,12 @@ static const char *below(const char *root, const char *path)
     return n == 1 || path[n] == '/' || path[n] == '\0' ? path + n : NULL;
 }
 
-int ws_root_relative(const char *root, const char *path, char ret[WS_PATH_MAX])
+int kit_root_relative(const char *root, const char *path, char ret[KIT_PATH_MAX])
 {
-    char out[WS_PATH_MAX];
+    char out[KIT_PATH_MAX];
     size_t used = 0, len;
 
-    if (ws_root_has_dotdot(path))
+    if (kit_root_has_dotdot(path))
         return -EXDEV;
     if (path[0] == '/')
         path = below(root, path);
@@ -67,7 +67,7 @@ int ws_root_relative(const char *root, const char *path, char ret[WS_PATH_MAX])
     return 0;
 }
 
-int ws_root_open(const char *root, int *ret_fd)
+int kit_root_open(const char *root, int *ret_fd)
 {
     int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -101,7 +101,7 @@ static int open_component(int dir_fd, const char *name, int flags)
  * other, each relative to the folder before it. */
 static int open_by_steps(int root_fd, const char *rel, int flags)
 {
-    char name[WS_PATH_MAX];
+    char name[KIT_PATH_MAX];
     int dir_fd = root_fd;
     bool last = false;
     size_t len;
@@ -125,7 +125,7 @@ static int open_by_steps(int root_fd, const char *rel, int flags)
     return dir_fd;
 }
 
-int ws_root_open_below(int root_fd, const char *rel, int flags, int *ret_fd)
+int kit_root_open_below(int root_fd, const char *rel, int flags, int *ret_fd)
 {
     flags |= flags & O_PATH ? O_CLOEXEC : O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     struct open_how how = {.flags = (unsigned int)flags,

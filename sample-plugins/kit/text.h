@@ -2,12 +2,12 @@
  * A growing piece of text with a mandatory maximum.  Start with {.max = bytes}; free at the end.
  * The first failure stays in .error and later additions do nothing, so one check at the end will
  * do. */
-#ifndef WS_TEXT_H
-#define WS_TEXT_H
+#ifndef KIT_TEXT_H
+#define KIT_TEXT_H
 
 #include <stddef.h>
 
-struct ws_text {
+struct kit_text {
     char *data; /* not NUL-terminated; NULL while empty */
     size_t len;
     size_t cap;
@@ -15,13 +15,14 @@ struct ws_text {
     int error;  /* 0, -E2BIG (over the maximum) or -ENOMEM */
 };
 
-void ws_text_add(struct ws_text *t, const char *data, size_t n);
-__attribute__((format(printf, 2, 3))) void ws_text_addf(struct ws_text *t, const char *format, ...);
+void kit_text_add(struct kit_text *t, const char *data, size_t n);
+__attribute__((format(printf, 2, 3))) void kit_text_addf(struct kit_text *t, const char *format,
+                                                         ...);
 
 /* Add data as one line of clean UTF-8: each byte that is no UTF-8, and each control character but
  * the tab, becomes U+FFFD.  So neither a file's name nor its content can fake another line. */
-void ws_text_add_clean(struct ws_text *t, const char *data, size_t n);
+void kit_text_add_clean(struct kit_text *t, const char *data, size_t n);
 
-void ws_text_free(struct ws_text *t);
+void kit_text_free(struct kit_text *t);
 
 #endif

@@ -4,28 +4,28 @@
  *
  * Every function answers true, or false after it has attached the reason to the call.  A member
  * that is absent leaves *ret as it is. */
-#ifndef WS_FIELDS_H
-#define WS_FIELDS_H
+#ifndef KIT_FIELDS_H
+#define KIT_FIELDS_H
 
 #include "fail.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ws_fields {
-    struct ws_call call;
+struct kit_fields {
+    struct kit_call call;
     const char *what; /* for messages: "argument" */
     json_t *object;   /* owned; json_decref it after the last use of any string */
 };
 
 /* Parse text, an object whose keys are all among known (NULL-ended).  f->call and f->what are set
  * by the caller; f->object is NULL after false. */
-bool ws_fields_parse(struct ws_fields *f, const char *const *known, const char *text, size_t len);
+bool kit_fields_parse(struct kit_fields *f, const char *const *known, const char *text, size_t len);
 
 /* Borrowed from f->object.  Refused: longer than max bytes, empty, or with a NUL in it. */
-bool ws_fields_string(const struct ws_fields *f, const char *key, size_t max, const char **ret);
-bool ws_fields_int(const struct ws_fields *f, const char *key, int64_t min, int64_t max,
-                   int64_t *ret);
-bool ws_fields_bool(const struct ws_fields *f, const char *key, bool *ret);
+bool kit_fields_string(const struct kit_fields *f, const char *key, size_t max, const char **ret);
+bool kit_fields_int(const struct kit_fields *f, const char *key, int64_t min, int64_t max,
+                    int64_t *ret);
+bool kit_fields_bool(const struct kit_fields *f, const char *key, bool *ret);
 
 #endif

@@ -19,15 +19,15 @@ static const char *type_name(const json_t *v)
     return "something else";
 }
 
-static bool refuse_key(const struct ws_fields *f, const char *const *known, const char *key)
+static bool refuse_key(const struct kit_fields *f, const char *const *known, const char *key)
 {
-    struct ws_text names = {.max = 512};
+    struct kit_text names = {.max = 512};
 
     for (size_t i = 0; known[i]; i++)
-        ws_text_addf(&names, "%s%s", i ? ", " : "", known[i]);
-    ws_fail(&f->call, HANDRAIL_E_INVALID, "unknown %s \"%.64s\": known are %.*s", f->what, key,
-            (int)names.len, names.data ? names.data : "");
-    ws_text_free(&names);
+        kit_text_addf(&names, "%s%s", i ? ", " : "", known[i]);
+    kit_fail(&f->call, HANDRAIL_E_INVALID, "unknown %s \"%.64s\": known are %.*s", f->what, key,
+             (int)names.len, names.data ? names.data : "");
+    kit_text_free(&names);
     return false;
 }
 
@@ -39,7 +39,7 @@ static bool is_known(const char *const *known, const char *key)
     return false;
 }
 
-bool ws_fields_parse(struct ws_fields *f, const char *const *known, const char *text, size_t len)
+bool kit_fields_parse(struct kit_fields *f, const char *const *known, const char *text, size_t len)
 {
     json_error_t error;
     const char *key;
@@ -48,13 +48,13 @@ bool ws_fields_parse(struct ws_fields *f, const char *const *known, const char *
 
     f->object = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!f->object) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "the %ss are not valid JSON: %s at byte %d", f->what,
-                error.text, error.position);
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "the %ss are not valid JSON: %s at byte %d", f->what,
+                 error.text, error.position);
         return false;
     }
     if (!json_is_object(f->object)) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "the %ss must be a JSON object, got %s", f->what,
-                type_name(f->object));
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "the %ss must be a JSON object, got %s", f->what,
+                 type_name(f->object));
         ok = false;
     }
     json_object_foreach (f->object, key, value) {
@@ -68,26 +68,26 @@ bool ws_fields_parse(struct ws_fields *f, const char *const *known, const char *
     return ok;
 }
 
-bool ws_fields_string(const struct ws_fields *f, const char *key, size_t max, const char **ret)
+bool kit_fields_string(const struct kit_fields *f, const char *key, size_t max, const char **ret)
 {
     const json_t *v = json_object_get(f->object, key);
 
     if (!v)
         return true;
     if (!json_is_string(v)) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be a string, got %s", f->what, key,
-                type_name(v));
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be a string, got %s", f->what, key,
+                 type_name(v));
         return false;
     }
     size_t len = json_string_length(v);
     if (len == 0 || len > max) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must have 1 to %zu bytes, got %zu%s", f->what,
-                key, max, len, len ? "" : "; leave it out if it is not needed");
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must have 1 to %zu bytes, got %zu%s", f->what,
+                 key, max, len, len ? "" : "; leave it out if it is not needed");
         return false;
     }
     if (strlen(json_string_value(v)) != len) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must not contain a NUL character", f->what,
-                key);
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must not contain a NUL character", f->what,
+                 key);
         return false;
     }
     *ret = json_string_value(v);
@@ -108,28 +108,28 @@ static bool integer_in(const json_t *v, int64_t min, int64_t max, int64_t *ret)
     return true;
 }
 
-bool ws_fields_int(const struct ws_fields *f, const char *key, int64_t min, int64_t max,
-                   int64_t *ret)
+bool kit_fields_int(const struct kit_fields *f, const char *key, int64_t min, int64_t max,
+                    int64_t *ret)
 {
     const json_t *v = json_object_get(f->object, key);
 
     if (!v || integer_in(v, min, max, ret))
         return true;
-    ws_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be an integer from %lld to %lld, got %s",
-            f->what, key, (long long)min, (long long)max,
-            json_is_number(v) ? "another number" : type_name(v));
+    kit_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be an integer from %lld to %lld, got %s",
+             f->what, key, (long long)min, (long long)max,
+             json_is_number(v) ? "another number" : type_name(v));
     return false;
 }
 
-bool ws_fields_bool(const struct ws_fields *f, const char *key, bool *ret)
+bool kit_fields_bool(const struct kit_fields *f, const char *key, bool *ret)
 {
     const json_t *v = json_object_get(f->object, key);
 
     if (!v)
         return true;
     if (!json_is_boolean(v)) {
-        ws_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be true or false, got %s", f->what, key,
-                type_name(v));
+        kit_fail(&f->call, HANDRAIL_E_INVALID, "%s %s must be true or false, got %s", f->what, key,
+                 type_name(v));
         return false;
     }
     *ret = json_is_true(v);

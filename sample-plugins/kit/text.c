@@ -12,7 +12,7 @@
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 /* Make room for more bytes; false once anything has failed. */
-static bool reserve(struct ws_text *t, size_t more)
+static bool reserve(struct kit_text *t, size_t more)
 {
     size_t cap = t->cap ? t->cap : 256;
 
@@ -32,7 +32,7 @@ static bool reserve(struct ws_text *t, size_t more)
     return true;
 }
 
-void ws_text_add(struct ws_text *t, const char *data, size_t n)
+void kit_text_add(struct kit_text *t, const char *data, size_t n)
 {
     if (n == 0 || !reserve(t, n))
         return;
@@ -40,7 +40,7 @@ void ws_text_add(struct ws_text *t, const char *data, size_t n)
     t->len += n;
 }
 
-void ws_text_addf(struct ws_text *t, const char *format, ...)
+void kit_text_addf(struct kit_text *t, const char *format, ...)
 {
     va_list args;
 
@@ -80,7 +80,7 @@ static size_t printable(const unsigned char *s, size_t n)
     return sequence(s, n);
 }
 
-void ws_text_add_clean(struct ws_text *t, const char *data, size_t n)
+void kit_text_add_clean(struct kit_text *t, const char *data, size_t n)
 {
     const unsigned char *s = (const unsigned char *)data;
     size_t good = 0; /* bytes before i that are still to be added */
@@ -92,15 +92,15 @@ void ws_text_add_clean(struct ws_text *t, const char *data, size_t n)
         i += step;
         if (step > 0)
             continue;
-        ws_text_add(t, data + i - good, good);
-        ws_text_add(t, replacement, sizeof(replacement) - 1);
+        kit_text_add(t, data + i - good, good);
+        kit_text_add(t, replacement, sizeof(replacement) - 1);
         good = 0;
         i++;
     }
-    ws_text_add(t, data + n - good, good);
+    kit_text_add(t, data + n - good, good);
 }
 
-void ws_text_free(struct ws_text *t)
+void kit_text_free(struct kit_text *t)
 {
     free(t->data);
     t->data = NULL;
