@@ -41,7 +41,7 @@ static void assert_starts(const char *text, const char *start)
 
 static int start(void **state)
 {
-    struct search_tree *tree = calloc(1, sizeof(*tree));
+    struct sample_tree *tree = calloc(1, sizeof(*tree));
 
     assert_non_null(tree);
     search_tree_make(tree, ",\"max_files\":20,\"max_bytes\":200000");
@@ -51,7 +51,7 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    search_tree_remove(*state);
+    sample_tree_remove(*state);
     free(*state);
     return 0;
 }
@@ -69,7 +69,7 @@ static void an_empty_folder(void **state)
 }
 
 /* As in the first comment of lib.rs, by programs that others have written. */
-static void by_sha256sum(const struct search_tree *t, char *out, size_t size)
+static void by_sha256sum(const struct sample_tree *t, char *out, size_t size)
 {
     char command[512];
 
@@ -87,18 +87,18 @@ static void by_sha256sum(const struct search_tree *t, char *out, size_t size)
 
 static void the_same_as_sha256sum(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     char expected[4096], last[128];
     handrail_call c;
 
-    search_tree_text(t, "a/b", "abc");
-    search_tree_text(t, "a-b", "");
-    search_tree_text(t, "a/c/d e", "x\n");
-    search_tree_text(t, "new\nline\\", "y");
-    search_tree_text(t, "\xc3\xa9", "z");
-    search_tree_fill(t, "large", 'x', 150000, "end");
-    search_tree_link(t, "a", "link");
-    search_tree_link(t, t->outside, "out");
+    sample_tree_text(t, "a/b", "abc");
+    sample_tree_text(t, "a-b", "");
+    sample_tree_text(t, "a/c/d e", "x\n");
+    sample_tree_text(t, "new\nline\\", "y");
+    sample_tree_text(t, "\xc3\xa9", "z");
+    sample_tree_fill(t, "large", 'x', 150000, "end");
+    sample_tree_link(t, "a", "link");
+    sample_tree_link(t, t->outside, "out");
     by_sha256sum(t, expected, sizeof(expected));
     char *digest = strrchr(expected, ' ') - 65; /* "<digest>  -\n" */
     (void)snprintf(last, sizeof(last), "tree: %.64s, 6 files, 150010 bytes\n", digest);
@@ -114,11 +114,11 @@ static void the_same_as_sha256sum(void **state)
 
 static void one_file_and_a_folder_inside(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     char args[256];
     handrail_call c;
 
-    search_tree_text(t, "a/b", "abc");
+    sample_tree_text(t, "a/b", "abc");
     (void)snprintf(args, sizeof(args), "{\"path\":\"%s/a/\"}", t->root);
     const char *const all[] = {"{\"path\":\"a\"}", "{\"path\":\"./a/b\"}", args};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -131,11 +131,11 @@ static void one_file_and_a_folder_inside(void **state)
 
 static void the_list_can_be_short(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     handrail_call c;
 
-    search_tree_text(t, "a", "abc");
-    search_tree_text(t, "b", "");
+    sample_tree_text(t, "a", "abc");
+    sample_tree_text(t, "b", "");
     fake_call_init(&c);
     assert_int_equal(search_tree_call(t, &c, "{\"list\":1.0}"), HANDRAIL_OK);
     assert_starts(c.text, ABC "  a\nand 1 more\ntree: ");
@@ -150,10 +150,10 @@ static void the_list_can_be_short(void **state)
 
 static void names_that_are_not_utf8(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     handrail_call c;
 
-    search_tree_text(t, "a\xff\"", "abc");
+    sample_tree_text(t, "a\xff\"", "abc");
     fake_call_init(&c);
     assert_int_equal(search_tree_call(t, &c, "{}"), HANDRAIL_OK); /* with sound JSON */
     assert_starts(c.text, ABC "  a\xef\xbf\xbd\"\n");
@@ -162,11 +162,11 @@ static void names_that_are_not_utf8(void **state)
 
 static void pipes_do_not_stop_it(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     char path[256];
     handrail_call c;
 
-    search_tree_text(t, "a", "abc");
+    sample_tree_text(t, "a", "abc");
     (void)snprintf(path, sizeof(path), "%s/fifo", t->root);
     assert_int_equal(mkfifo(path, 0600), 0);
     fake_call_init(&c);
@@ -198,10 +198,10 @@ static void arguments_that_are_refused(void **state)
          "out/secret.txt cannot be read: Too many levels of symbolic links (os error 40)"},
         {"{\"path\":\"file/x\"}", "file/x cannot be read: Not a directory (os error 20)"},
     };
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
 
-    search_tree_text(t, "file", "x");
-    search_tree_link(t, t->outside, "out");
+    sample_tree_text(t, "file", "x");
+    sample_tree_link(t, t->outside, "out");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         handrail_call c;
         fake_call_init(&c);
@@ -218,7 +218,7 @@ static void arguments_that_are_refused(void **state)
     fake_call_free(&c);
 }
 
-static void limit(const struct search_tree *t, const char *reason)
+static void limit(const struct sample_tree *t, const char *reason)
 {
     handrail_call c;
 
@@ -235,7 +235,7 @@ static void too_many_files(void **state)
 
     for (int i = 0; i < 21; i++) {
         (void)snprintf(name, sizeof(name), "%c/%d", 'a' + i % 2, i);
-        search_tree_text(*state, name, "");
+        sample_tree_text(*state, name, "");
     }
     limit(*state, "there are more than 20 files: name a smaller folder");
 }
@@ -246,15 +246,15 @@ static void too_many_names(void **state)
 
     for (int i = 0; i < 21; i++) {
         (void)snprintf(name, sizeof(name), "a/%d", i);
-        search_tree_link(*state, "nothing", name + 2);
+        sample_tree_link(*state, "nothing", name + 2);
     }
     limit(*state, ". cannot be read: too many names in one folder");
 }
 
 static void too_many_bytes(void **state)
 {
-    search_tree_fill(*state, "a", 'x', 150000, "");
-    search_tree_fill(*state, "b", 'x', 50001, "");
+    sample_tree_fill(*state, "a", 'x', 150000, "");
+    sample_tree_fill(*state, "b", 'x', 50001, "");
     limit(*state, "there are more bytes than max_bytes: name a smaller folder");
 }
 
@@ -266,12 +266,12 @@ static void too_deep(void **state)
     for (int i = 0; i < 63; i++)
         memcpy(name + strlen(name), "d/", 3);
     memcpy(name + strlen(name), "f", 2);
-    search_tree_text(*state, name, "abc");
+    sample_tree_text(*state, name, "abc");
     fake_call_init(&c);
     assert_int_equal(search_tree_call(*state, &c, "{}"), HANDRAIL_OK);
     fake_call_free(&c);
     memcpy(name + strlen(name) - 1, "d/f", 4);
-    search_tree_text(*state, name, "abc");
+    sample_tree_text(*state, name, "abc");
     fake_call_init(&c);
     assert_int_equal(search_tree_call(*state, &c, "{}"), HANDRAIL_E_LIMIT);
     assert_non_null(strstr(c.error, "cannot be read: too many folders in each other"));
@@ -282,7 +282,7 @@ static void cancelling_and_the_deadline(void **state)
 {
     handrail_call c;
 
-    search_tree_fill(*state, "a/b", 'x', 150000, "");
+    sample_tree_fill(*state, "a/b", 'x', 150000, "");
     for (int poll = 1; poll <= 4; poll++) { /* between folders and within a file */
         fake_call_init(&c);
         c.cancel_at_poll = poll;
@@ -297,7 +297,7 @@ static void cancelling_and_the_deadline(void **state)
 
 static void the_hosts_limit_is_passed_on(void **state)
 {
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
     handrail_call c;
 
     fake_call_init(&c);
@@ -316,7 +316,7 @@ static void configurations_that_are_refused(void **state)
                                         "{\"max_files\":0}",
                                         "{\"max_bytes\":\"1\"}",
                                         "{\"unknown\":1}"};
-    const struct search_tree *t = *state;
+    const struct sample_tree *t = *state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         handrail_call c;

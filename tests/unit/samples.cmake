@@ -1,6 +1,6 @@
 # The plugins are given by path: they are loaded, not linked.
 hr_unit_test(samples
-  SOURCES unit/fake_host.c unit/search_tree.c unit/samples_echo.c unit/samples_effort.c
+  SOURCES unit/fake_host.c unit/sample_tree.c unit/search_tree.c unit/samples_echo.c unit/samples_effort.c
           unit/samples_search_limits.c unit/samples_search_refusals.c
           unit/samples_search_results.c ../sample-plugins/workspace-search/effort.c
   DEPS hr_plugin_api PkgConfig::JANSSON Threads::Threads)
@@ -15,7 +15,7 @@ add_dependencies(unit-samples plugin-echo plugin-word-count plugin-workspace-sea
 
 # hr_sample_test(<name> <target> <file> <tool>): the test of one more sample, which reads a folder.
 function(hr_sample_test name target file tool)
-  hr_unit_test(${name} SOURCES unit/fake_host.c unit/search_tree.c
+  hr_unit_test(${name} SOURCES unit/fake_host.c unit/sample_tree.c unit/search_tree.c
     DEPS hr_plugin_api PkgConfig::JANSSON Threads::Threads)
   target_compile_definitions(unit-${name} PRIVATE TREE_PLUGIN="${file}" TREE_TOOL="${tool}")
   add_dependencies(unit-${name} ${target})

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* Run it, and hold that the answer has this piece in it. */
-static void expect_in(const struct search_tree *t, const char *args, const char *piece)
+static void expect_in(const struct sample_tree *t, const char *args, const char *piece)
 {
     handrail_call c;
 
@@ -28,11 +28,11 @@ static void expect_in(const struct search_tree *t, const char *args, const char 
 
 static void results_end_at_the_limit(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "a", "beta\nbeta\nbeta\n");
+    sample_tree_text(&t, "a", "beta\nbeta\nbeta\n");
     expect_in(&t, "{\"pattern\":\"beta\",\"max_results\":2}",
               "a:2: beta\n2 matches in 1 of 1 file below");
     expect_in(&t, "{\"pattern\":\"beta\",\"max_results\":2}",
@@ -45,26 +45,26 @@ static void results_end_at_the_limit(void **state)
     assert_null(strstr(c.text, "stopped"));
     assert_non_null(strstr(c.json, "\"truncated\":false"));
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void the_default_is_a_hundred_results(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     char lines[101 * 5 + 1];
 
     (void)state;
     for (int i = 0; i < 101; i++)
         memcpy(lines + 5 * (size_t)i, "beta\n", 6);
     search_tree_make(&t, "");
-    search_tree_text(&t, "a", lines);
+    sample_tree_text(&t, "a", lines);
     expect_in(&t, "{\"pattern\":\"beta\"}", "more than max_results (100)");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void an_answer_fits_what_clients_show(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
     char name[32];
 
@@ -72,7 +72,7 @@ static void an_answer_fits_what_clients_show(void **state)
     search_tree_make(&t, "");
     for (int i = 0; i < 400; i++) {
         (void)snprintf(name, sizeof(name), "f%03d", i);
-        search_tree_fill(&t, name, 'x', 290, "\n");
+        sample_tree_fill(&t, name, 'x', 290, "\n");
     }
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"x\",\"max_results\":1000}"),
@@ -87,37 +87,37 @@ static void an_answer_fits_what_clients_show(void **state)
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"x\"}"), HANDRAIL_E_LIMIT);
     assert_non_null(strstr(c.error, "lower max_results"));
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void bytes_end_at_the_limits(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, ",\"max_file_bytes\":1000,\"max_total_bytes\":2500");
-    search_tree_fill(&t, "a", 'x', 995, "beta\n"); /* exactly 1000 */
-    search_tree_fill(&t, "b", 'x', 996, "beta\n");
+    sample_tree_fill(&t, "a", 'x', 995, "beta\n"); /* exactly 1000 */
+    sample_tree_fill(&t, "b", 'x', 996, "beta\n");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "1 match in 1 of 1 file");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "; skipped 1 larger than 1000 bytes");
-    search_tree_fill(&t, "c", 'x', 995, "beta\n");
-    search_tree_fill(&t, "d", 'x', 995, "beta\n");
+    sample_tree_fill(&t, "c", 'x', 995, "beta\n");
+    sample_tree_fill(&t, "d", 'x', 995, "beta\n");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "2 matches in 2 of 2 files");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "; stopped: one call reads at most 2500 bytes");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void the_default_file_size_is_four_mebibytes(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_fill(&t, "a", 'x', 4194304 - 5, "beta\n");
-    search_tree_fill(&t, "b", 'x', 4194304 - 4, "beta\n");
+    sample_tree_fill(&t, "a", 'x', 4194304 - 5, "beta\n");
+    sample_tree_fill(&t, "b", 'x', 4194304 - 4, "beta\n");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "1 match in 1 of 1 file");
     expect_in(&t, "{\"pattern\":\"beta$\"}", "; skipped 1 larger than 4194304 bytes");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void an_expensive_line_is_passed_over(void **state)
@@ -127,22 +127,22 @@ static void an_expensive_line_is_passed_over(void **state)
         "(a+)+$",        "(a|a)*$",          "(a|aa)+$",    "(?:a.*)*[yz]",         "a.*a.*a.*[yz]",
         "(.*)\\\\1[yz]", "(a(?1)?a|a)*[yz]", "(?=(a+)+b)a", "(x+x+)+y|(a*a*)*[yz]",
     };
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, ",\"max_time_ms\":30000");
-    search_tree_fill(&t, "bad", 'a', 3000, "!\nbeta\n");
-    search_tree_text(&t, "good", "beta\n");
+    sample_tree_fill(&t, "bad", 'a', 3000, "!\nbeta\n");
+    sample_tree_text(&t, "good", "beta\n");
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         char args[256];
         (void)snprintf(args, sizeof(args), "{\"pattern\":\"%s|^beta\"}", patterns[i]);
-        int64_t start = search_tree_now_ms();
+        int64_t start = sample_tree_now_ms();
         expect_in(&t, args,
                   "; passed over 1 line where the pattern is too expensive (first: bad:1)");
         expect_in(&t, args, "bad:2: beta\ngood:1: beta\n"); /* the rest is searched */
-        assert_in_range(search_tree_now_ms() - start, 0, 10000);
+        assert_in_range(sample_tree_now_ms() - start, 0, 10000);
     }
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void an_honest_pattern_is_not_given_up(void **state)
@@ -150,7 +150,7 @@ static void an_honest_pattern_is_not_given_up(void **state)
     static const char *const patterns[] = {"\\\\w+_zoo", "a.*b$",
                                            "(?:ab|c)+d", "^\\\\s*(int|char) \\\\w+",
                                            "[^b]+b",     "(\\\\w)\\\\1{5}"};
-    struct search_tree t;
+    struct sample_tree t;
     char *text = malloc((size_t)40 * 50000);
     size_t n = 0;
 
@@ -160,7 +160,7 @@ static void an_honest_pattern_is_not_given_up(void **state)
         n += (size_t)snprintf(text + n, 40, "%s%d some_words();%s", i % 7 ? "int x" : "abc", i,
                               i % 1000 ? "" : "\n"); /* lines of 20 KiB */
     search_tree_make(&t, ",\"max_time_ms\":60000");
-    search_tree_write(&t, "a", text, n);
+    sample_tree_write(&t, "a", text, n);
     free(text);
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         handrail_call c;
@@ -172,51 +172,51 @@ static void an_honest_pattern_is_not_given_up(void **state)
             fail_msg("%s: %s", args, strstr(c.text, "passed over"));
         fake_call_free(&c);
     }
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void time_ends_at_the_limit(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
 
     (void)state;
     search_tree_make(&t, ",\"max_time_ms\":200");
-    search_tree_text(&t, "a", "beta\n");
+    sample_tree_text(&t, "a", "beta\n");
     /* One line whose every step is a scan of megabytes: only asking between steps ends it. */
-    search_tree_fill(&t, "b", 'a', 4000000, "\n");
-    int64_t start = search_tree_now_ms();
+    sample_tree_fill(&t, "b", 'a', 4000000, "\n");
+    int64_t start = sample_tree_now_ms();
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"^beta|a[^b]*+[yz]\"}"), HANDRAIL_OK);
-    assert_in_range(search_tree_now_ms() - start, 0, 3000);
+    assert_in_range(sample_tree_now_ms() - start, 0, 3000);
     assert_non_null(strstr(c.text, "a:1: beta\n1 match in 1 of 2 files"));
     assert_non_null(strstr(c.text, "; stopped: out of time in b: narrow"));
     assert_non_null(strstr(c.json, "\"truncated\":true"));
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void the_hosts_deadline_leaves_time_to_answer(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
 
     (void)state;
     search_tree_make(&t, ",\"max_time_ms\":60000");
-    search_tree_fill(&t, "b", 'a', 4000000, "\n");
-    int64_t start = search_tree_now_ms();
+    sample_tree_fill(&t, "b", 'a', 4000000, "\n");
+    int64_t start = sample_tree_now_ms();
     fake_call_init(&c);
     c.time_left_ms = 600;
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"a[^b]*+[yz]\"}"), HANDRAIL_OK);
-    assert_in_range(search_tree_now_ms() - start, 300, 3000);
+    assert_in_range(sample_tree_now_ms() - start, 300, 3000);
     assert_non_null(strstr(c.text, "out of time"));
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void cancelling_works_wherever_it_comes(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     long all;
     int cancelled = 0;
 
@@ -225,10 +225,10 @@ static void cancelling_works_wherever_it_comes(void **state)
     for (int i = 0; i < 40; i++) {
         char name[32];
         (void)snprintf(name, sizeof(name), "d%d/f%d", i % 5, i);
-        search_tree_fill(&t, name, '\n', 300, "beta\n");
+        sample_tree_fill(&t, name, '\n', 300, "beta\n");
     }
-    search_tree_fill(&t, "long", '\n', 100000, "beta\n");
-    search_tree_fill(&t, "z", 'a', 300000, "!\n");
+    sample_tree_fill(&t, "long", '\n', 100000, "beta\n");
+    sample_tree_fill(&t, "z", 'a', 300000, "!\n");
     handrail_call c;
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"beta|(a+)+$\"}"), HANDRAIL_OK);
@@ -247,7 +247,7 @@ static void cancelling_works_wherever_it_comes(void **state)
         cancelled++;
     }
     assert_true(cancelled > 20);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void *cancel_soon(void *arg)
@@ -261,22 +261,22 @@ static void *cancel_soon(void *arg)
 
 static void cancelling_ends_an_expensive_line(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
     pthread_t thread;
 
     (void)state;
     search_tree_make(&t, ",\"max_time_ms\":60000");
-    search_tree_fill(&t, "b", 'a', 4000000, "\n");
+    sample_tree_fill(&t, "b", 'a', 4000000, "\n");
     fake_call_init(&c);
-    int64_t start = search_tree_now_ms();
+    int64_t start = sample_tree_now_ms();
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &c), 0);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"a[^b]*+[yz]\"}"),
                      HANDRAIL_E_CANCELLED);
-    assert_in_range(search_tree_now_ms() - start, 90, 2000);
+    assert_in_range(sample_tree_now_ms() - start, 90, 2000);
     pthread_join(thread, NULL);
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static int open_descriptors(void)
@@ -298,12 +298,12 @@ static void no_descriptor_is_left_open(void **state)
         "{\"pattern\":\"(\"}",      "{\"pattern\":\"beta\",\"path\":\"nowhere\"}",
         "{\"pattern\":\"(a+)+$\"}",
     };
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "d/e/f", "beta\nbeta\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n");
-    search_tree_write(&t, "d/bin", "\0", 1);
+    sample_tree_text(&t, "d/e/f", "beta\nbeta\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n");
+    sample_tree_write(&t, "d/bin", "\0", 1);
     int before = open_descriptors();
     for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
         for (long at = 0; at < 4; at++) {
@@ -315,18 +315,18 @@ static void no_descriptor_is_left_open(void **state)
         }
     }
     assert_int_equal(open_descriptors(), before);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void an_unreadable_file_is_told(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     char path[256];
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "locked", "beta\n");
-    search_tree_text(&t, "open", "beta\n");
+    sample_tree_text(&t, "locked", "beta\n");
+    sample_tree_text(&t, "open", "beta\n");
     (void)snprintf(path, sizeof(path), "%s/locked", t.root);
     assert_int_equal(chmod(path, 0), 0);
     if (access(path, R_OK) == 0) /* root reads everything */
@@ -334,7 +334,7 @@ static void an_unreadable_file_is_told(void **state)
     else
         expect_in(&t, "{\"pattern\":\"beta\"}",
                   "; skipped 1 unreadable (first: locked: Permission denied)");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 int samples_search_limits(void)

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void expect_refusal(const struct search_tree *t, const char *args, const char *reason)
+static void expect_refusal(const struct sample_tree *t, const char *args, const char *reason)
 {
     handrail_call c;
 
@@ -68,17 +68,17 @@ static void bad_arguments_are_explained(void **state)
         {"{\"pattern\":\"a\",\"max_results\":1e300}", "from 1 to 1000"},
         {"{\"pattern\":\"a\",\"max_results\":\"9\"}", "from 1 to 1000, got a string"},
     };
-    struct search_tree t;
+    struct sample_tree t;
     char fifo[256];
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "a.c", "a\n");
+    sample_tree_text(&t, "a.c", "a\n");
     (void)snprintf(fifo, sizeof(fifo), "%s/fifo", t.root);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         expect_refusal(&t, cases[i].args, cases[i].reason);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void bad_patterns_are_explained(void **state)
@@ -94,7 +94,7 @@ static void bad_patterns_are_explained(void **state)
         {"{\"pattern\":\"((((a{1000}){1000}){1000}){1000})\"}", "too large"},
         {"{\"pattern\":\"\\\\1\"}", "non-existent"},
     };
-    struct search_tree t;
+    struct sample_tree t;
     char *args = malloc(8192);
 
     (void)state;
@@ -109,11 +109,11 @@ static void bad_patterns_are_explained(void **state)
     memcpy(args + 4012, "\"}", 3);
     expect_refusal(&t, args, "nested");
     free(args);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 /* Ways out of the root, each of which must end in a refusal. */
-static int escapes(const struct search_tree *t)
+static int escapes(const struct sample_tree *t)
 {
     static const struct {
         const char *path, *reason;
@@ -156,7 +156,7 @@ static int escapes(const struct search_tree *t)
 }
 
 /* A search of everything finds the one file inside and nothing behind the links. */
-static int whole_tree(const struct search_tree *t)
+static int whole_tree(const struct sample_tree *t)
 {
     static const char wanted[] = "sub/x:1: beta\n1 match in 1 of 1 file below ";
     handrail_call c;
@@ -171,29 +171,29 @@ static int whole_tree(const struct search_tree *t)
     return right ? 0 : 1;
 }
 
-static void make_traps(struct search_tree *t)
+static void make_traps(struct sample_tree *t)
 {
     char secret[128];
 
     search_tree_make(t, "");
-    search_tree_text(t, "sub/x", "beta\n");
+    sample_tree_text(t, "sub/x", "beta\n");
     (void)snprintf(secret, sizeof(secret), "%s/secret.txt", t->outside);
-    search_tree_link(t, t->outside, "out");
-    search_tree_link(t, "..", "up");
-    search_tree_link(t, secret, "file");
-    search_tree_link(t, ".", "sub/loop");
-    search_tree_link(t, "sub", "inside");
+    sample_tree_link(t, t->outside, "out");
+    sample_tree_link(t, "..", "up");
+    sample_tree_link(t, secret, "file");
+    sample_tree_link(t, ".", "sub/loop");
+    sample_tree_link(t, "sub", "inside");
 }
 
 static void no_path_leads_out(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     make_traps(&t);
     assert_int_equal(escapes(&t), 0);
     assert_int_equal(whole_tree(&t), 0);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 /* Make openat2 fail with this errno in the calling thread, as an old kernel or a sandbox does. */
@@ -213,7 +213,7 @@ static int forbid_openat2(int error)
 }
 
 struct old_kernel {
-    const struct search_tree *tree;
+    const struct sample_tree *tree;
     int error;
     int wrong;
     bool forbidden;
@@ -232,7 +232,7 @@ static void *on_old_kernel(void *arg)
 static void no_path_leads_out_without_openat2(void **state)
 {
     static const int errors[] = {ENOSYS, EPERM};
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     make_traps(&t);
@@ -244,11 +244,11 @@ static void no_path_leads_out_without_openat2(void **state)
         assert_true(o.forbidden);
         assert_int_equal(o.wrong, 0);
     }
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 struct swapper {
-    const struct search_tree *tree;
+    const struct sample_tree *tree;
     atomic_bool end;
     long swaps;
 };
@@ -266,7 +266,7 @@ static void *swap(void *arg)
 }
 
 struct racer {
-    struct search_tree *tree;
+    struct sample_tree *tree;
     int error; /* of openat2; 0: leave it */
     int left;  /* calls that left the root */
     int found; /* calls that found the file inside */
@@ -293,7 +293,7 @@ static void *race(void *arg)
 
 static void a_link_swapped_in_leads_nowhere(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     make_traps(&t);
@@ -312,7 +312,7 @@ static void a_link_swapped_in_leads_nowhere(void **state)
         assert_int_equal(racers[i].left, 0);
         assert_true(racers[i].found > 0);
     }
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static handrail_status create(const handrail_plugin *p, const char *config, handrail_call *c,
@@ -384,13 +384,13 @@ static void the_largest_configuration_is_taken(void **state)
 
 static void the_workspace_may_come_later(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     char away[128];
     handrail_call c;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "x", "beta\n");
+    sample_tree_text(&t, "x", "beta\n");
     (void)snprintf(away, sizeof(away), "%s/away", t.base);
     assert_int_equal(rename(t.root, away), 0);
     fake_call_init(&c);
@@ -406,7 +406,7 @@ static void the_workspace_may_come_later(void **state)
     assert_int_equal(t.plugin->health(t.self, &c), HANDRAIL_OK);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"beta\"}"), HANDRAIL_OK);
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 int samples_search_refusals(void)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 /* Hold the whole answer, with @ standing for the root, against the text. */
-static void expect(const struct search_tree *t, const char *args, const char *text)
+static void expect(const struct sample_tree *t, const char *args, const char *text)
 {
     char wanted[4096];
     handrail_call c;
@@ -27,20 +27,20 @@ static void expect(const struct search_tree *t, const char *args, const char *te
     fake_call_free(&c);
 }
 
-static void fill(const struct search_tree *t)
+static void fill(const struct sample_tree *t)
 {
-    search_tree_text(t, "a.c", "int alpha;\nint beta;\n");
-    search_tree_text(t, "b/deep/er/z.c", "no newline at the end: beta");
-    search_tree_text(t, "b/notes.txt", "Beta\r\nbeta(x)\r\n\r\n");
-    search_tree_text(t, "b.c", "x\n");
-    search_tree_text(t, ".hidden", "beta\n");
-    search_tree_text(t, ".git/config", "beta\n");
-    search_tree_text(t, "empty", "");
+    sample_tree_text(t, "a.c", "int alpha;\nint beta;\n");
+    sample_tree_text(t, "b/deep/er/z.c", "no newline at the end: beta");
+    sample_tree_text(t, "b/notes.txt", "Beta\r\nbeta(x)\r\n\r\n");
+    sample_tree_text(t, "b.c", "x\n");
+    sample_tree_text(t, ".hidden", "beta\n");
+    sample_tree_text(t, ".git/config", "beta\n");
+    sample_tree_text(t, "empty", "");
 }
 
 static void lines_come_sorted_with_a_summary(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
@@ -54,12 +54,12 @@ static void lines_come_sorted_with_a_summary(void **state)
     expect(&t, "{\"pattern\":\"alpha\",\"glob\":\"a.c\"}",
            "a.c:1: int alpha;\n1 match in 1 of 1 file below @");
     expect(&t, "{\"pattern\":\"nowhere\"}", "0 matches in 0 of 6 files below @");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void arguments_do_what_they_say(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     char args[512];
 
     (void)state;
@@ -87,27 +87,27 @@ static void arguments_do_what_they_say(void **state)
            ".git/config:1: beta\n1 match in 1 of 1 file below @/.git");
     (void)snprintf(args, sizeof(args), "{\"pattern\":\"alpha\",\"path\":\"%s/a.c\"}", t.root);
     expect(&t, args, "a.c:1: int alpha;\n1 match in 1 of 1 file below @/a.c");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void line_ends_are_understood(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "dos", "one;\r\ntwo\r\n");
+    sample_tree_text(&t, "dos", "one;\r\ntwo\r\n");
     expect(&t, "{\"pattern\":\"one;$\"}", "dos:1: one;\n1 match in 1 of 1 file below @");
     expect(&t, "{\"pattern\":\"two\\\\r\"}", "dos:2: two\n1 match in 1 of 1 file below @");
     expect(&t, "{\"pattern\":\"one.*\\\\n.*two\"}",
            "0 matches in 0 of 1 file below @; each line is searched by itself, so a line break "
            "never matches");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void structured_result_says_the_same(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
 
     (void)state;
@@ -127,37 +127,37 @@ static void structured_result_says_the_same(void **state)
     assert_int_equal(json_integer_value(json_object_get(v, "files_searched")), 3);
     json_decref(v);
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void binary_files_and_devices_are_passed_over(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     char fifo[256], late[8200];
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_write(&t, "bin", "beta\0beta", 9);
+    sample_tree_write(&t, "bin", "beta\0beta", 9);
     memset(late, 'x', sizeof(late));
     memcpy(late + sizeof(late) - 8, "\nbeta\0\n", 8); /* a NUL behind the first 8 KiB is text */
-    search_tree_write(&t, "late", late, sizeof(late) - 1);
+    sample_tree_write(&t, "late", late, sizeof(late) - 1);
     (void)snprintf(fifo, sizeof(fifo), "%s/fifo", t.root);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     /* No one writes to the FIFO: a blocking open would never come back. */
     expect(&t, "{\"pattern\":\"beta\"}",
            "late:2: beta\xef\xbf\xbd\n1 match in 1 of 1 file below @; skipped 1 binary");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void foreign_bytes_cannot_break_the_answer(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
     /* A name with a line break and bad UTF-8; content with an escape sequence, an overlong form and
      * a surrogate. */
-    search_tree_text(&t, "n\nx\xff", "beta \x1b[2J\xc0\xaf \xed\xa0\x80 \xc3\xa9\t.\n");
+    sample_tree_text(&t, "n\nx\xff", "beta \x1b[2J\xc0\xaf \xed\xa0\x80 \xc3\xa9\t.\n");
     expect(&t, "{\"pattern\":\"beta\"}",
            "n\xef\xbf\xbdx\xef\xbf\xbd:1: beta \xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd "
            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xc3\xa9\t.\n"
@@ -167,12 +167,12 @@ static void foreign_bytes_cannot_break_the_answer(void **state)
            "n\xef\xbf\xbdx\xef\xbf\xbd:1: beta \xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd "
            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xc3\xa9\t.\n"
            "1 match in 1 of 1 file below @");
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void long_lines_show_the_match(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
     char line[1024];
     size_t n = 0;
@@ -184,8 +184,8 @@ static void long_lines_show_the_match(void **state)
     for (; n < 999; n += 2)
         memcpy(line + n, "\xc3\xa9", 3);
     memcpy(line + n, "beta\n", 6);
-    search_tree_write(&t, "cut", line, n + 5);
-    search_tree_fill(&t, "huge", 'y', (size_t)3 * 1024 * 1024, "gamma\n");
+    sample_tree_write(&t, "cut", line, n + 5);
+    sample_tree_fill(&t, "huge", 'y', (size_t)3 * 1024 * 1024, "gamma\n");
 
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"^x\",\"glob\":\"cut\"}"),
@@ -204,7 +204,7 @@ static void long_lines_show_the_match(void **state)
     assert_non_null(strstr(c.text, "yyygamma\n2 matches in 2 of 2 files"));
     assert_in_range(c.text_len, 600, 800);
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 /* They are searched in different ways: with and without counting steps. */
@@ -214,12 +214,12 @@ static void short_and_long_lines_match_alike(void **state)
         "\\\\w+_zoo",        "(?i)FOO_.oo\\\\(", "^.*7",      "\u00e9$",
         "q|\\\\d{1,3}\\\\)", "(a+)+$|_z",        "oo_[^x]*z",
     };
-    struct search_tree t;
+    struct sample_tree t;
 
     (void)state;
     search_tree_make(&t, "");
-    search_tree_text(&t, "short", "x foo_zoo(7) \xc3\xa9\nno\n");
-    search_tree_fill(&t, "long", '-', 20000, " foo_zoo(7) \xc3\xa9\nno\n");
+    sample_tree_text(&t, "short", "x foo_zoo(7) \xc3\xa9\nno\n");
+    sample_tree_fill(&t, "long", '-', 20000, " foo_zoo(7) \xc3\xa9\nno\n");
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         char args[128];
         handrail_call c;
@@ -230,12 +230,12 @@ static void short_and_long_lines_match_alike(void **state)
             fail_msg("%s: %s", patterns[i], c.text);
         fake_call_free(&c);
     }
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 static void names_are_sorted_in_a_large_folder(void **state)
 {
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call c;
     char name[32], wanted[64];
     const char *at;
@@ -244,7 +244,7 @@ static void names_are_sorted_in_a_large_folder(void **state)
     search_tree_make(&t, "");
     for (int i = 299; i >= 0; i--) {
         (void)snprintf(name, sizeof(name), "f%03d", (i * 7) % 300);
-        search_tree_text(&t, name, "beta\n");
+        sample_tree_text(&t, name, "beta\n");
     }
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&t, &c, "{\"pattern\":\"beta\",\"max_results\":1000}"),
@@ -256,14 +256,14 @@ static void names_are_sorted_in_a_large_folder(void **state)
         at += n;
     }
     fake_call_free(&c);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 enum { THREADS = 8, CALLS = 25 };
 
 struct worker {
     pthread_t thread;
-    const struct search_tree *tree;
+    const struct sample_tree *tree;
     const char *args, *wanted;
     int wrong;
 };
@@ -289,7 +289,7 @@ static void calls_may_run_at_once(void **state)
     static const char *const args[2] = {"{\"pattern\":\"beta\"}",
                                         "{\"pattern\":\"A.PHA\",\"case_sensitive\":false}"};
     struct worker workers[THREADS];
-    struct search_tree t;
+    struct sample_tree t;
     handrail_call first[2];
 
     (void)state;
@@ -309,7 +309,7 @@ static void calls_may_run_at_once(void **state)
     }
     fake_call_free(&first[0]);
     fake_call_free(&first[1]);
-    search_tree_remove(&t);
+    sample_tree_remove(&t);
 }
 
 int samples_search_results(void)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct search_tree tree;
+static struct sample_tree tree;
 
 static int start(void **state)
 {
@@ -21,7 +21,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    search_tree_remove(&tree);
+    sample_tree_remove(&tree);
     return 0;
 }
 
@@ -126,7 +126,7 @@ static void a_text_and_a_file_count_the_same(void **state)
         check_counts(i, v);
         json_decref(v);
         free(args);
-        search_tree_text(&tree, "folder/file", counted[i].text);
+        sample_tree_text(&tree, "folder/file", counted[i].text);
         v = call_ok("{\"path\":\"folder/./file\"}");
         check_counts(i, v);
         json_decref(v);
@@ -137,7 +137,7 @@ static void what_is_not_utf8_is_counted_and_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-        search_tree_text(&tree, "file", broken[i].text);
+        sample_tree_text(&tree, "file", broken[i].text);
         json_t *v = call_ok("{\"path\":\"file\"}");
         assert_int_equal(number(v, "characters"), broken[i].characters);
         assert_int_equal(number(v, "ill_formed"), broken[i].ill_formed);
@@ -148,7 +148,7 @@ static void what_is_not_utf8_is_counted_and_told(void **state)
 static void a_sequence_across_two_reads(void **state)
 {
     (void)state;
-    search_tree_fill(&tree, "file", 'x', 65535, "\xe2\x82\xac");
+    sample_tree_fill(&tree, "file", 'x', 65535, "\xe2\x82\xac");
     json_t *v = call_ok("{\"path\":\"file\"}");
     assert_int_equal(number(v, "characters"), 65536);
     assert_int_equal(number(v, "ill_formed"), 0);
@@ -185,7 +185,7 @@ static void too_long_and_too_many_words_are_counted(void **state)
     for (int i = 0; i < 100050; i++)
         used += (size_t)snprintf(text + used, size + 1 - used, "%06d ", i);
     memset(text + used, 'y', 65);
-    search_tree_write(&tree, "file", text, used + 65);
+    sample_tree_write(&tree, "file", text, used + 65);
     json_t *v = call_ok("{\"path\":\"file\"}");
     assert_int_equal(number(v, "words"), 100051);
     assert_int_equal(number(v, "distinct_words"), 100000);
@@ -217,9 +217,9 @@ static void arguments_that_are_refused(void **state)
         {"{\"path\":\"out/secret.txt\"}", "out/secret.txt cannot be read: Not a directory"},
     };
     (void)state;
-    search_tree_text(&tree, "folder/file", "x");
-    search_tree_link(&tree, "folder/file", "link");
-    search_tree_link(&tree, tree.outside, "out");
+    sample_tree_text(&tree, "folder/file", "x");
+    sample_tree_link(&tree, "folder/file", "link");
+    sample_tree_link(&tree, tree.outside, "out");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         handrail_call c;
         fake_call_init(&c);
@@ -235,7 +235,7 @@ static void absolute_paths_lie_below_the_root(void **state)
     handrail_call c;
 
     (void)state;
-    search_tree_text(&tree, "file", "abc");
+    sample_tree_text(&tree, "file", "abc");
     (void)snprintf(args, sizeof(args), "{\"path\":\"%s/file\"}", tree.root);
     json_t *v = call_ok(args);
     assert_int_equal(number(v, "characters"), 3);
@@ -252,7 +252,7 @@ static void cancelling_and_the_deadline(void **state)
     handrail_call c;
 
     (void)state;
-    search_tree_fill(&tree, "file", 'x', 300000, "");
+    sample_tree_fill(&tree, "file", 'x', 300000, "");
     fake_call_init(&c);
     c.cancel_at_poll = 2;
     assert_int_equal(search_tree_call(&tree, &c, "{\"path\":\"file\"}"), HANDRAIL_E_CANCELLED);
@@ -280,13 +280,13 @@ static void the_hosts_limit_is_passed_on(void **state)
 
 static void a_file_is_read_up_to_its_limit(void **state)
 {
-    struct search_tree small;
+    struct sample_tree small;
     handrail_call c;
 
     (void)state;
     search_tree_make(&small, ",\"max_bytes\":4");
-    search_tree_text(&small, "file", "abcd");
-    search_tree_text(&small, "larger", "abcde");
+    sample_tree_text(&small, "file", "abcd");
+    sample_tree_text(&small, "larger", "abcde");
     fake_call_init(&c);
     assert_int_equal(search_tree_call(&small, &c, "{\"path\":\"file\"}"), HANDRAIL_OK);
     assert_null(strstr(c.text, "incomplete"));
@@ -297,7 +297,7 @@ static void a_file_is_read_up_to_its_limit(void **state)
     assert_non_null(strstr(c.text, "incomplete: only the first 4 bytes were read"));
     assert_non_null(strstr(c.json, "\"complete\":false"));
     fake_call_free(&c);
-    search_tree_remove(&small);
+    sample_tree_remove(&small);
 }
 
 static void configurations_that_are_refused(void **state)
