@@ -1,62 +1,102 @@
 # SPDX-License-Identifier: MIT
-"""The samples in other languages than C, below the real programs, confined as by default."""
+"""The larger sample plugins, confined, below the real programs: that a library's files, locks and
+shared memory work with what a plugin may do by default."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import os
+import sqlite3
 import tempfile
 import unittest
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from harness import SAMPLES, sample, standin
-from support import Handrail
+from harness import sample
+from support import Handrail, standin_command
+
+USER = 10001  # of the agent-server's image
 
 
 @contextlib.contextmanager
-def with_sample(name: str) -> Iterator[tuple[Handrail, Path]]:
-    """Handrail with that sample, and the folder that it reads; beside it lies a secret."""
-    with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
-        Path(folder, "secret").write_text("secret\n")
-        root = Path(folder, "root")
-        root.mkdir()
-        with standin(plugins=[sample(name, {"root": str(root)})]) as h:
-            h.wait_status("/readyz", 200)
-            h.wait_line(f"plugin {name} .*ready")
-            yield h, root
+def confined(name: str, config: dict[str, Any] | None = None, *, user: int | None = None,
+             writable: bool = True) -> Iterator[tuple[Handrail, Path]]:
+    """Handrail with that sample, and the folder that is its workspace."""
+    with tempfile.TemporaryDirectory(prefix="handrail-test-") as scratch:
+        folder = Path(scratch)
+        workspace = folder / "workspace"
+        for made in (workspace, folder / "home"):
+            made.mkdir()
+        prefix: tuple[str, ...] = ()
+        if user:
+            os.chmod(folder, 0o755)
+            for path in (folder, workspace, folder / "home"):
+                os.chown(path, user, user)
+            prefix = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
+        grant = {"write": [str(workspace)]} if writable else {"write": [], "read": [str(workspace)]}
+        entry = sample(name, {"root": str(workspace), **(config or {})}, confinement=grant)
+        with Handrail(folder, standin_command(), prefix=prefix, plugins=[entry]) as h:
+            h.wait_line(f"plugin {name} .*ready|error: plugin {name}:", 20)
+            yield h, workspace
 
 
-class Samples(unittest.TestCase):
-    def test_word_count(self) -> None:
-        with with_sample("word-count") as (h, root):
-            (root / "file").write_text("Grün ist grün.\nJa?\n")
-            answer = h.call_tool("text_statistics", {"path": "file"})
-            self.assertNotIn("isError", {k for k, v in answer.items() if v is True})
-            self.assertEqual(answer["structuredContent"]["words"], 4)
-            self.assertEqual(answer["structuredContent"]["most_frequent_words"][0],
-                             {"word": "grün", "count": 2})
-            self.assertIn("2 lines, 4 words (3 distinct)", answer["content"][0]["text"])
-            refused = h.call_tool("text_statistics", {"path": "../secret"})
-            self.assertTrue(refused["isError"])
-            self.assertIn("contains \"..\"", refused["content"][0]["text"])
+def text(answer: Any) -> str:
+    return answer["content"][0]["text"]
 
-    @unittest.skipUnless((SAMPLES / "hash-tree.so").exists(), "built without rustc")
-    def test_hash_tree(self) -> None:
-        with with_sample("hash-tree") as (h, root):
-            (root / "folder").mkdir()
-            (root / "folder" / "file").write_text("abc")
-            (root / "link").symlink_to("../secret")
-            answer = h.call_tool("hash_tree", {})
-            line = hashlib.sha256(b"abc").hexdigest() + "  folder/file\n"
-            tree = hashlib.sha256(line.encode()).hexdigest()
-            self.assertEqual(answer["content"][0]["text"],
-                             f"{line}tree: {tree}, 1 files, 3 bytes\n"
-                             "passed over: 1 symbolic links, 0 that are no files\n")
-            self.assertEqual(answer["structuredContent"]["tree"], tree)
-            refused = h.call_tool("hash_tree", {"path": "link"})
-            self.assertTrue(refused["isError"])
-            self.assertIn("link cannot be read", refused["content"][0]["text"])
+
+class Sqlite(unittest.TestCase):
+    def query(self, h: Handrail, sql: str, tool: str = "query", **more: Any) -> Any:
+        answer = h.call_tool(f"sqlite_{tool}", {"database": "a.db", "sql": sql, **more})
+        self.assertFalse(answer.get("isError"), answer)
+        return answer["structuredContent"]
+
+    def work(self, h: Handrail, mode: str) -> None:
+        self.query(h, "CREATE TABLE t(x)", "execute", create=True)
+        self.query(h, f"PRAGMA journal_mode={mode}", "execute")
+        for value in range(3):
+            done = self.query(h, "INSERT INTO t VALUES (?)", "execute", parameters=[value])
+            self.assertEqual(done["changes"], 1)
+        self.assertEqual(self.query(h, "SELECT x FROM t ORDER BY x")["rows"], [[0], [1], [2]])
+        self.assertEqual(self.query(h, "PRAGMA journal_mode")["rows"], [[mode]])
+        # A sort that would not fit a small cache has to do without temporary files.
+        self.query(h, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 100000) "
+                      "SELECT i, randomblob(100) AS b FROM n ORDER BY b", max_rows=1)
+        tables = h.call_tool("sqlite_schema", {"database": "a.db"})
+        self.assertIn("table t\n  x\n", text(tables))
+
+    def test_reads_and_writes(self) -> None:
+        for mode in ("delete", "wal"):
+            for user in (None, USER if os.geteuid() == 0 else None):
+                with self.subTest(mode, user=user), \
+                        confined("sqlite-query", {"writable": True}, user=user) as (h, workspace):
+                    self.work(h, mode)
+                    with contextlib.closing(sqlite3.connect(workspace / "a.db")) as other:
+                        self.assertEqual(other.execute("PRAGMA integrity_check").fetchall(),
+                                         [("ok",)])
+                        self.assertEqual(other.execute("SELECT sum(x) FROM t").fetchone(), (3,))
+
+    def test_other_processes_locks(self) -> None:
+        with confined("sqlite-query", {"writable": True, "timeout_ms": 300}) as (h, workspace):
+            self.query(h, "CREATE TABLE t(x)", "execute", create=True)
+            with contextlib.closing(sqlite3.connect(workspace / "a.db", isolation_level=None)) as o:
+                o.execute("BEGIN EXCLUSIVE")
+                answer = h.call_tool("sqlite_execute",
+                                     {"database": "a.db", "sql": "INSERT INTO t VALUES (1)"})
+                self.assertTrue(answer["isError"])
+                self.assertIn("try again", text(answer))
+                o.execute("ROLLBACK")
+            self.query(h, "INSERT INTO t VALUES (1)", "execute")
+
+    def test_what_may_only_be_read(self) -> None:
+        with confined("sqlite-query", writable=False) as (h, workspace):
+            with contextlib.closing(sqlite3.connect(workspace / "a.db")) as other:
+                other.executescript("CREATE TABLE t(x); INSERT INTO t VALUES (7);")
+                self.assertEqual(self.query(h, "SELECT x FROM t")["rows"], [[7]])
+                other.execute("PRAGMA journal_mode=WAL")
+            answer = h.call_tool("sqlite_query", {"database": "a.db", "sql": "SELECT x FROM t"})
+            self.assertTrue(answer["isError"])
+            self.assertIn("it is in WAL mode", text(answer))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ target_compile_definitions(unit-samples PRIVATE
   ECHO_PLUGIN="$<TARGET_FILE:plugin-echo>"
   SEARCH_PLUGIN="$<TARGET_FILE:plugin-workspace-search>"
   WORDS_PLUGIN="$<TARGET_FILE:plugin-word-count>"
-  TREE_PLUGIN="$<TARGET_FILE:plugin-workspace-search>" TREE_TOOL="workspace_search")
-add_dependencies(unit-samples plugin-echo plugin-word-count plugin-workspace-search)
+  TREE_PLUGIN="$<TARGET_FILE:plugin-workspace-search>" TREE_TOOL="workspace_search"
+  SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>")
+add_dependencies(unit-samples plugin-echo plugin-sqlite-query plugin-word-count plugin-workspace-search)
 
 # hr_sample_test(<name> <target> <file> <tool>): the test of one more sample, which reads a folder.
 function(hr_sample_test name target file tool)
@@ -31,3 +32,12 @@ if(TARGET plugin-hash-tree) # there is a rustc
   add_test(NAME unit/hash_tree_rust COMMAND "${hash_tree_build}/run-hash-tree-tests")
   set_tests_properties(unit/hash_tree_rust PROPERTIES TIMEOUT 60 LABELS unit)
 endif()
+
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+hr_unit_test(sample_sqlite
+  SOURCES unit/fake_host.c unit/sample_tree.c unit/sample_sqlite_guard.c
+          unit/sample_sqlite_limits.c unit/sqlite_tree.c
+  DEPS hr_plugin_api PkgConfig::JANSSON PkgConfig::SQLITE3 Threads::Threads)
+target_compile_definitions(unit-sample_sqlite PRIVATE
+  SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>")
+add_dependencies(unit-sample_sqlite plugin-sqlite-query)
