@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "cell.h"
 
+#include "kit/json.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Integers beyond are rounded by readers that keep numbers as doubles, which most do. */
 static const sqlite3_int64 exact_most = (sqlite3_int64)1 << 53;
-
-json_t *sq_cell_string(const char *text, size_t len)
-{
-    json_t *v = json_stringn(text, len);
-    struct kit_text clean = {.max = 3 * len + 1}; /* a bad byte becomes three */
-
-    if (v)
-        return v;
-    kit_text_add_clean(&clean, text, len);
-    if (clean.error == 0)
-        v = json_stringn(clean.data ? clean.data : "", clean.len);
-    kit_text_free(&clean);
-    return v;
-}
 
 static json_t *integer(sqlite3_int64 v, struct sq_cell_notes *notes)
 {
@@ -52,7 +39,7 @@ static json_t *string(const char *text, size_t len, struct sq_cell_notes *notes)
         for (int i = 0; i < 3 && ((unsigned char)text[shown] & 0xc0) == 0x80; i++)
             shown--;
     }
-    return sq_cell_string(text, shown);
+    return kit_json_string(text, shown);
 }
 
 static json_t *blob(const unsigned char *data, int len, struct sq_cell_notes *notes)

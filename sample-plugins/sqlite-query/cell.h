@@ -26,7 +26,4 @@ json_t *sq_cell_json(sqlite3_stmt *stmt, int column, struct sq_cell_notes *notes
 /* The same on one line, with what would end a cell of a table escaped. */
 void sq_cell_text(struct kit_text *t, const json_t *cell);
 
-/* Text that SQLite gave, such as a column's name: what is no UTF-8 is replaced. */
-json_t *sq_cell_string(const char *text, size_t len);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "table.h"
 
+#include "kit/json.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static int add_columns(struct sq_table *t, sqlite3_stmt *stmt)
 
     for (int i = 0; i < n; i++) {
         const char *name = sqlite3_column_name(stmt, i);
-        json_t *v = name ? sq_cell_string(name, strlen(name)) : NULL;
+        json_t *v = name ? kit_json_string(name, strlen(name)) : NULL;
         if (!v || json_array_append_new(t->columns, v) < 0)
             return -ENOMEM;
         kit_text_add(&t->text, i ? " | " : "| ", i ? 3 : 2);
