@@ -5,6 +5,7 @@ shared memory work with what a plugin may do by default."""
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import tempfile
@@ -97,6 +98,39 @@ class Sqlite(unittest.TestCase):
             answer = h.call_tool("sqlite_query", {"database": "a.db", "sql": "SELECT x FROM t"})
             self.assertTrue(answer["isError"])
             self.assertIn("it is in WAL mode", text(answer))
+
+
+class Dataset(unittest.TestCase):
+    def fruit(self, workspace: Path) -> None:
+        """Apples are heavy, limes are not, and the shop says nothing."""
+        rows = [f"{100 + i % 30 if i % 3 else 30 + i % 30},{'ABC'[i % 7 % 3]},"
+                f"{'apple' if i % 3 else 'lime'}" for i in range(200)]
+        (workspace / "fruit.csv").write_text("\n".join(["weight,shop,fruit", *rows]))
+
+    def test_describes_and_trains(self) -> None:
+        for user in (None, USER if os.geteuid() == 0 else None):
+            with self.subTest(user=user), \
+                    confined("dataset-analysis", user=user) as (h, workspace):
+                self.fruit(workspace)
+                described = h.call_tool("describe_dataset", {"path": "fruit.csv"})
+                self.assertIn("| weight | number | 0 |", text(described))
+                trained = h.call_tool("train_classifier",
+                                      {"path": "fruit.csv", "target": "fruit"})
+                self.assertFalse(trained.get("isError"), trained)
+                found = trained["structuredContent"]
+                self.assertEqual(found["accuracy"], 1.0)
+                self.assertEqual(found["importance"][0]["feature"], "weight")
+                self.assertTrue((workspace / "models/fruit.model").read_text()
+                                .startswith("solver_type L2R_LR\nnr_class 2\n"))
+                meaning = json.loads((workspace / "models/fruit.json").read_text())
+                self.assertEqual(meaning["classes"], ["lime", "apple"])
+
+    def test_what_may_only_be_read(self) -> None:
+        with confined("dataset-analysis", writable=False) as (h, workspace):
+            self.fruit(workspace)
+            answer = h.call_tool("train_classifier", {"path": "fruit.csv", "target": "fruit"})
+            self.assertTrue(answer["isError"])
+            self.assertIn("cannot be written to models/fruit.model", text(answer))
 
 
 if __name__ == "__main__":

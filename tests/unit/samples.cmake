@@ -11,8 +11,10 @@ target_compile_definitions(unit-samples PRIVATE
   SEARCH_PLUGIN="$<TARGET_FILE:plugin-workspace-search>"
   WORDS_PLUGIN="$<TARGET_FILE:plugin-word-count>"
   TREE_PLUGIN="$<TARGET_FILE:plugin-workspace-search>" TREE_TOOL="workspace_search"
-  SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>")
-add_dependencies(unit-samples plugin-echo plugin-sqlite-query plugin-word-count plugin-workspace-search)
+  SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>"
+  DATASET_PLUGIN="$<TARGET_FILE:plugin-dataset-analysis>")
+add_dependencies(unit-samples plugin-dataset-analysis plugin-echo plugin-sqlite-query plugin-word-count
+  plugin-workspace-search)
 
 # hr_sample_test(<name> <target> <file> <tool>): the test of one more sample, which reads a folder.
 function(hr_sample_test name target file tool)
@@ -41,3 +43,11 @@ hr_unit_test(sample_sqlite
 target_compile_definitions(unit-sample_sqlite PRIVATE
   SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>")
 add_dependencies(unit-sample_sqlite plugin-sqlite-query)
+
+hr_unit_test(sample_dataset
+  SOURCES unit/dataset_tree.c unit/fake_host.c unit/sample_dataset_files.c
+          unit/sample_dataset_limits.c unit/sample_tree.c
+  DEPS hr_plugin_api PkgConfig::JANSSON Threads::Threads ${LIBLINEAR_LIBRARY})
+target_compile_definitions(unit-sample_dataset PRIVATE
+  DATASET_PLUGIN="$<TARGET_FILE:plugin-dataset-analysis>")
+add_dependencies(unit-sample_dataset plugin-dataset-analysis)
