@@ -21,6 +21,9 @@ static const struct {
     {SQLITE_READONLY_RECOVERY, HANDRAIL_E_FAILED,
      "its -wal file has to be recovered first, which needs a connection that can write: use "
      "sqlite_execute, or the program that it belongs to"},
+    {SQLITE_IOERR_ACCESS, HANDRAIL_E_FAILED,
+     "a writer of it was interrupted in a transaction over several databases: open it with the "
+     "program that it belongs to"},
     {SQLITE_READONLY_CANTINIT, HANDRAIL_E_FAILED, wal_advice},
     {SQLITE_READONLY_CANTLOCK, HANDRAIL_E_FAILED, wal_advice},
     {SQLITE_READONLY, HANDRAIL_E_DENIED,

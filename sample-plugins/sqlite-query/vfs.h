@@ -9,7 +9,8 @@
  * no link, since SQLite opens with O_NOFOLLOW.
  *
  * SQLite's own VFS would resolve the links in that name first, and open what it finds by its path.
- * Ours is the same but for this. */
+ * Ours does not, and refuses names of any other form: a journal that a writer left can name a file
+ * that SQLite is to look at and to delete, and who writes a journal can write that. */
 #ifndef SQ_VFS_H
 #define SQ_VFS_H
 

@@ -179,5 +179,6 @@ int main(void)
 
     failed += sample_sqlite_guard();
     failed += sample_sqlite_limits();
+    failed += sample_sqlite_files();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

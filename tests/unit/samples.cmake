@@ -37,8 +37,8 @@ endif()
 
 pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
 hr_unit_test(sample_sqlite
-  SOURCES unit/fake_host.c unit/sample_tree.c unit/sample_sqlite_guard.c
-          unit/sample_sqlite_limits.c unit/sqlite_tree.c
+  SOURCES unit/fake_host.c unit/sample_tree.c unit/sample_sqlite_files.c
+          unit/sample_sqlite_guard.c unit/sample_sqlite_limits.c unit/sqlite_tree.c
   DEPS hr_plugin_api PkgConfig::JANSSON PkgConfig::SQLITE3 Threads::Threads)
 target_compile_definitions(unit-sample_sqlite PRIVATE
   SQLITE_PLUGIN="$<TARGET_FILE:plugin-sqlite-query>")

@@ -26,6 +26,7 @@ void sqlite_tree_call(const struct sample_tree *t, const char *tool, const char 
                       const char *text, const char *json);
 
 /* Each answers how many failed. */
+int sample_sqlite_files(void);
 int sample_sqlite_guard(void);
 int sample_sqlite_limits(void);
 
