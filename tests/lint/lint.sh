@@ -13,7 +13,7 @@ sources() {
 
 # plugin.h is written by hand in columns; its layout is part of what it says.
 format() {
-    sources '*.c' '*.h' '*.cpp' '*.hpp' | grep -v '^plugin-api/include/handrail/plugin\.h$' |
+    sources '*.c' '*.h' '*.cpp' '*.hpp' | grep -v '^plugin-api/.*/handrail/plugin\.h$' |
         xargs clang-format --dry-run --Werror
 }
 

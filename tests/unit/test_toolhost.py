@@ -137,7 +137,8 @@ class Host:
 
     def __init__(self, path: Path | str, plugin_id: str = "faulty", config: object = None,
                  wait: bool = True, settings: bytes | None = None,
-                 confinement: object = None, sha256: str | None = None) -> None:
+                 confinement: object = None, sha256: str | None = None,
+                 host_minor: int | None = None) -> None:
         Host.serial += 1
         self.address = f"\0handrail-test-{os.getpid()}-{Host.serial}"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -147,6 +148,8 @@ class Host:
             values = {"id": plugin_id, "path": str(path), "ipc_key": KEY}
             if config is not None:
                 values["config"] = config
+            if host_minor is not None:
+                values["host_minor"] = host_minor
             if sha256 is not None:
                 values["sha256"] = sha256
             if confinement is not None:
@@ -615,6 +618,45 @@ class News(ToolhostTest):
         self.assertEqual(result.status, OK, result.error)
         self.assertEqual(result.of(RESOURCE), [b"test://text\0text/plain\0words",
                                                b"test://bytes\0application/x-bytes\0\0\1"])
+
+
+class Minors(ToolhostTest):
+    """Plugins built for each minor on hosts of each."""
+
+    MINORS = sorted(int(path.stem.split("-")[1]) for path in PLUGINS.glob("minor-*.so")
+                    if "needed" not in path.stem)
+
+    def test_each_on_each(self) -> None:
+        self.assertGreaterEqual(len(self.MINORS), 2)
+        for built in self.MINORS:
+            for host_minor in self.MINORS:
+                with self.subTest(built=built, host=host_minor):
+                    host = self.host(PLUGINS / f"minor-{built}.so", plugin_id="minor",
+                                     host_minor=host_minor)
+                    peer = host.peer()
+                    self.addCleanup(peer.close)
+                    done = peer.call("all")
+                    self.assertEqual((done.status, done.error), (OK, ""))
+                    self.assertEqual(done.text, f"host 1.{host_minor}, plugin 1.{built}, in time, "
+                                                "0 cancelled")
+                    self.assertEqual(len(done.of(BLOB)), 1)
+                    self.assertEqual(len(done.of(JSON)), 1)
+                    both = built >= 1 and host_minor >= 1
+                    self.assertEqual(len(done.of(RESOURCE)), int(both))
+                    self.assertEqual(peer.tells, [(60, "told")] * both)
+                    self.assertEqual(peer.progress[0], (1.0, 2.0, "half"))
+                    self.assertEqual(peer.call("later").text, "later")
+                    self.assertEqual(peer.call("wait", timeout_ms=100).status, E_TIMEOUT)
+                    self.assertIn("1 cancelled", peer.call("all").text)
+
+    def test_what_needs_more_is_refused(self) -> None:
+        newest = self.MINORS[-1]
+        path = PLUGINS / f"minor-{newest}-needed.so"
+        host = self.host(wait=False, path=path, plugin_id="minor", host_minor=newest - 1)
+        self.assertEqual(host.ended(), 78)
+        self.assertIn(f"needs ABI 1.{newest}, this host has 1.{newest - 1}: rebuild it", host.text)
+        self.host(path, plugin_id="minor", host_minor=newest)
+        self.host(path, plugin_id="minor")  # as it is
 
 
 class Ends(ToolhostTest):
