@@ -13,11 +13,7 @@
 #include <string.h>
 
 static const char *const files[] = {
-    ECHO_PLUGIN,
-    DATASET_PLUGIN,
-    SEARCH_PLUGIN,
-    SQLITE_PLUGIN,
-    WORDS_PLUGIN,
+    ECHO_PLUGIN, DATASET_PLUGIN, SEARCH_PLUGIN, SQLITE_PLUGIN, WORDS_PLUGIN,
 #ifdef HASH_PLUGIN
     HASH_PLUGIN,
 #endif
