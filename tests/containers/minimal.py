@@ -192,6 +192,23 @@ def check_tools(c: Container) -> None:
         raise Failure(f"echo answered {echoed!r}, workspace_search {found!r}")
     say(f"echo: {echoed}")
     say(f"workspace_search: {found}")
+    rows = "\\n".join(f"{i % 7},{i % 5},{'ab'[i % 7 > 3]}" for i in range(60))
+    c.execute("sh", "-c", f"printf 'x,y,kind\\n{rows}\\n' >/workspace/data.csv")
+    made = c.execute("/opt/handrail/bin/handrail", "plugin", "call", "sqlite_execute",
+                     '{"database": "a.db", "sql": "CREATE TABLE t (x)", "create": true}',
+                     "--plugin=/opt/handrail/share/plugins/sqlite-query.so",
+                     '--config={"writable": true}')
+    if made.returncode:
+        raise Failure(f"handrail plugin call: {made.stdout}{made.stderr}")
+    for tool, arguments, word in (
+            ("sqlite_schema", {"database": "a.db"}, "t"),
+            ("train_classifier", {"path": "data.csv", "target": "kind"}, "accuracy"),
+            ("text_statistics", {"path": "note.txt"}, "word"),
+            ("hash_tree", {}, "note.txt")):
+        answer = c.call_tool(tool, arguments)
+        if word not in answer.lower():
+            raise Failure(f"{tool} answered {answer!r}")
+        say(f"{tool}: {answer.splitlines()[0]}")
 
 
 def check_orphans(c: Container) -> None:

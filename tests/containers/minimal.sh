@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Build docker/Dockerfile and docker/examples/minimal, and run the result with the real agent-server
-# as a platform would: not as root, no capabilities, nothing writable but three tmpfs.
+# Build docker/Dockerfile, docker/examples/minimal and docker/examples/tools, which is made from that,
+# and run the result with the real agent-server as a platform would: not as root, no capabilities, nothing writable but three tmpfs.
 #
 # Needs root, buildah, debootstrap, iproute2, python3, runc, and a network for the packages.  No
 # image is pulled: a fresh Debian 13 plays the base of both Dockerfiles, the second time with the
 # pinned agent-server installed in it.  These two lie in the user's cache folder (about 1.3 GB,
 # up to ten minutes the first time); everything else is removed at the end.
 #
-#   tests/containers/minimal.sh [--keep]      --keep leaves the two built images there as well
+#   tests/containers/minimal.sh [--keep]      --keep leaves the built images there as well
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -17,7 +17,7 @@ store=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/containers
 python=${PYTHON:-/usr/bin/python3}
 certificates=/etc/ssl/certs/ca-certificates.crt
 release=trixie
-built="handrail:dev handrail-test/minimal"
+built="handrail:dev handrail-test/minimal handrail-test/tools"
 
 say() { echo "containers: $*"; }
 fail() {
@@ -120,9 +120,11 @@ say "building docker/Dockerfile"
 build --build-arg "BASE=$debian" --tag handrail:dev -f "$top/docker/Dockerfile" "$top"
 say "building docker/examples/minimal"
 build --build-arg "BASE=$agent_server" --tag handrail-test/minimal "$top/docker/examples/minimal"
+say "building docker/examples/tools"
+build --build-arg BASE=handrail-test/minimal --tag handrail-test/tools "$top/docker/examples/tools"
 
-image_store inspect --type image handrail-test/minimal >"$scratch/image.json"
-container=$(image_store from --pull-never handrail-test/minimal)
+image_store inspect --type image handrail-test/tools >"$scratch/image.json"
+container=$(image_store from --pull-never handrail-test/tools)
 rootfs=$(image_store mount "$container")
 
 # A network of their own, with a loopback and nothing else: the usual ports are free there.

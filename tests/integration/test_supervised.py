@@ -434,7 +434,7 @@ class Tools(unittest.TestCase):
             with self.subTest(name), standin(plugins=[test_plugin(name), sample("echo")]) as h:
                 h.wait_status("/readyz", 200)
                 h.wait_line(rf"error: .*{re.escape(words)}")
-                h.wait_line(f"toolhost/{name}: ended with code 78 .*not starting it again")
+                h.wait_line(f"toolhost/{name}: ended with code 78: .*not starting it again")
                 self.assertFalse(h.call_tool("echo", {"text": "x"})["isError"])
                 state = {s["name"]: s["state"] for s in h.get("/status").json()["services"]}
                 self.assertEqual(state[f"toolhost/{name}"], "failed")
