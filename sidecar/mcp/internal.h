@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the files of this folder share: mcp.c owns it, methods.c, serve.c and session.c answer
- * requests with it, report.c tells about it. */
+ * messages with it, http.c and stdio.c bring them, report.c tells about it. */
 #ifndef HR_SIDECAR_MCP_INTERNAL_H
 #define HR_SIDECAR_MCP_INTERNAL_H
 

@@ -29,10 +29,12 @@ int hr_mcp_is_modern(const struct hr_mcp_message *msg, const char *version)
 }
 
 /* Is the header there, and does it say the same as the value? */
-static int header_agrees(const struct hr_http_req *http, const char *name, const json_t *value,
+static int header_agrees(const struct hr_mcp_peer *peer, const char *name, const json_t *value,
                          const char *where, struct hr_mcp_refusal *ret)
 {
-    const char *header = hr_http_header(http, name);
+    if (!peer->transport->header)
+        return 0;
+    const char *header = peer->transport->header(peer, name);
     if (!header)
         return refuse(ret, HR_RPC_HEADER_MISMATCH, "the header %.100s is missing", name);
     if (!value || !hr_mcp_header_says(header, value))
@@ -41,7 +43,7 @@ static int header_agrees(const struct hr_http_req *http, const char *name, const
     return 0;
 }
 
-int hr_mcp_modern_check(const struct hr_mcp_message *msg, const struct hr_http_req *http,
+int hr_mcp_modern_check(const struct hr_mcp_message *msg, const struct hr_mcp_peer *peer,
                         struct hr_mcp_refusal *ret)
 {
     json_t *meta = json_object_get(msg->params, "_meta");
@@ -52,7 +54,7 @@ int hr_mcp_modern_check(const struct hr_mcp_message *msg, const struct hr_http_r
     if (!json_is_object(json_object_get(meta, HR_MCP_META_CLIENT)))
         return refuse(ret, HR_RPC_INVALID_PARAMS, "params._meta has no object \"%s\"",
                       HR_MCP_META_CLIENT);
-    int err = header_agrees(http, "MCP-Protocol-Version", version, "params._meta", ret);
+    int err = header_agrees(peer, "MCP-Protocol-Version", version, "params._meta", ret);
     if (err)
         return err;
     if (strcmp(json_string_value(version), HR_MCP_VERSION_MODERN) != 0) {
@@ -62,24 +64,24 @@ int hr_mcp_modern_check(const struct hr_mcp_message *msg, const struct hr_http_r
         return -EPROTO;
     }
     err =
-        header_agrees(http, "Mcp-Method", json_object_get(msg->root, "method"), "\"method\"", ret);
+        header_agrees(peer, "Mcp-Method", json_object_get(msg->root, "method"), "\"method\"", ret);
     if (!err && !strcmp(msg->method, "tools/call"))
-        err = header_agrees(http, "Mcp-Name", json_object_get(msg->params, "name"), "params.name",
+        err = header_agrees(peer, "Mcp-Name", json_object_get(msg->params, "name"), "params.name",
                             ret);
     return err;
 }
 
 /* One parameter with a header of its own. */
 static int param_agrees(const char *name, const char *header_name, const json_t *value,
-                        const struct hr_http_req *http, struct hr_mcp_refusal *ret)
+                        const struct hr_mcp_peer *peer, struct hr_mcp_refusal *ret)
 {
     char header[160];
     int n = snprintf(header, sizeof(header), "Mcp-Param-%s", header_name);
     if (n < 0 || (size_t)n >= sizeof(header))
         return 0; /* a name that no client can use */
     if (value && !json_is_null(value))
-        return header_agrees(http, header, value, name, ret);
-    if (hr_http_header(http, header))
+        return header_agrees(peer, header, value, name, ret);
+    if (peer->transport->header && peer->transport->header(peer, header))
         return refuse(ret, HR_RPC_HEADER_MISMATCH,
                       "there is a header %.100s, but no argument %.60s", header, name);
     return 0;
@@ -87,7 +89,7 @@ static int param_agrees(const char *name, const char *header_name, const json_t 
 
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than the arguments, which the parser limits */
 int hr_mcp_params_check(const json_t *schema, const json_t *arguments,
-                        const struct hr_http_req *http, struct hr_mcp_refusal *ret)
+                        const struct hr_mcp_peer *peer, struct hr_mcp_refusal *ret)
 {
     const char *name;
     json_t *property;
@@ -96,9 +98,9 @@ int hr_mcp_params_check(const json_t *schema, const json_t *arguments,
         const json_t *value = json_object_get(arguments, name);
         const char *header = json_string_value(json_object_get(property, "x-mcp-header"));
         if (header && *header)
-            err = param_agrees(name, header, value, http, ret);
+            err = param_agrees(name, header, value, peer, ret);
         if (!err && json_is_object(value))
-            err = hr_mcp_params_check(property, value, http, ret);
+            err = hr_mcp_params_check(property, value, peer, ret);
         if (err)
             break;
     }

@@ -2,7 +2,6 @@
  * Answers.  See reply.h. */
 #include "reply.h"
 
-#include "common/log.h"
 #include "result.h"
 
 #include <errno.h>
@@ -34,39 +33,26 @@ int hr_mcp_result_body(struct hr_buf *body, const struct hr_mcp_message *msg, js
     return err;
 }
 
-void hr_mcp_reply_body(struct hr_http_req *http, unsigned status, struct hr_buf *body, int err)
-{
-    static const char sorry[] = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,\"message\":\"no "
-                                "memory for the answer\"}}";
-    if (err) {
-        hr_error("mcp: no memory for an answer");
-        hr_http_reply(http, 500, "application/json", sorry, sizeof(sorry) - 1);
-    } else {
-        hr_http_reply(http, status, "application/json", hr_buf_str(body), body->len);
-    }
-    hr_buf_free(body);
-}
-
-void hr_mcp_reply_error(struct hr_http_req *http, unsigned status, json_t *id, int code,
+void hr_mcp_reply_error(struct hr_mcp_peer *peer, unsigned status, json_t *id, int code,
                         const char *message)
 {
     struct hr_buf body;
     int err = hr_mcp_error_body(&body, id, code, message, NULL);
-    hr_mcp_reply_body(http, status, &body, err);
+    hr_mcp_peer_answer(peer, id, status, &body, err);
 }
 
-void hr_mcp_reply_refusal(struct hr_http_req *http, json_t *id, struct hr_mcp_refusal *refusal)
+void hr_mcp_reply_refusal(struct hr_mcp_peer *peer, json_t *id, struct hr_mcp_refusal *refusal)
 {
     struct hr_buf body;
     int err = hr_mcp_error_body(&body, id, refusal->code, refusal->why, refusal->data);
     refusal->data = NULL;
-    hr_mcp_reply_body(http, refusal->status, &body, err);
+    hr_mcp_peer_answer(peer, id, refusal->status, &body, err);
 }
 
-void hr_mcp_reply_result(struct hr_http_req *http, const struct hr_mcp_message *msg, json_t *result,
+void hr_mcp_reply_result(struct hr_mcp_peer *peer, const struct hr_mcp_message *msg, json_t *result,
                          size_t guess)
 {
     struct hr_buf body;
     int err = hr_mcp_result_body(&body, msg, result, guess);
-    hr_mcp_reply_body(http, 200, &body, err);
+    hr_mcp_peer_answer(peer, msg->id, 200, &body, err);
 }

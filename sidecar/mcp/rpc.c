@@ -76,7 +76,7 @@ static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
     }
     if (!root) {
         invalid(msg, HR_RPC_PARSE_ERROR, "");
-        (void)snprintf(msg->why, sizeof(msg->why), "the body is not JSON: line %d column %d: %s",
+        (void)snprintf(msg->why, sizeof(msg->why), "the message is not JSON: line %d column %d: %s",
                        at.line, at.column, at.text);
     }
     return root;
@@ -94,8 +94,8 @@ static void classify(struct hr_mcp_message *msg)
     if (!json_is_object(root)) {
         invalid(msg, HR_RPC_INVALID_REQUEST,
                 json_is_array(root) ? "batches are not part of this protocol revision: send one "
-                                      "message per request"
-                                    : "the body is not a JSON object");
+                                      "message at a time"
+                                    : "the message is not a JSON object");
     } else if (!version || strcmp(version, "2.0") != 0) {
         invalid(msg, HR_RPC_INVALID_REQUEST, "\"jsonrpc\" is not \"2.0\"");
     } else if (id && !msg->id) {
@@ -115,7 +115,7 @@ static void classify(struct hr_mcp_message *msg)
 
 void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *ret)
 {
-    *ret = (struct hr_mcp_message){.kind = HR_MCP_INVALID};
+    *ret = (struct hr_mcp_message){.kind = HR_MCP_INVALID, .size = len};
     ret->root = load(body, len, ret);
     if (!ret->root)
         return;

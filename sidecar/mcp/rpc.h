@@ -31,6 +31,7 @@ struct hr_mcp_message {
     json_t *id;         /* string or integer; NULL unless it is usable */
     const char *method; /* of a request or notification */
     json_t *params;     /* NULL if there are none */
+    size_t size;        /* bytes of it as text */
     /* A number in it did not fit (an integer: 64 bits), and was read as 0.0. */
     int lossy;
     /* Of a request by the rules of modern.h; who has seen the headers sets it. */

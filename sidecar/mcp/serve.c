@@ -65,7 +65,7 @@ static void finish(struct request *r, json_t *result, size_t guess)
     const struct hr_mcp_message msg = {.id = r->id, .modern = r->modern};
     struct hr_buf body;
     int err = hr_mcp_result_body(&body, &msg, result, guess);
-    hr_mcp_caller_answer(&r->caller, 200, &body, err);
+    hr_mcp_caller_answer(&r->caller, r->id, 200, &body, err);
     request_free(r);
 }
 
@@ -74,7 +74,7 @@ static void finish_error(struct request *r, int code, const char *message)
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_ERROR);
     struct hr_buf body;
     int err = hr_mcp_error_body(&body, r->id, code, message, NULL);
-    hr_mcp_caller_answer(&r->caller, 200, &body, err);
+    hr_mcp_caller_answer(&r->caller, r->id, 200, &body, err);
     request_free(r);
 }
 
@@ -87,7 +87,7 @@ static void stop(struct request *r)
     hr_mcp_stats_count(r->stats, HR_MCP_CANCELLED, (double)(hr_now_us() - r->started_us) / 1e6);
 }
 
-/* The client has closed its connection. */
+/* The client does not wait for the answer any more. */
 static void on_gone(void *arg)
 {
     struct request *r = arg;
@@ -107,6 +107,10 @@ static void cancel_of(struct hr_link *list, const struct hr_mcp_session *session
         hr_link_append(list, &r->link);
         if (r->caller.session != session || (id && !json_equal(r->id, id)))
             continue;
+        if (!r->caller.peer.transport->owes_answer) {
+            on_gone(r);
+            continue;
+        }
         stop(r);
         finish_error(r, HR_RPC_SERVER_ERROR, "cancelled by the client");
     }
@@ -153,12 +157,12 @@ static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool)
 {
     struct hr_mcp_refusal refusal;
     if (!r->modern || !hr_mcp_params_check(json_object_get(tool->entry, "inputSchema"),
-                                           r->arguments, r->caller.http, &refusal))
+                                           r->arguments, &r->caller.peer, &refusal))
         return true;
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_REFUSED);
     struct hr_buf body;
     int err = hr_mcp_error_body(&body, r->id, refusal.code, refusal.why, refusal.data);
-    hr_mcp_caller_answer(&r->caller, refusal.status, &body, err);
+    hr_mcp_caller_answer(&r->caller, r->id, refusal.status, &body, err);
     request_free(r);
     return false;
 }
@@ -267,15 +271,33 @@ void hr_mcp_serve_end(struct hr_mcp *m)
     }
 }
 
-void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method method,
-                  const struct hr_mcp_message *msg, json_t *name, json_t *arguments)
+/* NULL if it cannot be begun; it is answered then. */
+static struct request *request_new(struct hr_mcp_peer *peer, enum hr_mcp_method method,
+                                   const struct hr_mcp_message *msg)
 {
     struct request *r = calloc(1, sizeof(*r));
     if (!r) {
+        hr_mcp_count(peer->m, method, HR_MCP_ANSWER_REFUSED);
+        hr_mcp_reply_result(peer, msg, NULL, 0);
+        return NULL;
+    }
+    if (!hr_mcp_caller_init(&r->caller, peer, msg, on_gone, r))
+        return r;
+    free(r);
+    hr_mcp_count(peer->m, method, HR_MCP_ANSWER_ERROR);
+    hr_mcp_reply_error(peer, 200, msg->id, HR_RPC_INTERNAL_ERROR,
+                       "too many requests are open here: wait for the answers to some of them");
+    return NULL;
+}
+
+void hr_mcp_begin(struct hr_mcp_peer *peer, enum hr_mcp_method method,
+                  const struct hr_mcp_message *msg, json_t *name, json_t *arguments)
+{
+    struct hr_mcp *m = peer->m;
+    struct request *r = request_new(peer, method, msg);
+    if (!r) {
         json_decref(name);
         json_decref(arguments);
-        hr_mcp_count(m, method, HR_MCP_ANSWER_REFUSED);
-        hr_mcp_reply_result(http, msg, NULL, 0);
         return;
     }
     r->m = m;
@@ -285,13 +307,11 @@ void hr_mcp_begin(struct hr_mcp *m, struct hr_http_req *http, enum hr_mcp_method
     r->name = name;
     r->arguments = arguments;
     r->started_us = hr_now_us();
-    (void)hr_http_body(http, &r->size_hint);
+    r->size_hint = msg->size;
     hr_link_append(&m->waiting, &r->link);
     ev_timer_init(&r->patience, on_patience, (double)m->catalogue_wait_ms / 1000, 0.);
     r->patience.data = r;
     ev_timer_start(m->loop, &r->patience);
-    hr_http_on_gone(http, on_gone, r);
-    hr_mcp_caller_init(&r->caller, m, http, msg);
     if (method == HR_MCP_TOOLS_CALL && !hr_mcp_session_may_call(r->caller.session))
         finish(r,
                hr_mcp_result_error("This conversation calls tools faster than is allowed. Wait a "

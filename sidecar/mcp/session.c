@@ -7,10 +7,8 @@
  * all the same. */
 #include "session.h"
 
-#include "caller.h"
 #include "common/clock.h"
 #include "common/fd.h"
-#include "reply.h"
 #include "serve.h"
 
 #include <stdlib.h>
@@ -96,24 +94,8 @@ struct hr_mcp_session *hr_mcp_session_new(struct hr_mcp *m)
     return hr_random_hex(id, ID_BYTES) ? NULL : add(m, id, m->catalogue);
 }
 
-/* The id that a request names; NULL without one, or for one that can be none. */
-static const char *id_of(const struct hr_http_req *http)
+struct hr_mcp_session *hr_mcp_session_get(struct hr_mcp *m, const char *id)
 {
-    const char *id = hr_http_header(http, "Mcp-Session-Id");
-    size_t n = id ? strlen(id) : 0;
-    if (n == 0 || n > HR_MCP_SESSION_ID_MAX)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (id[i] < 0x21 || id[i] > 0x7e)
-            return NULL;
-    return id;
-}
-
-struct hr_mcp_session *hr_mcp_session_of(struct hr_mcp *m, const struct hr_http_req *http)
-{
-    const char *id = id_of(http);
-    if (!id)
-        return NULL;
     struct hr_mcp_session *s = find(m, id);
     return s ? s : add(m, id, 0);
 }
@@ -147,21 +129,19 @@ int hr_mcp_session_may_call(struct hr_mcp_session *s)
 
 /* --- its stream --- */
 
-static void end_stream(struct hr_mcp_session *s)
+void hr_mcp_session_stream_gone(struct hr_mcp_session *s)
 {
-    if (!s->stream.http)
-        return;
-    hr_mcp_sse_end(&s->stream);
+    s->stream.transport = NULL;
     s->m->nstreams--;
     hr_mcp_session_drop(s);
 }
 
-static void on_gone(void *arg)
+void hr_mcp_session_end_stream(struct hr_mcp_session *s)
 {
-    struct hr_mcp_session *s = arg;
-    hr_mcp_sse_gone(&s->stream);
-    s->m->nstreams--;
-    hr_mcp_session_drop(s);
+    if (!s->stream.transport)
+        return;
+    hr_mcp_peer_end(&s->stream);
+    hr_mcp_session_stream_gone(s);
 }
 
 void hr_mcp_session_shown(struct hr_mcp_session *s)
@@ -174,14 +154,20 @@ void hr_mcp_session_shown(struct hr_mcp_session *s)
  * be told again a moment later. */
 static void catch_up(struct hr_mcp_session *s)
 {
-    if (!s->stream.http || s->catalogue == s->m->catalogue || !hr_mcp_settled(s->m))
+    if (!s->stream.transport || s->catalogue == s->m->catalogue || !hr_mcp_settled(s->m))
         return;
-    if (hr_mcp_sse_send(&s->stream, "",
-                        json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method",
-                                  "notifications/tools/list_changed")))
-        end_stream(s); /* it is told when it comes back */
+    if (hr_mcp_peer_send(&s->stream, json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method",
+                                               "notifications/tools/list_changed")))
+        hr_mcp_session_end_stream(s); /* it is told when it comes back */
     else
         hr_mcp_session_shown(s);
+}
+
+void hr_mcp_session_stream_begun(struct hr_mcp_session *s)
+{
+    s->m->nstreams++;
+    hr_mcp_session_hold(s);
+    catch_up(s);
 }
 
 void hr_mcp_sessions_changed(struct hr_mcp *m)
@@ -190,50 +176,15 @@ void hr_mcp_sessions_changed(struct hr_mcp *m)
         catch_up(hr_link_owner(l, struct hr_mcp_session, link));
 }
 
-static void no_stream(struct hr_mcp *m, struct hr_http_req *http, const char *why)
-{
-    hr_mcp_count(m, HR_MCP_STREAM, HR_MCP_ANSWER_REFUSED);
-    hr_http_add_header(http, "Allow", "POST, DELETE");
-    hr_mcp_reply_error(http, 405, NULL, HR_RPC_SERVER_ERROR, why);
-}
-
-/* A client that is refused a stream does without, and every client can. */
-void hr_mcp_session_get(struct hr_mcp *m, struct hr_http_req *http)
-{
-    if (hr_mcp_resume(m, http))
-        return;
-    struct hr_mcp_session *s = hr_mcp_session_of(m, http);
-    if (!s) {
-        no_stream(m, http,
-                  "a stream belongs to a session: send the Mcp-Session-Id that the answer "
-                  "to initialize has");
-        return;
-    }
-    end_stream(s); /* the newest one wins: the client has lost the other, or has no use for two */
-    if (m->nstreams >= HR_MCP_STREAMS_MAX) {
-        no_stream(m, http, "too many streams are open here");
-        return;
-    }
-    m->nstreams++;
-    hr_mcp_session_hold(s);
-    hr_http_on_gone(http, on_gone, s);
-    hr_mcp_sse_begin(&s->stream, m->loop, http);
-    hr_mcp_count(m, HR_MCP_STREAM, HR_MCP_ANSWER_OK);
-    catch_up(s);
-}
-
 /* --- its end --- */
 
-void hr_mcp_session_delete(struct hr_mcp *m, struct hr_http_req *http)
+void hr_mcp_session_delete(struct hr_mcp *m, const char *id)
 {
-    const char *id = id_of(http);
-    struct hr_mcp_session *s = id ? find(m, id) : NULL;
-    hr_mcp_count(m, HR_MCP_NONE, HR_MCP_ANSWER_OK);
-    hr_http_reply(http, 200, NULL, NULL, 0);
+    struct hr_mcp_session *s = find(m, id);
     if (!s)
         return; /* ended already, for all that matters */
     hr_mcp_cancel(m, s, NULL);
-    end_stream(s);
+    hr_mcp_session_end_stream(s);
     session_free(s);
 }
 
@@ -242,7 +193,7 @@ void hr_mcp_sessions_end(struct hr_mcp *m)
     struct hr_link *l;
     while ((l = hr_link_take(&m->sessions))) {
         struct hr_mcp_session *s = hr_link_owner(l, struct hr_mcp_session, link);
-        end_stream(s);
+        hr_mcp_session_end_stream(s);
         session_free(s);
     }
 }

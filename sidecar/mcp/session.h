@@ -15,7 +15,7 @@
 
 #include "internal.h"
 #include "link.h"
-#include "sse.h"
+#include "peer.h"
 
 #include <stdint.h>
 
@@ -32,20 +32,20 @@ struct hr_mcp_session {
     struct hr_link link; /* on m->sessions, the last one used most recently */
     struct hr_mcp *m;
     char id[HR_MCP_SESSION_ID_MAX + 1];
-    unsigned users;           /* requests that hold it, and its stream */
-    uint64_t catalogue;       /* the one that its client knows of; 0: of another life of ours */
-    int severity;             /* messages that are less severe are not wanted */
-    double calls_left;        /* of HR_MCP_CALLS_BURST */
-    int64_t counted_ms;       /* when that was so */
-    struct hr_mcp_sse stream; /* what a GET has opened */
+    unsigned users;            /* requests that hold it, and its stream */
+    uint64_t catalogue;        /* the one that its client knows of; 0: of another life of ours */
+    int severity;              /* messages that are less severe are not wanted */
+    double calls_left;         /* of HR_MCP_CALLS_BURST */
+    int64_t counted_ms;        /* when that was so */
+    struct hr_mcp_peer stream; /* on which it hears of changes */
 };
 
 /* A new one.  NULL without memory. */
 struct hr_mcp_session *hr_mcp_session_new(struct hr_mcp *m);
 
-/* That of a request; NULL if it has none, or there is no memory for it.  The next call of this
- * function or the one before may take it away unless it is held. */
-struct hr_mcp_session *hr_mcp_session_of(struct hr_mcp *m, const struct hr_http_req *http);
+/* That of this id, which is one of HR_MCP_SESSION_ID_MAX bytes at most; NULL if there is no memory
+ * for it.  The next call of this function or the one before may take it away unless it is held. */
+struct hr_mcp_session *hr_mcp_session_get(struct hr_mcp *m, const char *id);
 void hr_mcp_session_hold(struct hr_mcp_session *s); /* both: NULL is fine */
 void hr_mcp_session_drop(struct hr_mcp_session *s);
 
@@ -55,12 +55,14 @@ int hr_mcp_session_may_call(struct hr_mcp_session *s);
 /* Its client is about to be told the tools.  NULL is fine. */
 void hr_mcp_session_shown(struct hr_mcp_session *s);
 
-/* Answer a GET: with the stream on which a session hears of changes, or, to a client that comes
- * back for the end of a call whose connection was lost, with what is known of it. */
-void hr_mcp_session_get(struct hr_mcp *m, struct hr_http_req *http);
+/* s->stream is one now, or its client has closed it: it holds the session. */
+void hr_mcp_session_stream_begun(struct hr_mcp_session *s);
+void hr_mcp_session_stream_gone(struct hr_mcp_session *s);
+/* End it, if there is one. */
+void hr_mcp_session_end_stream(struct hr_mcp_session *s);
 
-/* Answer a DELETE: end a session and its calls. */
-void hr_mcp_session_delete(struct hr_mcp *m, struct hr_http_req *http);
+/* End a session and its calls.  An id that is not known is fine. */
+void hr_mcp_session_delete(struct hr_mcp *m, const char *id);
 
 /* The catalogue, or whether it is whole, may have changed: tell those who listen. */
 void hr_mcp_sessions_changed(struct hr_mcp *m);

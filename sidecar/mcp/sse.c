@@ -2,10 +2,7 @@
  * Server-Sent Events.  See sse.h. */
 #include "sse.h"
 
-#include "json.h"
 #include "rpc.h"
-
-#include <errno.h>
 
 /* Bytes: an answer, and the lines around it. */
 #define EVENT_MAX (HR_MCP_ANSWER_MAX + 1024)
@@ -34,46 +31,25 @@ void hr_mcp_sse_begin(struct hr_mcp_sse *s, struct ev_loop *loop, struct hr_http
 }
 
 /* One event, whole or not at all: half a one would spoil the next. */
-static int add_head(struct hr_buf *event, const char *id)
+int hr_mcp_sse_send(struct hr_mcp_sse *s, const char *id, const char *text, size_t len)
 {
-    return hr_buf_addf(event, "event: message\n%s%s%sdata: ", *id ? "id: " : "", id,
-                       *id ? "\n" : "");
-}
-
-static int add_event(struct hr_mcp_sse *s, struct hr_buf *event, int err)
-{
+    struct hr_buf event;
+    hr_buf_init(&event, EVENT_MAX);
+    int err =
+        hr_buf_addf(&event, "event: message\n%s%s%sdata: ", *id ? "id: " : "", id, *id ? "\n" : "");
     if (!err)
-        err = hr_buf_addf(event, "\n\n");
+        err = hr_buf_add(&event, text, len);
     if (!err)
-        err = hr_http_stream_add(s->http, event->data, event->len);
-    hr_buf_free(event);
+        err = hr_buf_addf(&event, "\n\n");
+    if (!err)
+        err = hr_http_stream_add(s->http, event.data, event.len);
+    hr_buf_free(&event);
     return err;
 }
 
 void hr_mcp_sse_prime(struct hr_mcp_sse *s, const char *id)
 {
-    (void)hr_mcp_sse_send_text(s, id, "", 0);
-}
-
-int hr_mcp_sse_send_text(struct hr_mcp_sse *s, const char *id, const char *text, size_t len)
-{
-    struct hr_buf event;
-    hr_buf_init(&event, EVENT_MAX);
-    int err = add_head(&event, id);
-    if (!err)
-        err = hr_buf_add(&event, text, len);
-    return add_event(s, &event, err);
-}
-
-int hr_mcp_sse_send(struct hr_mcp_sse *s, const char *id, json_t *message)
-{
-    struct hr_buf event;
-    hr_buf_init(&event, EVENT_MAX);
-    int err = message ? add_head(&event, id) : -ENOMEM;
-    if (!err)
-        err = hr_mcp_json_add(&event, message, JSON_ENSURE_ASCII | JSON_COMPACT, 256);
-    json_decref(message);
-    return add_event(s, &event, err);
+    (void)hr_mcp_sse_send(s, id, "", 0);
 }
 
 void hr_mcp_sse_end(struct hr_mcp_sse *s)

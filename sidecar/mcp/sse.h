@@ -11,7 +11,7 @@
 #include "sidecar/http/server.h"
 
 #include <ev.h>
-#include <jansson.h>
+#include <stddef.h>
 
 enum { HR_MCP_COMMENT_S = 15 };
 
@@ -27,10 +27,8 @@ void hr_mcp_sse_begin(struct hr_mcp_sse *s, struct ev_loop *loop, struct hr_http
 /* Give the client an event id to come back with, and nothing else. */
 void hr_mcp_sse_prime(struct hr_mcp_sse *s, const char *id);
 
-/* Send a message, which is taken over, NULL if there was no memory for it; or one that is text
- * already.  id: of the event, "" for none.  0 or -errno; then it is best to end the stream. */
-int hr_mcp_sse_send(struct hr_mcp_sse *s, const char *id, json_t *message);
-int hr_mcp_sse_send_text(struct hr_mcp_sse *s, const char *id, const char *text, size_t len);
+/* Send a message.  id: of the event, "" for none.  0, or -errno and nothing of it is sent. */
+int hr_mcp_sse_send(struct hr_mcp_sse *s, const char *id, const char *text, size_t len);
 
 /* What was sent is still delivered. */
 void hr_mcp_sse_end(struct hr_mcp_sse *s);

@@ -93,10 +93,17 @@ const char *hr_http_header(const struct hr_http_req *req, const char *name)
     return NULL;
 }
 
+static const char *header_of(const struct hr_mcp_peer *p, const char *name)
+{
+    return hr_http_header(p->of, name);
+}
+
 /* Every header against every member of the params, and the message by the rules.  A schema of
  * parameters is taken from the params as well. */
-static void rules(const struct hr_http_req *http, const struct hr_mcp_message *msg)
+static void rules(struct hr_http_req *http, const struct hr_mcp_message *msg)
 {
+    static const struct hr_mcp_transport transport = {.header = header_of};
+    const struct hr_mcp_peer peer = {.transport = &transport, .of = http};
     struct hr_mcp_refusal refusal = {.code = 0};
     const char *key;
     json_t *value;
@@ -111,10 +118,10 @@ static void rules(const struct hr_http_req *http, const struct hr_mcp_message *m
             (void)hr_mcp_header_says(http->headers + at, value);
     }
     if (hr_mcp_params_check(json_object_get(msg->params, "schema"),
-                            json_object_get(msg->params, "arguments"), http, &refusal))
+                            json_object_get(msg->params, "arguments"), &peer, &refusal))
         must(refusal.status == 400 && refusal.code == HR_RPC_HEADER_MISMATCH && refusal.why[0]);
     if (!hr_mcp_is_modern(msg, hr_http_header(http, "MCP-Protocol-Version")) ||
-        !hr_mcp_modern_check(msg, http, &refusal))
+        !hr_mcp_modern_check(msg, &peer, &refusal))
         return;
     must(refusal.status == 400 && refusal.code < 0 && refusal.why[0]);
     must((refusal.code == HR_RPC_UNSUPPORTED_VERSION) == (refusal.data != NULL));

@@ -189,14 +189,14 @@ static void test_comments(void **state)
     assert_int_equal(r.reply_len, 0);
     struct hr_mcp_session *s = hr_link_owner(f->mcp->sessions.prev, struct hr_mcp_session, link);
     assert_string_equal(s->id, id);
-    assert_true(ev_timer_remaining(f->loop, &s->stream.comment) <= 15);
-    ev_feed_event(f->loop, &s->stream.comment, EV_TIMER);
+    assert_true(ev_timer_remaining(f->loop, &s->stream.stream.comment) <= 15);
+    ev_feed_event(f->loop, &s->stream.stream.comment, EV_TIMER);
     UNTIL(f, r.reply_len);
     assert_true(r.reply[0] == ':' && strstr(r.reply, "\n\n"));
     /* None for who does not read; and who cannot be told of a change is told when it is back. */
     size_t n = r.reply_len;
     r.backlog = 1;
-    ev_feed_event(f->loop, &s->stream.comment, EV_TIMER);
+    ev_feed_event(f->loop, &s->stream.stream.comment, EV_TIMER);
     run_for(f, 10);
     assert_int_equal(r.reply_len, n);
     change_tools(f, TOOLS("p0", ECHO_TOOL("new", "")));
