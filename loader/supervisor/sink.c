@@ -3,16 +3,13 @@
 #include "sink.h"
 
 #include "common/clock.h"
-#include "common/fd.h"
 #include "common/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,12 +22,8 @@ enum {
 
 void hr_sink_init(struct hr_sink *s, int fd)
 {
-    struct stat st = {0};
-    bool terminal = isatty(fd) == 1;
     s->name = fd == STDOUT_FILENO ? "standard output" : "standard error";
-    s->fd = fd;
-    s->own_fd = false;
-    s->way = HR_SINK_PLAIN; /* files and the like, for which there is no waiting */
+    hr_outlet_init(&s->outlet, fd);
     s->dropped_lines = s->dropped_bytes = s->errors = s->lost = 0;
     s->error = 0;
     s->from = NULL;
@@ -38,26 +31,11 @@ void hr_sink_init(struct hr_sink *s, int fd)
     s->written = '\n';
     s->full_ms = -1;
     s->start = s->len = 0;
-    if (fstat(fd, &st) < 0)
-        return; /* writing says the same */
-    if (S_ISSOCK(st.st_mode)) {
-        s->way = HR_SINK_SOCKET;
-    } else if (S_ISFIFO(st.st_mode) || terminal) {
-        int again = hr_open_again(fd);
-        s->own_fd = again >= 0;
-        if (again >= 0)
-            s->fd = again;
-        else
-            s->way = terminal ? HR_SINK_TERMINAL : HR_SINK_POLLED;
-    }
 }
 
 void hr_sink_close(struct hr_sink *s)
 {
-    if (s->own_fd)
-        hr_close(&s->fd);
-    s->own_fd = false;
-    s->fd = -1;
+    hr_outlet_close(&s->outlet);
     s->len = 0;
 }
 
@@ -71,32 +49,7 @@ bool hr_sink_same(int fd, int other)
 
 int hr_sink_fd(const struct hr_sink *s)
 {
-    return s->fd;
-}
-
-/* What poll() says now. */
-static int ask(const struct hr_sink *s)
-{
-    struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-    return poll(&p, 1, 0) == 1 ? p.revents : 0;
-}
-
-/* One write.  The bytes written, or -errno. */
-static ssize_t give(const struct hr_sink *s, const char *data, size_t n)
-{
-    ssize_t w = 0;
-    if (s->way == HR_SINK_SOCKET) {
-        w = send(s->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } else if (s->way == HR_SINK_TERMINAL) {
-        return hr_write_now(s->fd, data, n);
-    } else if (s->way == HR_SINK_POLLED) {
-        if (!(ask(s) & (POLLOUT | POLLERR | POLLHUP | POLLNVAL)))
-            return -EAGAIN;
-        w = write(s->fd, data, n < PIPE_BUF ? n : PIPE_BUF); /* which POLLOUT promises */
-    } else {
-        w = write(s->fd, data, n);
-    }
-    return w < 0 ? -errno : w;
+    return s->outlet.fd;
 }
 
 /* Write as much as there is room for.  *ret_done: the bytes written.  0 or -errno. */
@@ -104,7 +57,7 @@ static int pass(struct hr_sink *s, const char *data, size_t n, size_t *ret_done)
 {
     size_t done = 0;
     while (done < n) {
-        ssize_t w = give(s, data + done, n - done);
+        ssize_t w = hr_outlet_write(&s->outlet, data + done, n - done);
         if (w == -EINTR)
             continue;
         if (w == -EAGAIN || w == 0)
@@ -159,7 +112,7 @@ static void fail(struct hr_sink *s, int err)
  * signal. */
 static bool is_gone(const struct hr_sink *s)
 {
-    return s->error && (ask(s) & (POLLERR | POLLHUP | POLLNVAL));
+    return s->error && (hr_outlet_ask(&s->outlet) & (POLLERR | POLLHUP | POLLNVAL));
 }
 
 /* Behind a line of another one, or of anybody whose next bytes are not those that follow it. */

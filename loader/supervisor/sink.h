@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * One of our own two outputs, 1 or 2: where everything that PID 1 passes on or says itself ends up.
  *
- * Writing never blocks, whatever reads there or has stopped reading, and does not change the open
- * file for those who share it, but for one case: a terminal that we may not open ourselves is made
- * non-blocking around each write.  What the kernel has no room for waits here, in order; what the
- * queue has no room for is dropped and counted, and a line with the count comes before the next
- * that fits, or when the queue is empty.  An output that fails (nobody there any more, disk full)
- * loses what is written to it, counted in the same way, until it works again.
+ * Writing never blocks (common/outlet.h).  What the kernel has no room for waits here, in order;
+ * what the queue has no room for is dropped and counted, and a line with the count comes before the
+ * next that fits, or when the queue is empty.  An output that fails (nobody there any more, disk
+ * full) loses what is written to it, counted in the same way, until it works again.
  *
  * Several write to one sink, each under an address of its own (`from`).  Who writes while another
  * one's line is unfinished begins a new line, so nobody's line ever begins inside another; as long
@@ -16,6 +14,8 @@
  * allocated.  SIGPIPE must be ignored or blocked. */
 #ifndef HR_SUPERVISOR_SINK_H
 #define HR_SUPERVISOR_SINK_H
+
+#include "common/outlet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,14 +33,9 @@ enum {
     HR_SINK_HELD = 16 * 1024, /* bytes of pieces in a row that one write is made of */
 };
 
-/* How to write without blocking. */
-enum hr_sink_way { HR_SINK_PLAIN, HR_SINK_SOCKET, HR_SINK_POLLED, HR_SINK_TERMINAL };
-
 struct hr_sink {
     const char *name; /* for messages */
-    int fd;
-    bool own_fd; /* opened by us, for us alone */
-    enum hr_sink_way way;
+    struct hr_outlet outlet;
 
     uint64_t dropped_lines;
     uint64_t dropped_bytes;
@@ -59,8 +54,7 @@ struct hr_sink {
     char queue[HR_SINK_QUEUE];
 };
 
-/* Begin to write to fd, which stays the caller's.  Cannot fail: a pipe that cannot be opened again
- * is asked with poll() before each write. */
+/* Begin to write to fd, which stays the caller's. */
 void hr_sink_init(struct hr_sink *s, int fd);
 void hr_sink_close(struct hr_sink *s);
 

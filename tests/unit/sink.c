@@ -343,8 +343,8 @@ static void without_proc_it_asks_before_it_writes(void **state)
     (void)state;
     no_proc = true;
     begin();
-    assert_int_equal(sink.way, HR_SINK_POLLED);
-    assert_int_equal(sink.fd, ends[1]);
+    assert_int_equal(sink.outlet.way, HR_OUTLET_POLLED);
+    assert_int_equal(sink.outlet.fd, ends[1]);
     int n = flood();
     assert_true(n > HR_SINK_QUEUE / 100);
     take_all();
@@ -362,7 +362,7 @@ static void a_socket_does_not_block_either(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_true(fcntl(ends[0], F_SETFL, O_NONBLOCK) >= 0);
     hr_sink_init(&sink, ends[1]);
-    assert_int_equal(sink.way, HR_SINK_SOCKET);
+    assert_int_equal(sink.outlet.way, HR_OUTLET_SOCKET);
     got_len = 0;
     (void)alarm(30);
     int n = flood();
@@ -387,7 +387,7 @@ static void use_a_terminal(bool again)
     no_proc = !again;
     hr_sink_init(&sink, ends[1]);
     no_proc = false;
-    assert_int_equal(sink.way, again ? HR_SINK_PLAIN : HR_SINK_TERMINAL);
+    assert_int_equal(sink.outlet.way, again ? HR_OUTLET_PLAIN : HR_OUTLET_TERMINAL);
     got_len = 0;
     (void)alarm(30);
     int n = flood();
