@@ -174,6 +174,12 @@ void hr_mcp_conn_start(struct hr_mcp_conn *c, const void *socket, size_t n)
     connect_now(c);
 }
 
+bool hr_mcp_conn_leads_to(const struct hr_mcp_conn *c, const void *socket, size_t n)
+{
+    return c->addr_len == offsetof(struct sockaddr_un, sun_path) + 1 + n &&
+           memcmp(c->addr.sun_path + 1, socket, n) == 0;
+}
+
 void hr_mcp_conn_stop(struct hr_mcp_conn *c)
 {
     if (!c->loop)

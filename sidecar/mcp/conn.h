@@ -15,6 +15,7 @@
 #include "common/frame.h"
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -57,6 +58,8 @@ struct hr_mcp_conn {
 
 /* Fill in loop, name, key, on_*, arg before.  socket: n <= HR_MCP_SOCKET_MAX bytes.  Connects. */
 void hr_mcp_conn_start(struct hr_mcp_conn *c, const void *socket, size_t n);
+/* Is that where it leads? */
+bool hr_mcp_conn_leads_to(const struct hr_mcp_conn *c, const void *socket, size_t n);
 /* No callback comes.  Harmless for a connection that is all zero. */
 void hr_mcp_conn_stop(struct hr_mcp_conn *c);
 

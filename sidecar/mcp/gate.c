@@ -52,7 +52,7 @@ static int origin_ok(const char *origin)
 
 static int token_ok(const char *authorization, const char *token)
 {
-    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+    if (!token || !authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
         return 0;
     const char *given = authorization + 7;
     return hr_equal_secret(given + strspn(given, " "), token);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the files of this folder share: mcp.c owns it, methods.c, serve.c and session.c answer
- * messages with it, http.c and stdio.c bring them, report.c tells about it. */
+ * messages with it, http.c and standard_io.c bring them, report.c tells about it. */
 #ifndef HR_SIDECAR_MCP_INTERNAL_H
 #define HR_SIDECAR_MCP_INTERNAL_H
 
@@ -24,7 +24,7 @@ struct hr_mcp_plugin {
 struct hr_mcp {
     struct ev_loop *loop;
     const struct hr_board *board;
-    char *token;
+    char *token; /* of the HTTP endpoint; NULL: nobody has it */
     char *ipc_key;
     int64_t catalogue_wait_ms; /* HR_MCP_CATALOGUE_WAIT_MS */
     int64_t stream_after_ms;   /* HR_MCP_STREAM_AFTER_MS */
@@ -39,7 +39,7 @@ struct hr_mcp {
     unsigned nstreams; /* of sessions and of subscriptions/listen */
     uint64_t requests[HR_MCP_NMETHODS][HR_MCP_NANSWERS];
     size_t nplugins;
-    struct hr_mcp_plugin plugins[HR_MAX_PLUGINS]; /* in the order of the registry */
+    struct hr_mcp_plugin *plugins[HR_MAX_PLUGINS]; /* owned; in the order of the settings */
 };
 
 /* The tool of that name that is on offer, and its plugin; NULL if there is none. */

@@ -24,11 +24,11 @@ static const struct hr_mcp_tool **sorted(const struct hr_mcp *m, size_t *ret_n)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < m->nplugins; i++)
-        n += m->plugins[i].worker.tools ? m->plugins[i].worker.tools->n : 0;
+        n += m->plugins[i]->worker.tools ? m->plugins[i]->worker.tools->n : 0;
     const struct hr_mcp_tool **list = calloc(n + 1, sizeof(struct hr_mcp_tool *));
     for (size_t i = 0; list && i < m->nplugins; i++) {
-        const struct hr_mcp_tools *tools = m->plugins[i].worker.tools;
-        for (size_t j = 0; tools && !m->plugins[i].refused[0] && j < tools->n; j++)
+        const struct hr_mcp_tools *tools = m->plugins[i]->worker.tools;
+        for (size_t j = 0; tools && !m->plugins[i]->refused[0] && j < tools->n; j++)
             list[at++] = &tools->tool[j];
     }
     if (list)

@@ -7,6 +7,7 @@
 #include "internal.h"
 #include "list.h"
 #include "listen.h"
+#include "plugins.h"
 #include "session.h"
 
 #include <errno.h>
@@ -14,73 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- settings --- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-/* 1 to HR_MCP_SOCKET_MAX bytes in hexadecimal. */
-static int parse_socket(const char *hex, unsigned char *ret, size_t *ret_len)
-{
-    size_t n = hex ? strlen(hex) : 0;
-    if (n == 0 || n % 2 || n / 2 > HR_MCP_SOCKET_MAX)
-        return -EPROTO;
-    for (size_t i = 0; i < n; i += 2) {
-        int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
-        if (high < 0 || low < 0)
-            return -EPROTO;
-        ret[i / 2] = (unsigned char)(high << 4 | low);
-    }
-    *ret_len = n / 2;
-    return 0;
-}
+/* --- beginning and end --- */
 
 static void on_tools(void *arg);
 
-static int add_plugin(struct hr_mcp *m, const json_t *settings)
-{
-    unsigned char addr[HR_MCP_SOCKET_MAX];
-    size_t addr_len = 0;
-    const char *id = json_string_value(json_object_get(settings, "id"));
-    const json_t *service = json_object_get(settings, "service");
-    const char *hex = json_string_value(json_object_get(settings, "socket"));
-    if (!id || !*id || strlen(id) > HR_PLUGIN_ID_MAX || m->nplugins == HR_MAX_PLUGINS ||
-        !json_is_integer(service) || json_integer_value(service) < 0 ||
-        json_integer_value(service) >= HR_MAX_SERVICES || parse_socket(hex, addr, &addr_len) < 0)
-        return -EPROTO;
-    struct hr_mcp_plugin *p = &m->plugins[m->nplugins++];
-    p->mcp = m;
-    (void)snprintf(p->worker.id, sizeof(p->worker.id), "%s", id);
-    p->worker.board = m->board;
-    p->worker.service = (uint32_t)json_integer_value(service);
-    p->worker.on_tools = on_tools;
-    p->worker.arg = p;
-    hr_mcp_worker_start(&p->worker, m->loop, m->ipc_key, addr, addr_len);
-    return 0;
-}
-
 static int read_settings(struct hr_mcp *m, const json_t *settings)
 {
-    const json_t *mcp = json_object_get(settings, "mcp");
-    const char *token = json_string_value(json_object_get(mcp, "token"));
+    const char *token =
+        json_string_value(json_object_get(json_object_get(settings, "mcp"), "token"));
     const char *key = json_string_value(json_object_get(settings, "ipc_key"));
-    const json_t *plugins = json_object_get(settings, "plugins");
-    if (!token || !*token || !key || !*key || !json_is_array(plugins))
+    if ((token && !*token) || !key || !*key)
         return -EPROTO;
-    m->token = strdup(token);
+    m->token = token ? strdup(token) : NULL;
     m->ipc_key = strdup(key);
-    if (!m->token || !m->ipc_key)
+    if ((token && !m->token) || !m->ipc_key)
         return -ENOMEM;
-    int err = 0;
-    for (size_t i = 0; i < json_array_size(plugins) && !err; i++)
-        err = add_plugin(m, json_array_get(plugins, i));
-    return err;
+    return hr_mcp_plugins_set(m, json_object_get(settings, "plugins"), on_tools);
 }
 
 int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
@@ -115,10 +65,7 @@ void hr_mcp_free(struct hr_mcp *m)
     hr_mcp_serve_end(m);
     hr_mcp_listen_end(m);
     hr_mcp_sessions_end(m);
-    for (size_t i = 0; i < m->nplugins; i++) {
-        hr_mcp_worker_stop(&m->plugins[i].worker);
-        hr_mcp_stats_free(&m->plugins[i].stats);
-    }
+    hr_mcp_plugins_free(m);
     json_decref(m->shown);
     free(m->token);
     free(m->ipc_key);
@@ -127,15 +74,17 @@ void hr_mcp_free(struct hr_mcp *m)
 
 /* --- the catalogue --- */
 
-/* The first tool of p whose name a plugin before it has already; NULL if there is none. */
-static const struct hr_mcp_tool *find_clash(struct hr_mcp *m, const struct hr_mcp_plugin *p,
-                                            const char **ret_owner)
+/* The first tool of the plugin in place `at` whose name a plugin before it has already; NULL if
+ * there is none. */
+static const struct hr_mcp_tool *find_clash(struct hr_mcp *m, size_t at, const char **ret_owner)
 {
-    for (const struct hr_mcp_plugin *q = m->plugins; q < p; q++) {
+    const struct hr_mcp_tools *tools = m->plugins[at]->worker.tools;
+    for (size_t k = 0; tools && k < at; k++) {
+        const struct hr_mcp_plugin *q = m->plugins[k];
         if (!q->worker.tools || q->refused[0])
             continue;
-        for (size_t i = 0; i < p->worker.tools->n; i++) {
-            const struct hr_mcp_tool *tool = &p->worker.tools->tool[i];
+        for (size_t i = 0; i < tools->n; i++) {
+            const struct hr_mcp_tool *tool = &tools->tool[i];
             if (hr_mcp_tools_find(q->worker.tools, tool->name, tool->name_len)) {
                 *ret_owner = q->worker.id;
                 return tool;
@@ -148,11 +97,12 @@ static const struct hr_mcp_tool *find_clash(struct hr_mcp *m, const struct hr_mc
 /* Two tools of one name would make the client fail every conversation.  Half a plugin would
  * surprise its author, so the later one is refused as a whole; the registry's order decides, not
  * who happened to start faster. */
-static void decide(struct hr_mcp *m, struct hr_mcp_plugin *p)
+static void decide(struct hr_mcp *m, size_t at)
 {
+    struct hr_mcp_plugin *p = m->plugins[at];
     const char *owner = NULL;
     char why[sizeof(p->refused)] = "";
-    const struct hr_mcp_tool *clash = p->worker.tools ? find_clash(m, p, &owner) : NULL;
+    const struct hr_mcp_tool *clash = find_clash(m, at, &owner);
     if (clash)
         (void)snprintf(why, sizeof(why),
                        "its tool \"%s\" has the name of a tool of plugin \"%s\": rename one",
@@ -177,6 +127,16 @@ static void look_for_changes(struct hr_mcp *m)
     hr_mcp_listen_changed(m);
 }
 
+/* Somebody's tools have changed, or who has some. */
+static void offer(struct hr_mcp *m)
+{
+    for (size_t i = 0; i < m->nplugins; i++)
+        decide(m, i);
+    look_for_changes(m);
+    hr_mcp_sessions_changed(m);
+    hr_mcp_serve_waiting(m);
+}
+
 static void on_tools(void *arg)
 {
     struct hr_mcp_plugin *p = arg;
@@ -184,18 +144,22 @@ static void on_tools(void *arg)
     struct hr_mcp_tools *tools = p->worker.tools;
     for (size_t i = 0; i < tools->n; i++)
         tools->tool[i].stats = hr_mcp_stats_tool(&p->stats, tools->tool[i].name);
-    for (size_t i = 0; i < m->nplugins; i++)
-        decide(m, &m->plugins[i]);
-    look_for_changes(m);
-    hr_mcp_sessions_changed(m);
-    hr_mcp_serve_waiting(m);
+    offer(m);
+}
+
+int hr_mcp_update(struct hr_mcp *m, const json_t *settings)
+{
+    int err = hr_mcp_plugins_set(m, json_object_get(settings, "plugins"), on_tools);
+    if (!err)
+        offer(m);
+    return err;
 }
 
 const struct hr_mcp_tool *hr_mcp_find_tool(struct hr_mcp *m, const char *name, size_t len,
                                            struct hr_mcp_plugin **ret_plugin)
 {
     for (size_t i = 0; i < m->nplugins; i++) {
-        struct hr_mcp_plugin *p = &m->plugins[i];
+        struct hr_mcp_plugin *p = m->plugins[i];
         const struct hr_mcp_tool *tool = NULL;
         if (p->worker.tools && !p->refused[0])
             tool = hr_mcp_tools_find(p->worker.tools, name, len);
@@ -210,7 +174,7 @@ const struct hr_mcp_tool *hr_mcp_find_tool(struct hr_mcp *m, const char *name, s
 int hr_mcp_settled(const struct hr_mcp *m)
 {
     for (size_t i = 0; i < m->nplugins; i++) {
-        const struct hr_mcp_worker *w = &m->plugins[i].worker;
+        const struct hr_mcp_worker *w = &m->plugins[i]->worker;
         struct hr_board_service s;
         if (w->tools)
             continue;
@@ -224,7 +188,7 @@ int hr_mcp_settled(const struct hr_mcp *m)
 void hr_mcp_board_changed(struct hr_mcp *m)
 {
     for (size_t i = 0; i < m->nplugins; i++)
-        hr_mcp_worker_board_changed(&m->plugins[i].worker);
+        hr_mcp_worker_board_changed(&m->plugins[i]->worker);
     hr_mcp_sessions_changed(m);
     if (!hr_link_empty(&m->waiting))
         hr_mcp_serve_waiting(m);

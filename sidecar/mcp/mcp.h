@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The MCP endpoint: the tools of every toolhost, offered at /mcp to the agent-server.
+ * The MCP endpoint: the tools of every toolhost, offered at /mcp to the agent-server, or over
+ * standard streams to a client that has started us (standard_io.h).
  *
- * Streamable HTTP, tools only, for clients of two kinds on one endpoint: those that `initialize`
+ * Tools only, for clients of two kinds on one endpoint: those that `initialize`
  * (revisions 2025-11-25 to 2024-11-05) and those of revision 2026-07-28, which say in each request
  * what they are (modern.h).  The rules that shape the first kind come from how the real client
- * behaves: it loses a session for good on one 404 and all running calls on any other non-2xx, so a
- * legitimate request is always answered 200 (or 202), every session id is taken (session.h), and
- * every deadline is ours.
+ * behaves over HTTP: it loses a session for good on one 404 and all running calls on any other
+ * non-2xx, so a legitimate request is always answered 200 (or 202), every session id is taken
+ * (session.h), and every deadline is ours.
  *
  * Loop's thread only.
  */
@@ -23,22 +24,30 @@
  * too. */
 enum { HR_MCP_STREAMS_MAX = 128 };
 
+/* Bytes of a client's message: less than a frame to a toolhost can carry. */
+enum { HR_MCP_MESSAGE_MAX = 4 * 1024 * 1024 };
+
 struct hr_mcp;
 
-/* settings: the sidecar's (common/handoff.h); borrowed during the call.  board: borrowed for the
+/* settings: the sidecar's (common/handoff.h); borrowed during the call.  Without /mcp/token nobody
+ * passes hr_mcp_head().  board: borrowed for the
  * life of the object.  Starts to connect to the toolhosts at once.  0, -EPROTO (settings) or
  * -errno. */
 int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_board *board,
                struct hr_mcp **ret);
 /* Whatever is still open is answered first: to a client a connection that just ends is the end of
- * its session.  So free the listener after this, which sends the answers, and do not run the loop
- * in between.  NULL is fine. */
+ * its session.  So free the listener, or hr_mcp_stdio, after this, which sends the answers, and do
+ * not run the loop in between.  NULL is fine. */
 void hr_mcp_free(struct hr_mcp *m);
 
 /* The handlers for the MCP listener; arg is the struct hr_mcp.  The first refuses strangers from
  * the head of their request; the second takes it from there. */
 hr_http_handler hr_mcp_head;
 hr_http_handler hr_mcp_handle;
+
+/* The settings are new ones: have their plugins, and tell the clients.  0, or -EPROTO or -ENOMEM
+ * and nothing has changed. */
+int hr_mcp_update(struct hr_mcp *m, const json_t *settings);
 
 /* The board has changed: a toolhost may have died or come up. */
 void hr_mcp_board_changed(struct hr_mcp *m);

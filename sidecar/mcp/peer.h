@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The sender of one message, and the way back to it.  It is all that this folder knows of how
- * messages travel: a transport (http.c, stdio.c) is a table of what can be done with a peer.
+ * messages travel: a transport (http.c, standard_io.c) is a table of what can be done with a peer.
  *
  * The transport makes a peer when a message has come, and gives it to hr_mcp_receive().  Whoever
  * answers later keeps it in a record of his own, where it must stay until it is answered or gone.

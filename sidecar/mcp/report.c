@@ -41,7 +41,7 @@ static void describe(const struct hr_mcp *m, const struct hr_mcp_plugin *p, char
 int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size)
 {
     for (size_t i = 0; i < m->nplugins; i++) {
-        const struct hr_mcp_plugin *p = &m->plugins[i];
+        const struct hr_mcp_plugin *p = m->plugins[i];
         if (strcmp(p->worker.id, id) != 0)
             continue;
         if (is_up(p))
@@ -102,7 +102,7 @@ json_t *hr_mcp_status(const struct hr_mcp *m)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < m->nplugins; i++)
-        (void)json_array_append_new(list, plugin_status(m, &m->plugins[i]));
+        (void)json_array_append_new(list, plugin_status(m, m->plugins[i]));
     return list;
 }
 
@@ -126,9 +126,9 @@ static void collect_calls(struct hr_expo *e, const struct hr_mcp *m)
     static const char name[] = "handrail_tool_calls_total";
     hr_expo_family(e, name, "counter", "Tool calls by plugin, tool and how they ended.");
     for (size_t i = 0; i < m->nplugins; i++)
-        for (const struct hr_mcp_tool_stats *t = m->plugins[i].stats.tools; t; t = t->next)
+        for (const struct hr_mcp_tool_stats *t = m->plugins[i]->stats.tools; t; t = t->next)
             for (int o = 0; o < HR_MCP_NOUTCOMES; o++)
-                hr_expo_sample(e, name, (double)t->calls[o], "plugin", m->plugins[i].worker.id,
+                hr_expo_sample(e, name, (double)t->calls[o], "plugin", m->plugins[i]->worker.id,
                                "tool", t->name, "outcome",
                                hr_mcp_outcome_name((enum hr_mcp_outcome)o), NULL);
 }
@@ -139,8 +139,8 @@ static void collect_seconds(struct hr_expo *e, const struct hr_mcp *m)
     hr_expo_family(e, name, "histogram",
                    "Time from a tool call's arrival to its answer; rejected calls are not in it.");
     for (size_t i = 0; i < m->nplugins; i++)
-        for (const struct hr_mcp_tool_stats *t = m->plugins[i].stats.tools; t; t = t->next)
-            hr_expo_histogram(e, name, &t->seconds, "plugin", m->plugins[i].worker.id, "tool",
+        for (const struct hr_mcp_tool_stats *t = m->plugins[i]->stats.tools; t; t = t->next)
+            hr_expo_histogram(e, name, &t->seconds, "plugin", m->plugins[i]->worker.id, "tool",
                               t->name, NULL);
 }
 
@@ -150,7 +150,7 @@ static void collect_gauge(struct hr_expo *e, const struct hr_mcp *m, const char 
 {
     hr_expo_family(e, name, "gauge", help);
     for (size_t i = 0; i < m->nplugins; i++)
-        hr_expo_sample(e, name, value(&m->plugins[i]), "plugin", m->plugins[i].worker.id, NULL);
+        hr_expo_sample(e, name, value(m->plugins[i]), "plugin", m->plugins[i]->worker.id, NULL);
 }
 
 static double value_up(const struct hr_mcp_plugin *p)

@@ -208,7 +208,7 @@ static void unknown_tool(struct request *r)
     const struct hr_mcp *m = r->m;
     (void)snprintf(text, sizeof(text), "Unknown tool: \"%.128s\"", json_string_value(r->name));
     for (size_t i = 0; i < m->nplugins; i++) {
-        const struct hr_mcp_worker *w = &m->plugins[i].worker;
+        const struct hr_mcp_worker *w = &m->plugins[i]->worker;
         if (w->tools)
             continue;
         size_t n = strlen(text);
@@ -265,7 +265,8 @@ void hr_mcp_serve_end(struct hr_mcp *m)
         struct request *r = hr_link_owner(l, struct request, link);
         hr_mcp_call_cancel(&r->call);
         if (r->method == HR_MCP_TOOLS_CALL)
-            finish(r, hr_mcp_result_error("The tools are being restarted. Try again."), 256);
+            finish(r, hr_mcp_result_error("The tools are being stopped or restarted. Try again."),
+                   256);
         else
             finish_list(r);
     }

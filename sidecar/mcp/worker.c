@@ -517,6 +517,13 @@ void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const ch
     hr_mcp_conn_start(&w->conn, socket, n);
 }
 
+void hr_mcp_worker_end_calls(struct hr_mcp_worker *w, const char *why)
+{
+    end_all(&w->queued, HR_MCP_REJECTED, why);
+    end_all(&w->running, HR_MCP_CRASHED, why);
+    end_all(&w->dying, HR_MCP_CRASHED, why);
+}
+
 void hr_mcp_worker_stop(struct hr_mcp_worker *w)
 {
     if (w->conn.loop)

@@ -91,6 +91,8 @@ struct hr_mcp_worker {
 /* Zeroed; fill in id, board, service, on_tools, arg before.  key: borrowed. */
 void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const char *key,
                          const void *socket, size_t n);
+/* End all of its calls for this reason, a sentence. */
+void hr_mcp_worker_end_calls(struct hr_mcp_worker *w, const char *why);
 /* There must be no calls left. */
 void hr_mcp_worker_stop(struct hr_mcp_worker *w);
 

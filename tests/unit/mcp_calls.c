@@ -20,7 +20,7 @@ static int setup(void **state)
     struct fixture *f = malloc(sizeof(*f));
     assert_non_null(f);
     fixture_start(f, 2, hosts);
-    UNTIL(f, f->mcp->plugins[0].worker.conn.is_up && f->mcp->plugins[1].worker.conn.is_up);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up && f->mcp->plugins[1]->worker.conn.is_up);
     *state = f;
     return 0;
 }
@@ -32,7 +32,7 @@ static int setup_silent(void **state)
     struct fixture *f = malloc(sizeof(*f));
     assert_non_null(f);
     fixture_start(f, 2, silent);
-    UNTIL(f, f->mcp->plugins[0].worker.conn.is_up && f->hosts[1].hellos == 1);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up && f->hosts[1].hellos == 1);
     *state = f;
     return 0;
 }
@@ -68,7 +68,7 @@ static void expect(struct fixture *f, struct hr_http_req *r, int is_error, const
 
 static uint64_t calls_counted(struct fixture *f, const char *tool, enum hr_mcp_outcome outcome)
 {
-    return hr_mcp_stats_tool(&f->mcp->plugins[0].stats, tool)->calls[outcome];
+    return hr_mcp_stats_tool(&f->mcp->plugins[0]->stats, tool)->calls[outcome];
 }
 
 static void test_echo_utf8(void **state)
@@ -175,7 +175,7 @@ static void test_deadline(void **state)
     h->echo = 1;
     call(f, &r, "2", "echo", "{\"next\":1}");
     expect(f, &r, 0, "{\"next\":1}");
-    assert_int_equal(f->mcp->plugins[0].worker.ncalls, 0);
+    assert_int_equal(f->mcp->plugins[0]->worker.ncalls, 0);
 }
 
 static void test_gone(void **state)
@@ -257,8 +257,8 @@ static void test_large(void **state)
     UNTIL(f, h->ncalls == 2);
     answer_large(h, h->calls[1].id, LARGE, '\x01');
     expect(f, &r, 1, "too large");
-    assert_null(f->mcp->plugins[0].worker.conn.in.data); /* the memory is given back */
-    assert_int_equal(f->mcp->plugins[0].worker.conn.out.len, 0);
+    assert_null(f->mcp->plugins[0]->worker.conn.in.data); /* the memory is given back */
+    assert_int_equal(f->mcp->plugins[0]->worker.conn.out.len, 0);
 }
 
 static void test_too_many(void **state)
@@ -424,13 +424,13 @@ static void test_free_answers_all(void **state)
     struct fixture f;
     struct hr_http_req r[4];
     fixture_start(&f, 2, silent);
-    UNTIL(&f, f.mcp->plugins[0].worker.conn.is_up);
+    UNTIL(&f, f.mcp->plugins[0]->worker.conn.is_up);
     call(&f, &r[0], "1", "echo", "{}");
     call(&f, &r[1], "1", "other", "{}");
     req_init(&r[2], LIST);
     post(&f, &r[2]);
     host_die(&f.hosts[0]);
-    UNTIL(&f, !f.mcp->plugins[0].worker.conn.is_up);
+    UNTIL(&f, !f.mcp->plugins[0]->worker.conn.is_up);
     call(&f, &r[3], "1", "echo", "{}");
     fixture_stop(&f);
     for (int i = 0; i < 4; i++) {

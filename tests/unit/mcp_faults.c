@@ -19,7 +19,7 @@ static int setup(void **state)
     struct fixture *f = malloc(sizeof(*f));
     assert_non_null(f);
     fixture_start(f, 2, both);
-    UNTIL(f, f->mcp->plugins[0].worker.conn.is_up && f->mcp->plugins[1].worker.conn.is_up);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up && f->mcp->plugins[1]->worker.conn.is_up);
     run_for(f, HR_MCP_RETRY_MIN_MS + 5); /* up for long enough to count as steady */
     *state = f;
     return 0;
@@ -58,7 +58,7 @@ static void go_away(struct fixture *f)
 {
     f->hosts[0].tools = NULL;
     host_die(&f->hosts[0]);
-    UNTIL(f, !f->mcp->plugins[0].worker.conn.is_up);
+    UNTIL(f, !f->mcp->plugins[0]->worker.conn.is_up);
 }
 
 static void come_back(struct fixture *f, const char *tools)
@@ -85,13 +85,13 @@ static void test_crash_known_at_once(void **state)
     call_running(f, &r[1]);
     board(f, HR_BACKOFF, 1, ABORTED, "killed by signal 6");
     host_die(&f->hosts[0]);
-    UNTIL(f, !f->mcp->plugins[0].worker.conn.is_up);
+    UNTIL(f, !f->mcp->plugins[0]->worker.conn.is_up);
     assert_true(r[0].dead); /* nothing to wait for */
     expect(f, &r[0], 1,
            "The plugin \"p0\" crashed (killed by signal 6) while running this call; it is being "
            "restarted. Nothing else was affected.");
     expect(f, &r[1], 1, "killed by signal 6");
-    assert_int_equal(hr_mcp_stats_tool(&f->mcp->plugins[0].stats, "echo")->calls[HR_MCP_CRASHED],
+    assert_int_equal(hr_mcp_stats_tool(&f->mcp->plugins[0]->stats, "echo")->calls[HR_MCP_CRASHED],
                      2);
     /* The next one works, and the other plugin has noticed nothing. */
     f->hosts[0].echo = f->hosts[1].echo = 1;
@@ -179,7 +179,7 @@ static void test_death_before_a_call_is_read(void **state)
     f->hosts[0].echo = 1;
     expect(f, &running, 1, "killed by signal 6");
     expect(f, &unread, 0, "{\"a\":1}");
-    assert_int_equal(f->mcp->plugins[0].worker.ncalls, 0);
+    assert_int_equal(f->mcp->plugins[0]->worker.ncalls, 0);
 }
 
 static void test_death_after_a_cancel_that_is_not_read(void **state)
@@ -221,13 +221,13 @@ static void test_two_deaths_in_a_row(void **state)
     struct hr_http_req first, second;
     call_running(f, &first);
     host_die(&f->hosts[0]);
-    UNTIL(f, f->hosts[0].hellos == 2 && f->mcp->plugins[0].worker.conn.is_up);
+    UNTIL(f, f->hosts[0].hellos == 2 && f->mcp->plugins[0]->worker.conn.is_up);
     assert_true(first.dead); /* its successor is here: there is nothing more to learn */
     call_running(f, &second);
     host_die(&f->hosts[0]);
     expect(f, &first, 1, "crashed");
     expect(f, &second, 1, "crashed");
-    assert_int_equal(f->mcp->plugins[0].worker.ncalls, 0);
+    assert_int_equal(f->mcp->plugins[0]->worker.ncalls, 0);
 }
 
 /* --- calls that wait for a toolhost --- */
@@ -271,7 +271,7 @@ static void test_queue_short_backoff(void **state)
     call(f, &r, "1", "echo", "{}");
     assert_true(r.dead);
     expect(f, &r, 1, "killed by signal 6");
-    assert_int_equal(hr_mcp_stats_tool(&f->mcp->plugins[0].stats, "echo")->calls[HR_MCP_REJECTED],
+    assert_int_equal(hr_mcp_stats_tool(&f->mcp->plugins[0]->stats, "echo")->calls[HR_MCP_REJECTED],
                      2);
 }
 
@@ -279,7 +279,7 @@ static void test_queue_start_wait(void **state)
 {
     struct fixture *f = *state;
     struct hr_http_req r, quick;
-    f->mcp->plugins[0].worker.start_wait_ms = 500;
+    f->mcp->plugins[0]->worker.start_wait_ms = 500;
     go_away(f);
     board(f, HR_STARTING, 2, ABORTED, "");
     call(f, &r, "1", "echo", "{}");
@@ -373,7 +373,7 @@ static void test_rubbish(void **state)
     /* A result that nobody waits for is no fault. */
     host_answer(&f->hosts[0], 123456, 0, HR_PART_TEXT, "who?");
     run_for(f, 20);
-    assert_true(f->mcp->plugins[0].worker.conn.is_up);
+    assert_true(f->mcp->plugins[0]->worker.conn.is_up);
 }
 
 static void test_frame_in_pieces(void **state)
@@ -415,7 +415,7 @@ static void test_bad_lists(void **state)
     assert_int_equal(hr_mcp_plugin_ok(f->mcp, "p0", why, sizeof(why)), -EAGAIN);
     assert_non_null(strstr(why, "tool number 0 has no usable name"));
     f->hosts[0].tools = tools_p0;
-    UNTIL(f, f->mcp->plugins[0].worker.conn.is_up);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up);
     assert_int_equal(hr_mcp_plugin_ok(f->mcp, "p0", why, sizeof(why)), 0);
 }
 
@@ -427,10 +427,10 @@ static void test_no_listener(void **state)
     (void)shutdown(f->hosts[0].listen_fd, SHUT_RD); /* connecting is refused from here on */
     go_away(f);
     board(f, HR_STARTING, 2, ABORTED, "");
-    f->mcp->plugins[0].worker.start_wait_ms = 150;
+    f->mcp->plugins[0]->worker.start_wait_ms = 150;
     call(f, &r, "1", "echo", "{}");
     expect(f, &r, 1, "did not become ready");
-    assert_int_equal(f->mcp->plugins[0].worker.conn.fd, -1);
+    assert_int_equal(f->mcp->plugins[0]->worker.conn.fd, -1);
 }
 
 static void test_result_before_tools(void **state)
@@ -440,7 +440,7 @@ static void test_result_before_tools(void **state)
     UNTIL(f, f->hosts[0].hellos == 2);
     host_answer(&f->hosts[0], 1, 0, 0, NULL);
     UNTIL(f, f->hosts[0].hellos == 3);
-    assert_non_null(strstr(f->mcp->plugins[0].worker.fault, "before its list"));
+    assert_non_null(strstr(f->mcp->plugins[0]->worker.fault, "before its list"));
 }
 
 /* --- names --- */
@@ -454,12 +454,12 @@ static void test_duplicate_names(void **state)
     struct hr_http_req r;
     char why[300];
     fixture_start(&f, 3, clash);
-    UNTIL(&f, f.mcp->plugins[1].worker.conn.is_up && f.mcp->plugins[2].worker.conn.is_up);
+    UNTIL(&f, f.mcp->plugins[1]->worker.conn.is_up && f.mcp->plugins[2]->worker.conn.is_up);
     UNTIL(&f, f.hosts[0].hellos == 1);
     assert_int_equal(hr_mcp_plugin_ok(f.mcp, "p1", why, sizeof(why)), 0);
     /* The one that comes first in the registry comes up last, and still wins. */
     host_send(&f.hosts[0], HR_FRAME_TOOLS, 0, tools_p0, strlen(tools_p0));
-    UNTIL(&f, f.mcp->plugins[0].worker.conn.is_up);
+    UNTIL(&f, f.mcp->plugins[0]->worker.conn.is_up);
     assert_int_equal(hr_mcp_plugin_ok(f.mcp, "p0", why, sizeof(why)), 0);
     assert_int_equal(hr_mcp_plugin_ok(f.mcp, "p2", why, sizeof(why)), 0);
     assert_int_equal(hr_mcp_plugin_ok(f.mcp, "p1", why, sizeof(why)), -EAGAIN);
@@ -478,7 +478,7 @@ static void test_duplicate_names(void **state)
     /* The clash goes away with the next life of the first. */
     host_die(&f.hosts[0]);
     f.hosts[0].tools = TOOLS("p0", ECHO_TOOL("renamed", ""));
-    UNTIL(&f, f.hosts[0].hellos == 2 && f.mcp->plugins[0].worker.conn.is_up);
+    UNTIL(&f, f.hosts[0].hellos == 2 && f.mcp->plugins[0]->worker.conn.is_up);
     assert_int_equal(hr_mcp_plugin_ok(f.mcp, "p1", why, sizeof(why)), 0);
     fixture_stop(&f);
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * The sidecar as a program.  See program.h. */
+#include "program.h"
+
+#include "common/handoff.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+    /* Seconds between two heartbeats, which also look for the parent, in case the kernel's word of
+     * its death was missed; more often where the watchdog's limit is short. */
+    BEAT_S = 5,
+    BEATS_PER_LIMIT = 4,
+};
+
+/* ---- what can happen ---- */
+
+static void on_board_event(struct ev_loop *loop, ev_io *w, int events)
+{
+    (void)loop;
+    (void)events;
+    const struct hr_program *p = w->data;
+    uint64_t count = 0; /* how often does not matter: the board says what there is now */
+    ssize_t got = read(HR_FD_EVENT, &count, sizeof(count));
+    (void)got;
+    p->on_board(p->arg);
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
+{
+    const struct hr_program *p = w->data;
+    (void)loop;
+    (void)events;
+    hr_debug("ending on signal %d", w->signum);
+    p->on_end(p->arg);
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)events;
+    const struct hr_program *p = w->data;
+    hr_notify("WATCHDOG=1");
+    if (getppid() == p->parent)
+        return;
+    hr_warn("the supervisor (pid %d) is gone: ending", (int)p->parent);
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- starting ---- */
+
+static int open_board(struct hr_program *p)
+{
+    struct hr_board_head head;
+    int err = hr_board_open(HR_FD_BOARD, &p->board);
+    if (!err)
+        err = hr_board_get_head(p->board, &head);
+    if (err) {
+        hr_error("cannot read the supervisor's board (descriptor %d): %s; this program is started "
+                 "by handrail, not by hand",
+                 HR_FD_BOARD, strerror(-err));
+        return err;
+    }
+    p->parent = head.supervisor_pid;
+    if (getppid() != p->parent) {
+        hr_error("the supervisor (pid %d) is not our parent: it has ended, or handrail-sidecar was "
+                 "not started by it",
+                 (int)p->parent);
+        return -ESRCH;
+    }
+    return 0;
+}
+
+static int check_event(void)
+{
+    int flags = fcntl(HR_FD_EVENT, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK))
+        return 0;
+    hr_error("descriptor %d is not the non-blocking event descriptor that handrail hands over",
+             HR_FD_EVENT);
+    return -EBADF;
+}
+
+static int read_settings(struct hr_program *p)
+{
+    int err = hr_settings_read(HR_FD_SETTINGS, &p->settings);
+    if (err)
+        hr_error("cannot read the settings (descriptor %d): %s", HR_FD_SETTINGS,
+                 err == -EPROTO ? "not a JSON object" : strerror(-err));
+    else
+        (void)close(HR_FD_SETTINGS); /* keys are in it */
+    return err;
+}
+
+int hr_program_begin(struct hr_program *p)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* a peer that goes away is an error of a write */
+    (void)sigaction(SIGCHLD, &ignore, NULL); /* a child's end is seen at its socket */
+    /* Keys are about to be in this memory: no core dump of it, and no look by others of our uid. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    int err = read_settings(p);
+    if (!err)
+        err = open_board(p);
+    if (!err)
+        err = check_event();
+    if (err)
+        return err;
+    p->loop = ev_loop_new(EVFLAG_AUTO);
+    if (p->loop)
+        return 0;
+    hr_error("cannot make an event loop");
+    return -ENOMEM;
+}
+
+void hr_program_run(struct hr_program *p)
+{
+    ev_io_init(&p->event, on_board_event, HR_FD_EVENT, EV_READ);
+    ev_signal_init(&p->term, on_signal, SIGTERM);
+    ev_signal_init(&p->interrupt, on_signal, SIGINT);
+    json_int_t limit_ms = json_integer_value(json_object_get(p->settings, "watchdog_ms"));
+    double period = (double)limit_ms / 1000 / BEATS_PER_LIMIT;
+    if (limit_ms <= 0 || period > BEAT_S)
+        period = BEAT_S;
+    ev_timer_init(&p->beat, on_beat, 0., period);
+    p->event.data = p->term.data = p->interrupt.data = p->beat.data = p;
+    ev_io_start(p->loop, &p->event);
+    ev_signal_start(p->loop, &p->term);
+    ev_signal_start(p->loop, &p->interrupt);
+    ev_timer_start(p->loop, &p->beat);
+    hr_notify("READY=1");
+    hr_debug("serving");
+    (void)ev_run(p->loop, 0);
+}
+
+void hr_program_end(struct hr_program *p)
+{
+    json_decref(p->settings);
+    if (p->board)
+        hr_board_unmap(p->board);
+    if (p->loop)
+        ev_loop_destroy(p->loop);
+}

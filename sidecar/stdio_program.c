@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * The sidecar of `handrail mcp`.  See stdio_program.h. */
+#include "stdio_program.h"
+
+#include "common/fd.h"
+#include "common/handoff.h"
+#include "common/log.h"
+#include "sidecar/mcp/standard_io.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+struct stdio {
+    struct hr_program *p;
+    struct hr_mcp *mcp;
+    struct hr_mcp_stdio *client;
+    ev_io orders;
+};
+
+static void on_board(void *arg)
+{
+    const struct stdio *s = arg;
+    hr_mcp_board_changed(s->mcp);
+}
+
+static void on_end(void *arg)
+{
+    const struct stdio *s = arg;
+    ev_break(s->p->loop, EVBREAK_ALL);
+}
+
+/* ---- orders ---- */
+
+static void take_plugins(struct stdio *s, int fd)
+{
+    json_t *settings = NULL;
+    int err = fd < 0 ? -EPROTO : hr_settings_read(fd, &settings);
+    if (!err)
+        err = hr_mcp_update(s->mcp, settings);
+    if (err)
+        hr_error("cannot take over the new plugins: %s: those that there were stay",
+                 strerror(-err));
+    json_decref(settings);
+}
+
+static void on_order(struct ev_loop *loop, ev_io *w, int events)
+{
+    char text[HR_NOTIFICATION_MAX];
+    struct stdio *s = w->data;
+    int fd = -1;
+    (void)events;
+    int err = hr_packet_receive(HR_FD_NOTIFY, text, sizeof(text), &fd);
+    if (!err && strcmp(text, "PLUGINS") == 0)
+        take_plugins(s, fd);
+    else if (!err)
+        hr_warn("an order that is not known here: %.32s", text);
+    else if (err != -EAGAIN && err != -EMSGSIZE)
+        ev_io_stop(loop, w); /* the supervisor is gone, which the heartbeat sees as well */
+    hr_close(&fd);
+}
+
+/* ---- starting ---- */
+
+static int start(struct stdio *s)
+{
+    struct hr_program *p = s->p;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGTSTP, &ignore, NULL); /* on a terminal: handrail itself does not stop */
+    int err = hr_mcp_new(p->loop, p->settings, p->board, &s->mcp);
+    if (!err)
+        err = hr_mcp_stdio_new(s->mcp, STDIN_FILENO, STDOUT_FILENO, on_end, s, &s->client);
+    if (err)
+        hr_error("cannot start: %s",
+                 err == -EPROTO ? "the settings are not as handrail writes them" : strerror(-err));
+    return err;
+}
+
+int hr_stdio_main(struct hr_program *p)
+{
+    struct stdio s = {.p = p};
+    int err = start(&s);
+    if (!err) {
+        p->on_board = on_board;
+        p->on_end = on_end;
+        p->arg = &s;
+        ev_io_init(&s.orders, on_order, HR_FD_NOTIFY, EV_READ);
+        s.orders.data = &s;
+        ev_io_start(p->loop, &s.orders);
+        hr_program_run(p);
+        ev_io_stop(p->loop, &s.orders);
+    }
+    hr_mcp_free(s.mcp);          /* it answers what is open, ... */
+    hr_mcp_stdio_free(s.client); /* ... which this sends */
+    return err ? HR_EXIT_SOFTWARE : 0;
+}
