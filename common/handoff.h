@@ -17,6 +17,10 @@
  *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...],
  *       "watchdog_ms": 30000 }                           silence that is taken for a hang; 0: none
  *
+ * Of `handrail mcp` it has standard input and output to serve instead:
+ *
+ *     { "stdio": true, "ipc_key": "...", "plugins": [...], "watchdog_ms": 30000 }
+ *
  * "socket" is an abstract unix address in hexadecimal, without its leading NUL; "service" is the
  * toolhost's index on the board.  Disabled plugins are not listed.  The server is service 0, the
  * sidecar service 1.
@@ -37,11 +41,13 @@
  *   "INIT=<starts> <status>\n"   (sidecar) answer to an order; status: of HTTP, or -errno
  *   "PAUSED=<starts> <status>\n" likewise
  * Downwards, to the sidecar alone, go orders, one packet each, with at most one descriptor: the
- * read end of a pipe that holds the whole body of an accepted POST /api/init.
+ * read end of a pipe that holds the whole body of an accepted POST /api/init, if it is not said
+ * otherwise.
  *   "INIT <starts>"    as soon as this life answers /ready: POST the body to its /api/init, and do
  *                      not notify SERVER= before that has worked
  *   "PAUSE <starts>"   POST /api/conversations/prepare-for-sandbox-pause, with the first session
  *                      key of the body if one is attached, else the one of the settings
+ *   "PLUGINS"          (to that of `handrail mcp`) settings with other plugins are attached
  * An order for another life than the present one is answered with -ESTALE (or not at all).
  */
 /* clang-format on */

@@ -46,3 +46,25 @@ void hr_help_run(void)
         "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it\n"
         "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n");
 }
+
+void hr_help_mcp(void)
+{
+    (void)printf("usage: handrail mcp [options]\n"
+                 "\n"
+                 "The native tools over standard input and output, for an MCP client that starts\n"
+                 "its servers itself.  It ends with its input.\n"
+                 "\n"
+                 "Each option is a variable too, and wins over it: --registry is\n"
+                 "HANDRAIL_REGISTRY.  SECONDS may have a fraction.  [In brackets: the default.]\n"
+                 "\n");
+    hr_settings_help_mcp(stdout);
+    (void)printf(
+        "  HANDRAIL_LOG_LEVEL       of our own messages, which go to standard error: error,\n"
+        "                           warning, info or debug [warning]\n"
+        "\n"
+        "The nine from --toolhost-restart to --toolhost-stop-timeout are those of handrail\n"
+        "run.  SIGHUP: read the tool registry anew.\n"
+        "\n"
+        "Exit code: 0 at the end of the input or after a signal to stop, 64 for wrong\n"
+        "usage, 78 for a wrong configuration, else 128 + the signal that ended it.\n");
+}

@@ -9,5 +9,6 @@ void hr_help_commands_end(void);
 
 /* `handrail run --help`. */
 void hr_help_run(void);
+void hr_help_mcp(void);
 
 #endif

@@ -69,6 +69,28 @@ static int run(char **argv, bool as_server)
     return code;
 }
 
+/* As its client sees it: quiet.  A supervisor above us does not matter: we are nobody's server. */
+static int serve_mcp(char **argv)
+{
+    static struct hr_config config; /* too large for a stack, and only one */
+    struct hr_signals signals;
+    if (!getenv("HANDRAIL_LOG_LEVEL"))
+        hr_log_init("handrail", HR_LOG_WARNING);
+    (void)setenv("HANDRAIL_LOG_LEVEL", "warning", 0); /* for our other programs */
+    int err = hr_signals_init(&signals);
+    if (err) {
+        hr_error("cannot set up signals: %s", strerror(-err));
+        return HR_EXIT_OSERR;
+    }
+    int code = hr_config_load_mcp(argv, &config);
+    if (code)
+        return code;
+    hr_log_set_format(config.log_format);
+    code = hr_supervisor_run(&config, &signals);
+    hr_config_free(&config);
+    return code;
+}
+
 /* ---- the commands ---------------------------------------------------------------------------- */
 
 static int command_run(char **argv)
@@ -92,6 +114,15 @@ static int command_plugin(char **argv)
     return HR_EXIT_SOFTWARE;
 }
 
+static int command_mcp(char **argv)
+{
+    if (argv[1] && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        hr_help_mcp();
+        return 0;
+    }
+    return serve_mcp(argv + 1);
+}
+
 static int command_help(char **argv);
 
 static int command_version(char **argv)
@@ -108,6 +139,7 @@ static const struct command {
     const char *help; /* NULL: another name of one that is shown */
 } commands[] = {
     {"run", command_run, "the same; run --help: the options"},
+    {"mcp", command_mcp, "the native tools over standard input and output; mcp --help"},
     {"status", hr_cli_status, "how the running handrail and its services are"},
     {"restart", hr_cli_restart, "restart a service of it; the server if none is named"},
     {"reload", hr_cli_reload, "have it read its tool registry anew"},

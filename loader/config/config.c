@@ -246,6 +246,28 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
     return code ? code : finish(&c, ret);
 }
 
+int hr_config_load_mcp(char **argv, struct hr_config *ret)
+{
+    struct hr_config c = {0};
+    hr_settings_default_mcp(&c);
+    int code = hr_options_parse(argv, &c, &c.command);
+    if (!code && c.command[0]) {
+        hr_error("unexpected argument %s; see handrail mcp --help", c.command[0]);
+        code = HR_EXIT_USAGE;
+    }
+    if (!code)
+        code = hr_settings_environment(&c);
+    if (!code)
+        code = match_backoff(&c, "toolhost-", &c.toolhosts);
+    if (!code)
+        code = load_registry(&c);
+    if (code)
+        hr_config_free(&c);
+    else
+        *ret = c;
+    return code;
+}
+
 void hr_config_free(struct hr_config *c)
 {
     for (uint32_t i = 0; i < c->nplugins; i++) {

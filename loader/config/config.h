@@ -91,6 +91,7 @@ struct hr_config {
     enum hr_log_format log_format;
     uint16_t agent_port;
     bool sidecar;       /* false: a plain init and nothing else */
+    bool stdio;         /* `handrail mcp`: no server; the sidecar serves our standard streams */
     bool stay;          /* with /livez failing when the server is given up; else exit */
     bool group_signals; /* signals go to the command's whole process group */
     bool replay;        /* the init record, to a server that was restarted */
@@ -115,6 +116,9 @@ int hr_config_load(char **argv, struct hr_config *ret);
 /* The same for a call by the server's own name: argv[0] is that name, the rest are its flags, or
  * the whole command of the server once more. */
 int hr_config_load_as_server(char **argv, struct hr_config *ret);
+
+/* The same for `handrail mcp`, which has no command: argv are its options. */
+int hr_config_load_mcp(char **argv, struct hr_config *ret);
 
 void hr_config_free(struct hr_config *c);
 

@@ -46,6 +46,10 @@ static int parse_one(char ***argv, struct hr_config *c)
 {
     const char *arg = **argv;
     struct option o = arg[1] == '-' ? read_long(arg + 2) : read_short(arg + 1);
+    if (c->stdio && (!o.setting || !hr_setting_is_for_mcp(o.setting))) {
+        hr_error("unknown option %s; see handrail mcp --help", arg);
+        return HR_EXIT_USAGE;
+    }
     if (!o.setting) {
         hr_error("unknown option %s; see handrail run --help (a command that begins with a dash "
                  "goes behind \"--\")",
@@ -56,7 +60,8 @@ static int parse_one(char ***argv, struct hr_config *c)
         o.value = "on";
     if (!o.value) {
         if (!(*argv)[1]) {
-            hr_error("%s needs a value, %s; see handrail run --help", arg, o.setting->value);
+            hr_error("%s needs a value, %s; see handrail %s --help", arg, o.setting->value,
+                     c->stdio ? "mcp" : "run");
             return HR_EXIT_USAGE;
         }
         (*argv)++;

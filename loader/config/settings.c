@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_RATE_MAX = 1000 * 1000 }; /* lines a second */
+enum {
+    LOG_RATE_MAX = 1000 * 1000, /* lines a second */
+    GRACE_MCP_MS = 5 * 1000,    /* clients wait for a server's end, and for no longer */
+};
 
 #define SEC(n) ((n)*INT64_C(1000)) /* in milliseconds */
 #define DAY    SEC(INT64_C(86400))
@@ -155,12 +158,32 @@ void hr_settings_default(struct hr_config *c)
     }
 }
 
+void hr_settings_default_mcp(struct hr_config *c)
+{
+    hr_settings_default(c);
+    c->stdio = true;
+    c->sidecar_settings.restart = HR_RESTART_NEVER; /* its end is ours */
+    c->grace_ms = GRACE_MCP_MS;
+}
+
+bool hr_setting_is_for_mcp(const struct hr_setting *s)
+{
+    static const char family[] = "toolhost-";
+    static const char *const some[] = {"config-dir", "registry", "grace",
+                                       "log-format", "log-rate", "crash-dir"};
+    for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+        if (strcmp(s->option, some[i]) == 0)
+            return true;
+    return strncmp(s->option, family, sizeof(family) - 1) == 0;
+}
+
 int hr_settings_environment(struct hr_config *c)
 {
     int code = 0;
     for (size_t i = 0; i < hr_nsettings; i++) {
         const char *text = getenv(hr_settings[i].variable);
-        if (!text || !*text || c->origins[i] == HR_FROM_OPTION)
+        if (!text || !*text || c->origins[i] == HR_FROM_OPTION ||
+            (c->stdio && !hr_setting_is_for_mcp(&hr_settings[i])))
             continue;
         int r = hr_setting_set(c, &hr_settings[i], HR_FROM_ENVIRONMENT, text);
         if (r)
@@ -205,5 +228,18 @@ void hr_settings_help(FILE *to)
         hr_setting_format(&defaults, s, normal);
         help_line(to, s, normal);
         before = s;
+    }
+}
+
+void hr_settings_help_mcp(FILE *to)
+{
+    static struct hr_config defaults;
+    char normal[HR_SETTING_TEXT];
+    hr_settings_default_mcp(&defaults);
+    for (const struct hr_setting *s = hr_settings; s < hr_settings + hr_nsettings; s++) {
+        if (s->group == HR_GROUP_FAMILY || !hr_setting_is_for_mcp(s))
+            continue;
+        hr_setting_format(&defaults, s, normal);
+        help_line(to, s, normal);
     }
 }

@@ -56,10 +56,14 @@ extern const size_t hr_nsettings;
 /* The row whose option has this name of n bytes, or NULL. */
 const struct hr_setting *hr_setting_find(const char *option, size_t n);
 
-/* Every setting to its default. */
+/* Every setting to its default; to those of `handrail mcp`, where only some of them mean anything.
+ */
 void hr_settings_default(struct hr_config *c);
+void hr_settings_default_mcp(struct hr_config *c);
+bool hr_setting_is_for_mcp(const struct hr_setting *s);
 
-/* Those that were not set by an option, from their variables; an empty one counts as unset.
+/* Those that were not set by an option, from their variables; an empty one counts as unset, and one
+ * that means nothing to this configuration is not looked at.
  * 0, or 78 after a line for each wrong one. */
 int hr_settings_environment(struct hr_config *c);
 
@@ -73,7 +77,8 @@ void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
                        char out[HR_SETTING_TEXT]);
 enum hr_origin hr_setting_origin(const struct hr_config *c, const char *option);
 
-/* The list for `handrail run --help`. */
+/* The list for `handrail run --help`, or for that of `handrail mcp`. */
 void hr_settings_help(FILE *to);
+void hr_settings_help_mcp(FILE *to);
 
 #endif

@@ -45,6 +45,7 @@ struct hr_supervisor {
     struct hr_control control;
     struct hr_unit units[HR_MAX_SERVICES];
     uint32_t nunits;
+    int streams[2];       /* of `handrail mcp`: what were our standard input and output; -1: gone */
     uint16_t vscode_port; /* the server's other one */
     bool foreground;      /* a plain init on a terminal: the command gets it while it is ours */
 
@@ -64,6 +65,12 @@ struct hr_supervisor {
     ev_timer budget;     /* of the stop */
     ev_timer tick;       /* while ending */
 };
+
+/* The one whose end is ours: the server, or the sidecar of `handrail mcp`. */
+static inline struct hr_unit *hr_main_unit(struct hr_supervisor *sup)
+{
+    return &sup->units[sup->config->stdio ? HR_INDEX_SIDECAR : HR_INDEX_SERVER];
+}
 
 /* Tell the readers of the board that it has changed. */
 void hr_publish(struct hr_supervisor *sup);

@@ -93,16 +93,25 @@ static void set_key(json_t *agent, const char *name, const char *value)
         (void)json_object_set_new(agent, name, json_string(value));
 }
 
+/* The settings of the sidecar of `handrail mcp`; list is taken over. */
+static json_t *stdio_settings(const struct hr_handout *h, const struct hr_config *c, json_t *list)
+{
+    return json_pack("{s:b, s:s, s:o, s:I}", "stdio", 1, "ipc_key", h->ipc_key, "plugins", list,
+                     "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms);
+}
+
 int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
 {
     json_t *list = json_array();
+    for (uint32_t i = 0; i < c->nplugins; i++)
+        if (c->plugins[i].path)
+            (void)json_array_append_new(list, plugin_entry(h, i, &c->plugins[i]));
+    if (c->stdio)
+        return seal_settings(stdio_settings(h, c, list), &h->sidecar_settings_fd);
     json_t *agent = json_pack("{s:s, s:i, s:b}", "host", c->agent_host, "port", (int)c->agent_port,
                               "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
     set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
-    for (uint32_t i = 0; i < c->nplugins; i++)
-        if (c->plugins[i].path)
-            (void)json_array_append_new(list, plugin_entry(h, i, &c->plugins[i]));
     return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:I}", "agent", agent, "mcp", "token",
                                    h->mcp_token, "ipc_key", h->ipc_key, "plugins", list,
                                    "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms),
@@ -124,19 +133,24 @@ static char *session_key(void)
     return copy;
 }
 
+/* What is for the network and for the server.  0 or the exit code. */
+static int make_endpoints(const struct hr_config *c, struct hr_handout *h)
+{
+    h->health = c->health;
+    h->mcp = c->mcp;
+    h->session_key = session_key();
+    int code = listen_on("HANDRAIL_HEALTH_ADDR", &h->health, &h->health_fd);
+    return code ? code : listen_on("HANDRAIL_MCP_ADDR", &h->mcp, &h->mcp_fd);
+}
+
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
 {
     struct hr_handout *h = ret;
-    h->health = c->health;
-    h->mcp = c->mcp;
-    h->sidecar_settings_fd = -1;
-    h->session_key = session_key();
+    h->sidecar_settings_fd = h->health_fd = h->mcp_fd = -1;
     for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
         h->toolhosts[i].calls_fd = h->toolhosts[i].settings_fd = -1;
     h->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int code = listen_on("HANDRAIL_HEALTH_ADDR", &h->health, &h->health_fd);
-    if (!code)
-        code = listen_on("HANDRAIL_MCP_ADDR", &h->mcp, &h->mcp_fd);
+    int code = c->stdio ? 0 : make_endpoints(c, h);
     if (code)
         return code;
     int err = hr_random_hex(h->ipc_key, HR_KEY_BYTES);

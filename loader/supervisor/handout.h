@@ -14,9 +14,10 @@ enum {
 };
 
 struct hr_handout {
-    struct hr_address health; /* as bound */
+    struct hr_address
+        health; /* as bound; of `handrail mcp` nothing is, and there is no session key */
     struct hr_address mcp;
-    int health_fd;
+    int health_fd; /* -1: none, likewise */
     int mcp_fd;
     int sidecar_settings_fd;
     int null_fd; /* /dev/null, standard input of our own programs */

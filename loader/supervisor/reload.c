@@ -300,6 +300,23 @@ static bool is_waiting(struct hr_supervisor *sup, uint32_t i)
     return false;
 }
 
+/* It reads its new settings when it starts; that of `handrail mcp` has only one life and is sent
+ * them. */
+static void tell_sidecar(struct hr_supervisor *sup)
+{
+    struct hr_unit *sidecar = &sup->units[HR_INDEX_SIDECAR];
+    if (!sup->config->stdio)
+        offer_tools(sup);
+    int err = hr_handout_sidecar(&sup->handout, sup->config);
+    if (!err && sup->config->stdio)
+        err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
+    if (err)
+        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
+                 strerror(-err));
+    else if (!sup->config->stdio)
+        hr_service_event(&sidecar->service, HR_EV_RESTART, 0);
+}
+
 void hr_reload_advance(struct hr_supervisor *sup)
 {
     struct hr_reload *r = &sup->reload;
@@ -312,13 +329,7 @@ void hr_reload_advance(struct hr_supervisor *sup)
         return;
     if (r->tell_sidecar) {
         r->tell_sidecar = false;
-        offer_tools(sup);
-        int err = hr_handout_sidecar(&sup->handout, sup->config);
-        if (err)
-            hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
-                     strerror(-err));
-        else
-            hr_service_event(&sup->units[HR_INDEX_SIDECAR].service, HR_EV_RESTART, 0);
+        tell_sidecar(sup);
     }
     if (r->again) {
         r->again = false;

@@ -75,7 +75,8 @@ static void rewrite_listen_pid(char *const *env, pid_t parent)
 _Noreturn static void child(const struct hr_spawn *spawn, int report, pid_t parent)
 {
     int err = 0;
-    own_group(spawn, parent);
+    if (!spawn->our_group)
+        own_group(spawn, parent);
     if (spawn->die_with_us) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)

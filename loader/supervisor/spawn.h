@@ -19,11 +19,12 @@ struct hr_spawn {
     int fds[HR_SPAWN_FDS]; /* what becomes descriptor i; -1: ours, or closed (only_these, not 0 to
                               2) */
     bool die_with_us;      /* SIGKILL when this process is gone */
+    bool our_group;        /* it stays in our process group, else it gets one of its own */
     bool foreground;       /* its group becomes the terminal's foreground group, if ours is that */
     const struct hr_signals *signals;
 };
 
-/* Start it in a process group of its own.  ret_report: read end of the pipe, non-blocking, the
+/* Start it.  ret_report: read end of the pipe, non-blocking, the
  * caller's.  The pid, or -errno. */
 pid_t hr_spawn(const struct hr_spawn *spawn, int *ret_report);
 

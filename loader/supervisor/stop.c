@@ -135,10 +135,11 @@ static void begin(struct hr_supervisor *sup, enum hr_phase phase)
 /* Ask the server to end, whether it is prepared or not. */
 static void end_server(struct hr_supervisor *sup)
 {
-    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    struct hr_service *server = &hr_main_unit(sup)->service;
     ev_timer_stop(sup->loop, &sup->pause);
     sup->phase = HR_DRAINING;
-    if (!sup->config->grace_ms) /* no limit: that of a restart does not hold here */
+    if (!sup->config->grace_ms &&
+        !sup->config->stdio) /* no limit: that of a restart does not hold here */
         server->policy.stop_timeout_ms = sup->config->server.stop_timeout_ms;
     hr_service_event(server, HR_EV_STOP, 0);
 }
@@ -146,7 +147,7 @@ static void end_server(struct hr_supervisor *sup)
 /* Go on with a stop as far as it goes now.  Called after everything that may have changed. */
 void hr_stop_advance(struct hr_supervisor *sup)
 {
-    struct hr_unit *server = &sup->units[HR_INDEX_SERVER];
+    struct hr_unit *server = hr_main_unit(sup);
     if (sup->phase == HR_RUNNING && server->service.pub.state == HR_FAILED && !sup->config->stay)
         begin(sup, HR_DRAINING);
     if (sup->phase == HR_PAUSING &&
@@ -220,7 +221,7 @@ static void on_pause(struct ev_loop *loop, ev_timer *w, int revents)
 /* Somebody wants us to end. */
 static void begin_stop(struct hr_supervisor *sup, int sig)
 {
-    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    struct hr_service *server = &hr_main_unit(sup)->service;
     begin(sup, HR_PAUSING);
     sup->stop_signal = sig;
     sup->stopped_idle = server->pub.pid == 0;
@@ -230,7 +231,7 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
         hr_service_event(server, HR_EV_STOP, 0);
         return;
     }
-    if (sig != SIGTERM)
+    if (sig != SIGTERM && !sup->config->stdio)
         server->policy.stop_signal = sig;
     sup->head.draining = 1;
     hr_board_put_head(sup->board, &sup->head);
@@ -260,7 +261,7 @@ static void hasten(struct hr_supervisor *sup, int sig)
 
 void hr_stop_signal(struct hr_supervisor *sup, int sig)
 {
-    struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
+    struct hr_service *server = &hr_main_unit(sup)->service;
     if (sup->phase == HR_RUNNING) {
         begin_stop(sup, sig);
     } else if (!sup->config->sidecar && sup->phase == HR_DRAINING) {
@@ -297,7 +298,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     if (sup->phase == HR_DRAINING || sup->phase == HR_PAUSING)
-        say_waiting(sup, sup->units[HR_INDEX_SERVER].service.pub.pid);
+        say_waiting(sup, hr_main_unit(sup)->service.pub.pid);
     hr_stop_advance(sup);
 }
 

@@ -277,21 +277,48 @@ static void on_show(struct ev_loop *loop, ev_prepare *w, int revents)
     }
 }
 
-/* What only supervised mode has, but for the units.  0 or the exit code. */
-static int prepare_supervision(struct hr_supervisor *sup)
+/* 0 or the exit code. */
+static int prepare_server(struct hr_supervisor *sup)
 {
     int code = hr_agent_command(sup->config, sup->config->command, environ, &sup->command);
     if (code)
         return code;
     sup->config->command = sup->command.argv; /* for all who look at it from here on */
     sup->vscode_port = vscode_port();
+    int err = hr_server_init(sup, sup->command.env);
+    if (err)
+        hr_error("cannot start: %s", strerror(-err));
+    return err ? HR_EXIT_OSERR : 0;
+}
+
+/* Put our standard input and output aside for the sidecar: nobody else is to read or write there.
+ * 0 or the exit code. */
+static int take_streams(struct hr_supervisor *sup)
+{
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool bad = null_fd < 0;
+    sup->server.notify_fd = -1;
+    for (int i = STDIN_FILENO; i <= STDOUT_FILENO && !bad; i++) {
+        sup->streams[i] = fcntl(i, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        bad = sup->streams[i] < 0 || dup2(null_fd, i) < 0;
+    }
+    if (bad)
+        hr_error("cannot start: standard input and output cannot be moved: %s", strerror(errno));
+    hr_close(&null_fd);
+    return bad ? HR_EXIT_OSERR : 0;
+}
+
+/* What only supervised mode has, but for the units.  0 or the exit code. */
+static int prepare_supervision(struct hr_supervisor *sup)
+{
     hr_secrets_init(environ);
+    int code = sup->config->stdio ? take_streams(sup) : prepare_server(sup);
+    if (code)
+        return code;
     hr_relay_init(&sup->relay, sup->loop);
     hr_reports_init(sup);
     hr_reload_init(sup);
-    int err = hr_server_init(sup, sup->command.env);
-    if (!err)
-        err = hr_units_make(sup);
+    int err = hr_units_make(sup);
     if (!err)
         err = make_board(sup);
     if (err) {
@@ -303,7 +330,8 @@ static int prepare_supervision(struct hr_supervisor *sup)
         return code;
     (void)hr_secrets_add(sup->handout.mcp_token, strlen(sup->handout.mcp_token));
     (void)hr_secrets_add(sup->handout.ipc_key, strlen(sup->handout.ipc_key));
-    hr_orders_init(sup);
+    if (!sup->config->stdio)
+        hr_orders_init(sup);
     ev_prepare_init(&sup->show, on_show);
     sup->show.data = sup;
     ev_prepare_start(sup->loop, &sup->show);
@@ -342,9 +370,9 @@ static int prepare(struct hr_supervisor *sup)
 
 /* Our exit code: the server's, from its last life; if there was none to be stopped, as if the
  * signal that stopped us had ended one. */
-static int final_code(const struct hr_supervisor *sup)
+static int final_code(struct hr_supervisor *sup)
 {
-    int status = sup->units[HR_INDEX_SERVER].service.pub.last_status;
+    int status = hr_main_unit(sup)->service.pub.last_status;
     return status < 0 || sup->stopped_idle ? 128 + sup->stop_signal : hr_exit_code(status);
 }
 
@@ -353,18 +381,21 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     struct hr_supervisor *sup = &the_supervisor;
     sup->config = config;
     sup->signals = signals;
-    sup->board_fd = sup->event_fd = -1;
+    sup->board_fd = sup->event_fd = sup->streams[0] = sup->streams[1] = -1;
     int code = prepare(sup);
     if (code)
         return code;
-    if (config->sidecar) {
+    if (config->sidecar && !config->stdio) {
         hr_preflight(config, hr_is_agent_server(sup->command.argv), sup->command.env, NULL, NULL);
         offer_tools(sup);
     }
+    if (config->stdio && !config->nplugins)
+        hr_warn("%s names no plugin: there are no tools on offer", config->registry_path);
     ev_io_start(sup->loop, &sup->signal_io);
     /* Our own programs first: the tools must be there before the server can ask for them. */
     for (uint32_t i = sup->nunits; i-- > 0;)
-        hr_service_event(&sup->units[i].service, HR_EV_START, 0);
+        if (sup->units[i].service.pub.name[0])
+            hr_service_event(&sup->units[i].service, HR_EV_START, 0);
     ev_run(sup->loop, 0);
     code = final_code(sup);
     if (config->sidecar) {

@@ -5,6 +5,9 @@
  * process on nothing but the end of the server, or an order, ends it: what goes wrong is logged and
  * tried again.
  *
+ * For `handrail mcp` there is no server: its place is nobody's, and what is said of the server
+ * below holds for the sidecar, which has our standard input and output and is not started again.
+ *
  * A stop goes through phases, under one budget (the grace period):
  *
  *   running   -> pausing    the board says "draining" from here on, and the server is asked to save

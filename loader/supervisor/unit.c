@@ -93,8 +93,9 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
 static void op_crashed(void *ctx, struct hr_service *s, int status)
 {
     struct hr_unit *u = ctx;
-    (void)s;
-    if (u->sup->board)
+    /* The end of its input, and of ours. */
+    bool done = u->sup->config->stdio && s->index == HR_INDEX_SIDECAR && status == 0;
+    if (u->sup->board && !done)
         hr_reports_crashed(u->sup, u, status);
 }
 
@@ -123,6 +124,15 @@ static void plan_server(const struct hr_unit *u, struct hr_spawn *plan)
     plan_output(u, plan);
 }
 
+/* What the sidecar of `handrail mcp` gets beside that.  On a terminal it reads what is typed, and
+ * hears Ctrl-C, as a part of us. */
+static void plan_stdio(const struct hr_supervisor *sup, struct hr_spawn *plan)
+{
+    plan->fds[STDIN_FILENO] = sup->streams[STDIN_FILENO];
+    plan->fds[STDOUT_FILENO] = sup->streams[STDOUT_FILENO];
+    plan->our_group = true;
+}
+
 /* What a process of our own gets. */
 static void plan_own(const struct hr_unit *u, struct hr_spawn *plan)
 {
@@ -142,6 +152,8 @@ static void plan_own(const struct hr_unit *u, struct hr_spawn *plan)
         plan->fds[HR_FD_EVENT] = sup->event_fd;
         plan->fds[HR_FD_HEALTH] = sup->handout.health_fd;
         plan->fds[HR_FD_MCP] = sup->handout.mcp_fd;
+        if (sup->config->stdio)
+            plan_stdio(sup, plan);
     } else {
         uint32_t i = index - HR_INDEX_TOOLHOST;
         plan->argv = (char *const *)sup->programs.toolhost_argv;
@@ -187,6 +199,12 @@ static int op_spawn(void *ctx, struct hr_service *s)
     if (u->sup->board)
         hr_reports_started(u->sup, u);
     pid_t pid = hr_spawn(&plan, &u->report);
+    if (s->index == HR_INDEX_SIDECAR && pid > 0) {
+        /* The streams are its own now, so that its end is their end.  It has them still: this is no
+         * last close. */
+        hr_close(&u->sup->streams[STDIN_FILENO]);
+        hr_close(&u->sup->streams[STDOUT_FILENO]);
+    }
     if (pid > 0) {
         ev_io_set(&u->report_io, u->report, EV_READ);
         ev_io_start(u->sup->loop, &u->report_io);

@@ -97,11 +97,12 @@ int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place)
 int hr_units_make(struct hr_supervisor *sup)
 {
     struct hr_policy policy = server_policy(sup->config);
-    struct hr_unit *server = hr_unit_add(sup, "server", HR_SERVER, &policy);
-    server->service.program = sup->command.argv[0];
+    bool nobody = sup->config->stdio;
+    struct hr_unit *server = hr_unit_add(sup, nobody ? "" : "server", HR_SERVER, &policy);
+    server->service.program = nobody ? "" : sup->command.argv[0];
     if (!sup->config->sidecar)
         return 0;
-    int err = add_output(sup, server);
+    int err = nobody ? 0 : add_output(sup, server);
     if (err)
         return err;
     policy = policy_of(&sup->config->sidecar_settings);
