@@ -120,18 +120,20 @@ int hr_program_begin(struct hr_program *p)
 
 void hr_program_run(struct hr_program *p)
 {
+    static const int ending[HR_PROGRAM_SIGNALS] = {SIGTERM, SIGINT, SIGQUIT};
     ev_io_init(&p->event, on_board_event, HR_FD_EVENT, EV_READ);
-    ev_signal_init(&p->term, on_signal, SIGTERM);
-    ev_signal_init(&p->interrupt, on_signal, SIGINT);
+    for (size_t i = 0; i < HR_PROGRAM_SIGNALS; i++) {
+        ev_signal_init(&p->signals[i], on_signal, ending[i]);
+        p->signals[i].data = p;
+        ev_signal_start(p->loop, &p->signals[i]);
+    }
     json_int_t limit_ms = json_integer_value(json_object_get(p->settings, "watchdog_ms"));
     double period = (double)limit_ms / 1000 / BEATS_PER_LIMIT;
     if (limit_ms <= 0 || period > BEAT_S)
         period = BEAT_S;
     ev_timer_init(&p->beat, on_beat, 0., period);
-    p->event.data = p->term.data = p->interrupt.data = p->beat.data = p;
+    p->event.data = p->beat.data = p;
     ev_io_start(p->loop, &p->event);
-    ev_signal_start(p->loop, &p->term);
-    ev_signal_start(p->loop, &p->interrupt);
     ev_timer_start(p->loop, &p->beat);
     hr_notify("READY=1");
     hr_debug("serving");

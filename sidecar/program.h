@@ -13,6 +13,8 @@
 #include <jansson.h>
 #include <sys/types.h>
 
+enum { HR_PROGRAM_SIGNALS = 3 };
+
 struct hr_program {
     struct ev_loop *loop;
     json_t *settings;
@@ -23,7 +25,7 @@ struct hr_program {
     void *arg;
     pid_t parent;
     ev_io event;
-    ev_signal term, interrupt;
+    ev_signal signals[HR_PROGRAM_SIGNALS];
     ev_timer beat;
 };
 
