@@ -7,7 +7,6 @@
 #include "reply.h"
 
 #include <errno.h>
-#include <string.h>
 
 int hr_mcp_peer_keep(struct hr_mcp_peer *to, const struct hr_mcp_peer *from,
                      const struct hr_mcp_message *msg, void (*gone)(void *arg), void *arg)
@@ -42,7 +41,7 @@ void hr_mcp_peer_answer(struct hr_mcp_peer *p, json_t *id, unsigned status, stru
     hr_buf_free(body);
     if (!err)
         return;
-    hr_error("mcp: no room for an answer: %s", strerror(-err));
+    hr_error("mcp: no %s for an answer", err == -ENOMEM ? "memory" : "room");
     err =
         hr_mcp_error_body(body, id, HR_RPC_INTERNAL_ERROR, "there is no room for the answer", NULL);
     if (!err)
