@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""The Python SDK by way of fastmcp, as OpenHands uses it.  URL and token in the environment; JSON of
-what it saw."""
+"""The Python SDK by way of fastmcp, as OpenHands uses it.  URL and token in the environment, or the
+command of a server to start; JSON of what it saw."""
 
 import asyncio
 import json
 import os
 
 from fastmcp import Client
-from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+
+
+def transport_of(environment):
+    if "MCP_COMMAND" in environment:
+        command = json.loads(environment["MCP_COMMAND"])
+        return StdioTransport(command[0], command[1:], keep_alive=False)
+    return StreamableHttpTransport(
+        environment["MCP_URL"], headers={"Authorization": environment["MCP_AUTHORIZATION"]})
 
 
 async def main() -> None:
-    transport = StreamableHttpTransport(
-        os.environ["MCP_URL"], headers={"Authorization": os.environ["MCP_AUTHORIZATION"]})
-    async with Client(transport) as client:
+    async with Client(transport_of(os.environ)) as client:
         tools = await client.list_tools()
         text = await client.call_tool("test_simple_text", {})
         error = await client.call_tool("test_error_handling", {}, raise_on_error=False)
