@@ -139,7 +139,7 @@ static const struct command {
     const char *help; /* NULL: another name of one that is shown */
 } commands[] = {
     {"run", command_run, "the same; run --help: the options"},
-    {"mcp", command_mcp, "the native tools over standard input and output; mcp --help"},
+    {"mcp", command_mcp, "the tools over standard input and output; --help: more"},
     {"status", hr_cli_status, "how the running handrail and its services are"},
     {"restart", hr_cli_restart, "restart a service of it; the server if none is named"},
     {"reload", hr_cli_reload, "have it read its tool registry anew"},

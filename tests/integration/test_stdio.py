@@ -267,6 +267,7 @@ class Stdio(unittest.TestCase):
     def test_cancellation(self):
         with client(test_plugin("faulty")) as c:
             c.initialize()
+            c.tools()
             c.call(1, "slow", {"ms": 30000})
             c.call("1", "slow", {"ms": 300})
             c.send(modern("tools/call", 2, {"name": "slow", "arguments": {"ms": 30000}}))
@@ -321,6 +322,7 @@ class Stdio(unittest.TestCase):
 
     def test_a_wrong_reload_changes_nothing(self):
         with client(sample("echo")) as c:
+            c.tools()
             c.registry.write_text("{")
             os.kill(c.pid, signal.SIGHUP)
             wait_for("its complaint", lambda: "nothing is changed" in c.stderr(), 10)
@@ -332,6 +334,7 @@ class Stdio(unittest.TestCase):
             c.send(modern("subscriptions/listen", 2, {"notifications": {"toolsListChanged": True}}))
             c.receive()
             c.send({"method": "notifications/cancelled", "params": {"requestId": 2}})
+            c.ask({"id": "seen", "method": "ping"})
             c.write([])
             os.kill(c.pid, signal.SIGHUP)
             wait_for("the end of the plugin",
@@ -344,6 +347,7 @@ class Stdio(unittest.TestCase):
 
     def test_a_plugin_is_taken_away_from_a_call(self):
         with client(test_plugin("faulty")) as c:
+            c.tools()
             c.call(1, "slow", {"ms": 60000})
             time.sleep(0.3)
             c.write([])
@@ -365,6 +369,7 @@ class Stdio(unittest.TestCase):
 
     def test_the_sidecar_is_killed(self):
         with client(test_plugin("faulty")) as c:
+            c.tools()
             c.call(1, "slow", {"ms": 60000})
             time.sleep(0.3)
             os.kill(c.child("handrail-sidecar"), signal.SIGKILL)
@@ -374,6 +379,7 @@ class Stdio(unittest.TestCase):
 
     def test_handrail_is_killed(self):
         with client(test_plugin("faulty")) as c:
+            c.tools()
             c.call(1, "slow", {"ms": 60000})
             time.sleep(0.3)
             c.process.kill()
@@ -402,10 +408,12 @@ class Stdio(unittest.TestCase):
     def test_signals(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             with client(test_plugin("faulty")) as c:
+                c.tools()
                 c.call(1, "slow", {"ms": 60000})
                 time.sleep(0.3)
                 before = time.monotonic()
-                os.killpg(c.pid, number)
+                # Clients end a server, or its group.
+                (os.kill if number == signal.SIGTERM else os.killpg)(c.pid, number)
                 result = c.answer(1)["result"]
                 self.assertTrue(result["isError"])
                 self.assertIsNone(c.receive())

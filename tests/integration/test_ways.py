@@ -112,7 +112,7 @@ class WaysIn(Folder):
                       lines[1])
 
     def test_help_fits_a_screen(self):
-        for argv in (["run", "--help"], ["--help"], []):
+        for argv in (["run", "--help"], ["mcp", "--help"], ["--help"], []):
             done = self.handrail(*argv)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertLessEqual(len(done.stdout.splitlines()), 60)

@@ -239,6 +239,33 @@ static void wrong_values_are_configuration_errors(void **state)
     assert_int_equal(config(ARGS("--grace=1"), &c), 64);
 }
 
+static void for_mcp_only_some_settings_count(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    clean_environment();
+    (void)setenv("HANDRAIL_MCP_ADDR", "nonsense", 1);
+    (void)setenv("HANDRAIL_SIDECAR", "off", 1);
+    (void)setenv("HANDRAIL_SIDECAR_RESTART", "always", 1);
+    (void)setenv("HANDRAIL_TOOLHOST_BUDGET", "3", 1);
+    (void)setenv("HANDRAIL_SUPERVISED", "1", 1);
+    assert_int_equal(hr_config_load_mcp(ARGS("--config-dir=/nowhere", "--log-format=json"), &c), 0);
+    assert_true(c.stdio && c.sidecar && !c.nested);
+    assert_int_equal(c.sidecar_settings.restart, HR_RESTART_NEVER);
+    assert_int_equal(c.toolhosts.budget, 3);
+    assert_int_equal(c.grace_ms, 5000);
+    assert_int_equal(c.log_format, HR_LOG_JSON);
+    assert_string_equal(c.registry_path, "/nowhere/tool_registry.json");
+    hr_config_free(&c);
+    static char *wrong[] = {"--mcp-addr=127.0.0.1:1", "--no-sidecar",       "-g",
+                            "--restart=never",        "--sidecar-budget=1", "x"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(hr_config_load_mcp(ARGS(wrong[i]), &c), 64);
+    (void)setenv("HANDRAIL_TOOLHOST_BUDGET", "many", 1);
+    assert_int_equal(hr_config_load_mcp(ARGS("--config-dir=/nowhere"), &c), 78);
+    clean_environment();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_backoff_and_its_maximum_agree),
         cmocka_unit_test(below_another_handrail_only_the_command_counts),
         cmocka_unit_test(called_by_the_servers_name),
+        cmocka_unit_test(for_mcp_only_some_settings_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
