@@ -72,7 +72,7 @@ static int run(char **argv, bool as_server)
 /* As its client sees it: quiet.  A supervisor above us does not matter: we are nobody's server. */
 static int serve_mcp(char **argv)
 {
-    static struct hr_config config; /* too large for a stack, and only one */
+    struct hr_config config;
     struct hr_signals signals;
     if (!getenv("HANDRAIL_LOG_LEVEL"))
         hr_log_init("handrail", HR_LOG_WARNING);
