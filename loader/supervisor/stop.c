@@ -138,8 +138,8 @@ static void end_server(struct hr_supervisor *sup)
     struct hr_service *server = &hr_main_unit(sup)->service;
     ev_timer_stop(sup->loop, &sup->pause);
     sup->phase = HR_DRAINING;
-    if (!sup->config->grace_ms &&
-        !sup->config->stdio) /* no limit: that of a restart does not hold here */
+    /* No limit: that of a restart does not hold here. */
+    if (!sup->config->grace_ms && !sup->config->stdio)
         server->policy.stop_timeout_ms = sup->config->server.stop_timeout_ms;
     hr_service_event(server, HR_EV_STOP, 0);
 }

@@ -194,8 +194,8 @@ static void handle_get(struct hr_mcp *m, struct hr_http_req *http)
                   "to initialize has");
         return;
     }
-    hr_mcp_session_end_stream(s); /* the newest one wins: the client has lost the other, or has no
-                                     use for two */
+    /* The newest one wins: the client has lost the other, or has no use for two. */
+    hr_mcp_session_end_stream(s);
     if (m->nstreams >= HR_MCP_STREAMS_MAX) {
         no_stream(m, http, "too many streams are open here");
         return;
