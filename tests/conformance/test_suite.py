@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +29,11 @@ TIMEOUT = 240.0
 def main() -> int:
     revision = sys.argv[1]
     node.needed(f"conformance/{revision}")
-    with standin(plugins=[test_plugin("conformance")]) as h:
+    with tempfile.TemporaryDirectory() as folder, standin(
+            plugins=[test_plugin("conformance", confinement={
+                "write": [folder], "environment": ["CONFORMANCE_MARK"]})],
+            options=["--toolhost-backoff=0.01", "--toolhost-backoff-max=0.01"],
+            env={"CONFORMANCE_MARK": f"{folder}/mark"}) as h:
         h.wait_status("/readyz", 200)
         with Relay(h.mcp_port, h.mcp_headers()["Authorization"]) as relay:
             suite = subprocess.run(

@@ -2,8 +2,12 @@
  * The tools that MCP's conformance suite looks for, by the names it knows. */
 #include <handrail/plugin.h>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const handrail_host *host;
 
@@ -96,6 +100,31 @@ TOOL_FN(error)
     return HANDRAIL_E_FAILED;
 }
 
+/* A plugin's tools are fixed while it runs.  This one ends, and its next life has another list. */
+static void *end_soon(void *arg)
+{
+    (void)arg;
+    (void)poll(NULL, 0, PAUSE_MS); /* the answer is on its way */
+    _exit(75);
+}
+
+TOOL_FN(tool_change)
+{
+    const char *mark = getenv("CONFORMANCE_MARK");
+    pthread_t thread;
+    int fd = -1;
+    if (!mark)
+        return HANDRAIL_E_UNSUPPORTED;
+    if (unlink(mark) < 0)
+        fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)close(fd);
+    if (pthread_create(&thread, NULL, end_soon, NULL))
+        return HANDRAIL_E_UNAVAILABLE;
+    (void)pthread_detach(thread);
+    return say(call, "the tools are about to change");
+}
+
 #define DRAFT "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
 static const char any_object[] = "{\"type\":\"object\"}";
 static const char header_schema[] =
@@ -132,8 +161,12 @@ static const handrail_tool *const tools[] = {
     TOOL("test_error_handling", error, any_object),
     TOOL("test_x_mcp_header", simple_text, header_schema),
     TOOL("json_schema_2020_12_tool", simple_text, rich_schema),
+    TOOL("test_reconnection", simple_text, any_object),
+    TOOL("test_trigger_tool_change", tool_change, any_object),
+    TOOL("test_changed", simple_text, any_object),
     NULL,
 };
+enum { NTOOLS = sizeof(tools) / sizeof(tools[0]) - 1 };
 
 static handrail_status create(const handrail_host *the_host, handrail_call *call,
                               const char *config, size_t len, void **self)
@@ -153,7 +186,9 @@ static void destroy(void *self)
 
 const handrail_plugin *handrail_plugin_v1(void)
 {
-    static const handrail_plugin plugin = {
+    static const handrail_tool *fewer[NTOOLS]; /* all but the last */
+    const char *mark = getenv("CONFORMANCE_MARK");
+    static handrail_plugin plugin = {
         .magic = HANDRAIL_MAGIC,
         .struct_size = sizeof(plugin),
         .built_minor = HANDRAIL_ABI_MINOR,
@@ -164,5 +199,8 @@ const handrail_plugin *handrail_plugin_v1(void)
         .create = create,
         .destroy = destroy,
     };
+    memcpy(fewer, tools, (NTOOLS - 1) * sizeof(fewer[0]));
+    if (mark && access(mark, F_OK) == 0)
+        plugin.tools = fewer;
     return &plugin;
 }
