@@ -189,7 +189,7 @@ test)
     packages $build_packages $test_packages && agent_server && node_packages && python_clients
     ;;
 run) packages $build_packages && agent_server ;;
-bench) packages $build_packages $bench_packages && agent_server ;;
+bench) packages $build_packages $bench_packages && agent_server && node_packages ;;
 venv)
     requirements=${2:-$requirements}
     venv_path

@@ -16,21 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
+import calls  # noqa: E402
 import inits  # noqa: E402
 from harness import sample, standin  # noqa: E402
-from support import (BUILD, HANDRAIL, Handrail, free_ports, real_server, request, spawn,  # noqa: E402
-                     wait_for)
-
-TICKS = os.sysconf("SC_CLK_TCK")
-CALLS = 4000
-WARM_UP = 200
+from support import BUILD, HANDRAIL, Handrail, spawn  # noqa: E402
 
 
 def say(text: str = "") -> None:
@@ -40,14 +34,6 @@ def say(text: str = "") -> None:
 def programs(h: Handrail) -> dict[str, int]:
     return {"handrail": h.pid, "sidecar": h.child("handrail-sidecar"),
             "toolhost": h.child("handrail-toolhost")}
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
 
 
 def memory_kb(pid: int) -> dict[str, int]:
@@ -124,96 +110,6 @@ def readiness() -> None:
         f"(a prober with a period of 1 s, as the kubelet's shortest: 500 on average)")
 
 
-class Client:
-    """A kept MCP connection: one request after the other."""
-
-    def __init__(self, port: int, headers: dict[str, str]) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.port, self.headers, self.id = port, headers, 0
-
-    def call(self, method: str, params: dict[str, Any]) -> bytes:
-        self.id += 1
-        body = json.dumps({"jsonrpc": "2.0", "id": self.id, "method": method,
-                           "params": params}).encode()
-        head = "".join(f"{k}: {v}\r\n" for k, v in self.headers.items())
-        self.socket.sendall(f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-                            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-                            f"{head}\r\n".encode() + body)
-        return self.answer()
-
-    def answer(self) -> bytes:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            more = self.socket.recv(65536)
-            if not more:
-                raise ConnectionError(data[:200])
-            data += more
-        head, _, body = data.partition(b"\r\n\r\n")
-        for line in head.split(b"\r\n"):
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-            if line.lower().startswith(b"mcp-session-id:"):
-                self.headers["Mcp-Session-Id"] = line.split(b":", 1)[1].strip().decode()
-        while len(body) < length:
-            body += self.socket.recv(65536)
-        return body
-
-
-def initialize(client: Client) -> None:
-    client.call("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
-                               "clientInfo": {"name": "bench", "version": "1"}})
-
-
-def measure(client: Client, pids: list[int], calls: int) -> tuple[float, float, float]:
-    """p50 and p99 in ms, CPU per call in microseconds."""
-    params = {"name": "echo", "arguments": {"text": "hello world"}}
-    for _ in range(WARM_UP):
-        assert b"hello world" in client.call("tools/call", params)
-    before, times = cpu_seconds(pids), []
-    for _ in range(calls):
-        began = time.perf_counter()
-        client.call("tools/call", params)
-        times.append((time.perf_counter() - began) * 1000)
-    cpu = (cpu_seconds(pids) - before) / calls * 1e6
-    times.sort()
-    return times[calls // 2], times[calls * 99 // 100], cpu
-
-
-@contextmanager
-def fastmcp(python: Path) -> Iterator[tuple[int, int]]:
-    port = free_ports(1)[0]
-    peer = spawn([python, Path(__file__).parent / "fastmcp_echo.py", str(port)],
-                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for("fastmcp", lambda: request(port, "GET", "/mcp").status, 30)
-        yield port, peer.pid
-    finally:
-        peer.terminate()
-        peer.wait()
-
-
-def tool_calls() -> None:
-    say(f"Tool calls: MCP tools/call of an echo, one connection, {CALLS} calls")
-    accept = {"Accept": "application/json, text/event-stream"}
-    with standin(plugins=[sample("echo")]) as h:
-        h.wait_status("/readyz", 200)
-        client = Client(h.mcp_port, h.mcp_headers())
-        initialize(client)
-        ours = measure(client, list(programs(h).values()), CALLS)
-    say(f"  handrail   p50 {ours[0]:.3f} ms  p99 {ours[1]:.3f} ms  CPU {ours[2]:.0f} us per call "
-        "(all three programs)")
-    server = real_server()
-    if not server:
-        return say("  peer left out: the Python SDK comes with the agent-server, not installed")
-    with fastmcp(server.parent / "python") as (port, pid):
-        client = Client(port, dict(accept))
-        initialize(client)
-        peer = measure(client, [pid], CALLS // 4)
-    say(f"  fastmcp    p50 {peer[0]:.3f} ms  p99 {peer[1]:.3f} ms  CPU {peer[2]:.0f} us per call")
-    say(f"  fastmcp / handrail: p50 {peer[0] / ours[0]:.1f}, CPU {peer[2] / ours[2]:.1f}")
-
-
 def wrk(port: int) -> float:
     out = subprocess.run(["wrk", "-t1", "-c8", "-d3s", "-H", "Connection: close",
                           f"http://127.0.0.1:{port}/readyz"],
@@ -237,7 +133,7 @@ def probes() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    "start": start_up, "memory": memory, "readiness": readiness, "calls": tool_calls,
+    "start": start_up, "memory": memory, "readiness": readiness, "calls": calls.compare,
     "probes": probes, "inits": inits.compare}
 
 

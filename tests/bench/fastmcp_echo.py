@@ -15,4 +15,4 @@ def echo(text: str) -> str:
 
 
 server.run(transport="http", host="127.0.0.1", port=int(sys.argv[1]), path="/mcp",
-           json_response=True, show_banner=False, log_level="error")
+           json_response=True, stateless_http=True, show_banner=False, log_level="error")
