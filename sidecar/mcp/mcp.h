@@ -57,8 +57,9 @@ void hr_mcp_board_changed(struct hr_mcp *m);
 int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size);
 
 /* New reference: [{"id","version","state","ok","starts","calls_in_flight",("reason"),"tools":
- * [{"name","timeout_ms","calls","errors", and one member for each way in which a call has ended:
- * "ok","error","timeout","cancelled","crashed","rejected"}]}, ...].  "errors" are all but "ok". */
+ * [{"name","timeout_ms","calls","errors","retried", and one member for each way in which a call has
+ * ended: "ok","error","timeout","cancelled","crashed","rejected"}]}, ...].  "errors" are all but
+ * "ok"; "retried", the calls that were run again because their toolhost was lost. */
 json_t *hr_mcp_status(const struct hr_mcp *m);
 
 hr_collector hr_mcp_collect; /* arg is the struct hr_mcp */

@@ -67,6 +67,7 @@ static json_t *tool_status(const struct hr_mcp_tool *tool)
     (void)json_object_set_new(json, "calls", json_integer((json_int_t)calls));
     (void)json_object_set_new(json, "errors",
                               json_integer((json_int_t)(calls - s->calls[HR_MCP_OK])));
+    (void)json_object_set_new(json, "retried", json_integer((json_int_t)s->retried));
     for (int i = 0; i < HR_MCP_NOUTCOMES; i++)
         if (s->calls[i])
             (void)json_object_set_new(json, hr_mcp_outcome_name((enum hr_mcp_outcome)i),
@@ -133,6 +134,17 @@ static void collect_calls(struct hr_expo *e, const struct hr_mcp *m)
                                hr_mcp_outcome_name((enum hr_mcp_outcome)o), NULL);
 }
 
+static void collect_retries(struct hr_expo *e, const struct hr_mcp *m)
+{
+    static const char name[] = "handrail_tool_call_retries_total";
+    hr_expo_family(e, name, "counter",
+                   "Tool calls that were run again because their toolhost was lost.");
+    for (size_t i = 0; i < m->nplugins; i++)
+        for (const struct hr_mcp_tool_stats *t = m->plugins[i]->stats.tools; t; t = t->next)
+            hr_expo_sample(e, name, (double)t->retried, "plugin", m->plugins[i]->worker.id, "tool",
+                           t->name, NULL);
+}
+
 static void collect_seconds(struct hr_expo *e, const struct hr_mcp *m)
 {
     static const char name[] = "handrail_tool_call_duration_seconds";
@@ -173,6 +185,7 @@ void hr_mcp_collect(struct hr_expo *e, void *arg)
     const struct hr_mcp *m = arg;
     collect_requests(e, m);
     collect_calls(e, m);
+    collect_retries(e, m);
     collect_seconds(e, m);
     collect_gauge(e, m, "handrail_tool_calls_in_flight", "Tool calls that wait or run.",
                   value_in_flight);

@@ -32,6 +32,7 @@ struct hr_mcp_tool_stats {
     struct hr_mcp_tool_stats *next;
     char name[HR_MCP_TOOL_NAME_MAX + 1];
     uint64_t calls[HR_MCP_NOUTCOMES];
+    uint64_t retried;            /* calls that were given to a second toolhost */
     struct hr_histogram seconds; /* of the calls that reached the tool */
 };
 

@@ -62,6 +62,12 @@ static int optional(const json_t *tool, const char *key, json_type type)
     return !value || json_typeof(value) == type;
 }
 
+static int repeatable(const json_t *annotations)
+{
+    return json_is_true(json_object_get(annotations, "readOnlyHint")) ||
+           json_is_true(json_object_get(annotations, "idempotentHint"));
+}
+
 /* A schema that cannot be obeyed is refused here, not half-obeyed at each call. */
 static int compile_input(const json_t *schema, const char *name, struct hr_schema **ret, char *why,
                          size_t size)
@@ -106,6 +112,7 @@ static int parse_tool(const json_t *json, struct hr_mcp_tools *list, char *why, 
     tool->name_len = json_string_length(name);
     tool->timeout_ms = timeout_of(json_object_get(json, "timeoutMs"));
     tool->structured = output != NULL;
+    tool->repeatable = repeatable(json_object_get(json, "annotations"));
     list->n++;
     return 0;
 }

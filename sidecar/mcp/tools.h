@@ -26,6 +26,7 @@ struct hr_mcp_tool {
     size_t name_len;
     uint32_t timeout_ms;     /* never 0 */
     int structured;          /* it has an output schema: a success must carry structured output */
+    int repeatable;          /* read-only or idempotent: a call may run a second time */
     json_t *entry;           /* as tools/list shows it; owned */
     struct hr_schema *input; /* what arguments are held against; owned */
     struct hr_mcp_tool_stats *stats; /* the owner of the counters fills it in; may be NULL */

@@ -21,6 +21,16 @@
 enum { SLOT_BITS = 8, SLOT_MASK = HR_MCP_CALLS_MAX - 1 };
 _Static_assert(HR_MCP_CALLS_MAX == 1 << SLOT_BITS, "the slot is the low bits of the id");
 
+/* The arguments will not be needed again. */
+static void drop_arguments(struct hr_mcp_call *c)
+{
+    json_decref(c->arguments);
+    c->arguments = NULL;
+    if (c->kept)
+        c->worker->kept_bytes -= c->size_hint;
+    c->kept = 0;
+}
+
 /* Take a call out of everything; what is left is the caller's record. */
 static void release(struct hr_mcp_call *c)
 {
@@ -31,9 +41,9 @@ static void release(struct hr_mcp_call *c)
         w->slots[c->id & SLOT_MASK] = NULL;
     if (w->last == c)
         w->last = NULL;
+    drop_arguments(c);
     json_decref(c->name);
-    json_decref(c->arguments);
-    c->name = c->arguments = NULL;
+    c->name = NULL;
     c->worker = NULL;
     w->ncalls--;
 }
@@ -45,23 +55,35 @@ static void end_with(struct hr_mcp_call *c, enum hr_mcp_outcome outcome, const c
     c->done(c, &end);
 }
 
-static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const char *reason)
+/* The same for one whose toolhost did not die just now.  If one did before, that is said first. */
+static void end_without_answer(struct hr_mcp_call *c, enum hr_mcp_outcome outcome,
+                               const char *sentence)
+{
+    char why[2 * HR_MCP_SENTENCE_MAX];
+    if (!c->deaths) {
+        end_with(c, outcome, sentence);
+        return;
+    }
+    (void)snprintf(why, sizeof(why), "The plugin \"%s\" crashed while running this call. %s",
+                   c->worker->id, sentence);
+    end_with(c, outcome == HR_MCP_REJECTED ? HR_MCP_CRASHED : outcome, why);
+}
+
+static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const char *sentence)
 {
     /* Ending one may begin or end others: those that come meanwhile are not ours to end. */
     struct hr_link mine, *l;
     hr_link_init(&mine);
     hr_link_move_all(list, &mine);
     while ((l = hr_link_take(&mine)))
-        end_with(hr_link_owner(l, struct hr_mcp_call, link), outcome, reason);
+        end_without_answer(hr_link_owner(l, struct hr_mcp_call, link), outcome, sentence);
 }
 
-/* Another frame is sent: this call's arguments will not be needed again. */
+/* Another frame is sent: this call has been. */
 static void set_last(struct hr_mcp_worker *w, struct hr_mcp_call *c)
 {
-    if (w->last) {
-        json_decref(w->last->arguments);
-        w->last->arguments = NULL;
-    }
+    if (w->last && (!w->last->kept || w->last->deaths))
+        drop_arguments(w->last);
     w->last = c;
 }
 
@@ -86,7 +108,7 @@ static void end_late(struct hr_mcp_call *c)
     uint64_t id = c->id;
     if (id)
         send_cancel(w, id);
-    end_with(c, HR_MCP_TIMEOUT, why);
+    end_without_answer(c, HR_MCP_TIMEOUT, why);
 }
 
 /* A queued call has waited long enough, or a running one has reached its deadline. */
@@ -106,9 +128,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)snprintf(
         why, sizeof(why),
         "The plugin \"%s\" did not become ready within %.0f s, so the tool \"%s\" was not "
-        "called. Trying again later can help.",
-        w->id, (double)w->start_wait_ms / 1000, json_string_value(c->name));
-    end_with(c, HR_MCP_REJECTED, why);
+        "called%s. Trying again later can help.",
+        w->id, (double)w->start_wait_ms / 1000, json_string_value(c->name),
+        c->deaths ? " again" : "");
+    end_without_answer(c, HR_MCP_REJECTED, why);
 }
 
 static void set_timer(struct hr_mcp_call *c, int64_t ms)
@@ -157,7 +180,7 @@ static void end_unsent(struct hr_mcp_call *c, int err)
                                         : "the arguments are too large; send less";
     (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
                    c->worker->id, reason);
-    end_with(c, HR_MCP_REJECTED, why);
+    end_without_answer(c, HR_MCP_REJECTED, why);
 }
 
 /* Send a call that is on no list; the connection is usable.  If there is no room for it, it is
@@ -179,6 +202,9 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
         end_unsent(c, err);
         return;
     }
+    if (c->deaths && !c->again && c->stats)
+        c->stats->retried++;
+    c->again = c->deaths > 0;
     c->id = id;
     w->slots[id & SLOT_MASK] = c;
     hr_link_append(&w->running, &c->link);
@@ -187,23 +213,58 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     hr_mcp_conn_flush(&w->conn);
 }
 
-/* The toolhost died and had not read the last call: nothing of it has happened, so it can be sent
- * to the next one. */
-static void requeue_last(struct hr_mcp_worker *w)
+/* A call that was sent is to be sent to the next toolhost. */
+static void requeue(struct hr_mcp_call *c)
 {
-    struct hr_mcp_call *c = w->last;
-    if (!c)
-        return;
+    struct hr_mcp_worker *w = c->worker;
     int64_t left = c->deadline_ms - hr_now_ms();
-    w->last = NULL;
-    w->slots[c->id & SLOT_MASK] = NULL;
+    if (w->last == c)
+        w->last = NULL;
+    if (w->slots[c->id & SLOT_MASK] == c)
+        w->slots[c->id & SLOT_MASK] = NULL;
     c->id = 0;
     hr_link_remove(&c->link);
     hr_link_append(&w->queued, &c->link);
     if (left > w->start_wait_ms)
         left = w->start_wait_ms;
     set_timer(c, left > 0 ? left : 0);
+}
+
+/* The toolhost died and had not read the last call: nothing of it has happened. */
+static void requeue_last(struct hr_mcp_worker *w)
+{
+    if (!w->last)
+        return;
+    requeue(w->last);
     hr_mcp_worker_board_changed(w); /* it may be known already that there will be no next one */
+}
+
+/* These calls were running when the toolhost, or the connection to it, was lost.  Those that may
+ * run again wait for the next one; the others end.  twice: the reason for one that had its second
+ * try.  No more than one: what kills a plugin must not do so for ever. */
+static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *why,
+                     const char *twice)
+{
+    /* Ending one may begin or end others: those that come meanwhile are not ours to end. */
+    struct hr_link mine, *l;
+    char down[HR_MCP_SENTENCE_MAX];
+    struct hr_board_head head = {0};
+    (void)hr_board_get_head(w->board, &head);
+    int over = head.draining || hr_mcp_worker_down(w, w->start_wait_ms, down, sizeof(down));
+    hr_link_init(&mine);
+    hr_link_move_all(list, &mine);
+    while ((l = hr_link_take(&mine))) {
+        struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
+        if (c->deaths++) {
+            end_with(c, HR_MCP_CRASHED, twice);
+        } else if (!c->kept || over || c->deadline_ms <= hr_now_ms()) {
+            end_with(c, HR_MCP_CRASHED, why);
+        } else {
+            hr_info("plugin %s, tool %s: a call is run again, as its toolhost was lost", w->id,
+                    json_string_value(c->name));
+            requeue(c);
+        }
+    }
 }
 
 /* The connection is up, or has room again: send what has waited for that. */
@@ -226,7 +287,7 @@ static void send_queued(void *arg)
             (void)snprintf(why, sizeof(why),
                            "The plugin \"%s\" was started again and no longer has the tool \"%s\".",
                            w->id, json_string_value(c->name));
-            end_with(c, HR_MCP_REJECTED, why);
+            end_without_answer(c, HR_MCP_REJECTED, why);
         }
     }
 }
@@ -238,6 +299,12 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
     c->worker = w;
     c->id = 0;
     c->progress = -INFINITY;
+    c->stats = tool->stats;
+    c->deaths = 0;
+    c->again = 0;
+    c->kept = tool->repeatable && c->size_hint <= HR_MCP_KEPT_MAX - w->kept_bytes;
+    if (c->kept)
+        w->kept_bytes += c->size_hint;
     c->timeout_ms = tool->timeout_ms;
     c->deadline_ms = hr_now_ms() + tool->timeout_ms;
     hr_link_init(&c->link);
@@ -331,7 +398,8 @@ static void describe_status(char *text, size_t size, int status)
 /* Tell the calls of a toolhost that died, with as much as is known now. */
 static void bury(struct hr_mcp_worker *w)
 {
-    char why[HR_MCP_SENTENCE_MAX], how[64] = "", next[HR_REASON_MAX + 64] = "it is being restarted";
+    char why[HR_MCP_SENTENCE_MAX], twice[2 * HR_MCP_SENTENCE_MAX], how[64] = "";
+    char next[HR_REASON_MAX + 64] = "it is being restarted";
     struct hr_board_head head = {0};
     struct hr_board_service s;
     ev_timer_stop(w->conn.loop, &w->death);
@@ -354,7 +422,13 @@ static void bury(struct hr_mcp_worker *w)
                        "The plugin \"%s\" crashed%s while running this call; %s. Nothing else was "
                        "affected.",
                        w->id, how, next);
-    end_all(&w->dying, HR_MCP_CRASHED, why);
+    (void)snprintf(
+        twice, sizeof(twice),
+        "The plugin \"%s\" crashed%s while running this call, and so did the process "
+        "before it: the call was tried twice, and may be what the plugin dies of. Change "
+        "it before you call again; %s. Nothing else was affected.",
+        w->id, how, next);
+    lose_all(w, &w->dying, why, head.draining ? why : twice);
 }
 
 static void on_death(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -381,7 +455,7 @@ static void on_lost(void *arg, const char *fault)
     struct hr_mcp_worker *w = arg;
     struct hr_link *l;
     struct hr_board_service s;
-    char why[HR_MCP_SENTENCE_MAX];
+    char why[HR_MCP_SENTENCE_MAX], twice[HR_MCP_SENTENCE_MAX];
     if (fault) {
         /* Once is enough for a toolhost that does it in every life. */
         if (strcmp(w->fault, fault) != 0)
@@ -392,7 +466,11 @@ static void on_lost(void *arg, const char *fault)
             "The plugin \"%s\" %s, so the connection to it was closed while this call was "
             "running. Nothing else was affected.",
             w->id, fault);
-        end_all(&w->running, HR_MCP_CRASHED, why);
+        (void)snprintf(twice, sizeof(twice),
+                       "The plugin \"%s\" %s, so the connection to it was closed while this call "
+                       "was running, for the second time. Nothing else was affected.",
+                       w->id, fault);
+        lose_all(w, &w->running, why, twice);
         return;
     }
     if (w->conn.unread)

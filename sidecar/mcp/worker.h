@@ -2,6 +2,10 @@
  * One plugin's toolhost, as something that can be called: calls with deadlines, a queue for the
  * time in which it is down, and a clear end for every call whatever happens to it.
  *
+ * A call of a tool that is read-only or idempotent whose toolhost dies under it, or whose
+ * connection is lost, is given to the next life, once, within its own deadline; its caller notices
+ * no more than that it takes longer.  Any other call may have had its effect already, and ends.
+ *
  * Loop's thread only. */
 #ifndef HR_SIDECAR_MCP_WORKER_H
 #define HR_SIDECAR_MCP_WORKER_H
@@ -20,6 +24,9 @@ enum {
     HR_MCP_START_WAIT_MS = 10 * 1000, /* a call waits no longer for a toolhost to start */
     HR_MCP_DEATH_WAIT_MS = 50,        /* for the board to say how a toolhost died */
     HR_MCP_SENTENCE_MAX = 512,        /* bytes of a message for the model */
+    /* Bytes of arguments kept for a second try, of all calls of one plugin, as text; as values they
+     * take many times that.  A call whose arguments do not fit has one try. */
+    HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
 };
 
 struct hr_mcp_worker;
@@ -48,7 +55,8 @@ struct hr_mcp_told {
 struct hr_mcp_call {
     /* The caller's to fill in. */
     json_t *name;      /* of the tool, a string; taken over */
-    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent */
+    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent and
+                          will not be sent again */
     size_t size_hint;  /* bytes that the arguments will probably take as text */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
     /* From the loop, and never after the end.  It may cancel the call.  NULL: not wanted. */
@@ -57,10 +65,14 @@ struct hr_mcp_call {
     struct hr_mcp_worker *worker;
     struct hr_link link;
     ev_timer timer;
-    int64_t deadline_ms; /* CLOCK_MONOTONIC */
-    uint32_t timeout_ms; /* as the tool has it */
-    uint64_t id;         /* 0: not sent */
-    double progress;     /* the last one */
+    int64_t deadline_ms;             /* CLOCK_MONOTONIC */
+    uint32_t timeout_ms;             /* as the tool has it */
+    uint64_t id;                     /* 0: not sent */
+    double progress;                 /* the last one */
+    struct hr_mcp_tool_stats *stats; /* of the tool; may be NULL */
+    unsigned deaths;                 /* toolhosts, or connections, that were lost under it */
+    int kept;                        /* its arguments are, for a second try */
+    int again;                       /* that has begun */
 };
 
 struct hr_mcp_worker {
@@ -82,6 +94,7 @@ struct hr_mcp_worker {
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;
+    size_t kept_bytes; /* of arguments, as text */
     uint64_t serial;
     /* The list of tools is new. */
     void (*on_tools)(void *arg);

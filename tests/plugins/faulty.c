@@ -262,22 +262,21 @@ static void cancel(void *self, handrail_call *call)
 /* Short, so that nobody has to wait long to see a deadline pass. */
 enum { HANG_TIMEOUT_MS = 1500 };
 
-#define TOOL(tool_name, fn, limit) TIMED_TOOL(tool_name, fn, limit, 0)
-#define TIMED_TOOL(tool_name, fn, limit, timeout)                                                  \
+#define TOOL(tool_name, fn, hints) LIMITED_TOOL(tool_name, fn, hints, 0, 0)
+#define LIMITED_TOOL(tool_name, fn, hints, limit, timeout)                                         \
     &(const handrail_tool)                                                                         \
     {                                                                                              \
-        .struct_size = sizeof(handrail_tool), .flags = HANDRAIL_TOOL_READ_ONLY,                    \
-        .name = (tool_name), .description = "Misbehaves.",                                         \
-        .input_schema = "{\"type\":\"object\"}", .max_concurrency = (limit),                       \
-        .timeout_ms = (timeout), .invoke = (fn),                                                   \
+        .struct_size = sizeof(handrail_tool), .flags = (hints), .name = (tool_name),               \
+        .description = "Misbehaves.", .input_schema = "{\"type\":\"object\"}",                     \
+        .max_concurrency = (limit), .timeout_ms = (timeout), .invoke = (fn),                       \
     }
 
 static const handrail_tool *const tools[] = {
     TOOL("crash", crash, 0),
     TOOL("segv", segv, 0),
-    TIMED_TOOL("hang", hang, 0, HANG_TIMEOUT_MS),
+    LIMITED_TOOL("hang", hang, 0, 0, HANG_TIMEOUT_MS),
     TOOL("slow", slow, 0),
-    TOOL("alone", alone, 1),
+    LIMITED_TOOL("alone", alone, HANDRAIL_TOOL_READ_ONLY, 1, 0),
     TOOL("print", print, 0),
     TOOL("fork", forks, 0),
     TOOL("big", big, 0),
@@ -291,6 +290,11 @@ static const handrail_tool *const tools[] = {
     TOOL("unknown", unknown, 0),
     TOOL("news", news, 0),
     TOOL("resource", resource, 0),
+    /* which may be run again */
+    TOOL("crash_again", crash, HANDRAIL_TOOL_READ_ONLY),
+    TOOL("slow_again", slow, HANDRAIL_TOOL_IDEMPOTENT),
+    TOOL("news_again", news, HANDRAIL_TOOL_IDEMPOTENT),
+    LIMITED_TOOL("hang_again", hang, HANDRAIL_TOOL_IDEMPOTENT, 0, HANG_TIMEOUT_MS),
     NULL,
 };
 

@@ -461,6 +461,7 @@ static void test_metrics(void **state)
         "\nhandrail_mcp_requests_total{method=\"tools/call\",outcome=\"ok\"} 1\n",
         "\nhandrail_tool_calls_total{plugin=\"p0\",tool=\"echo\",outcome=\"ok\"} 1\n",
         "\nhandrail_tool_calls_total{plugin=\"p0\",tool=\"quick\",outcome=\"crashed\"} 0\n",
+        "\nhandrail_tool_call_retries_total{plugin=\"p0\",tool=\"echo\"} 0\n",
         "\nhandrail_tool_call_duration_seconds_count{plugin=\"p0\",tool=\"echo\"} 1\n",
         "\nhandrail_tool_calls_in_flight{plugin=\"p0\"} 1\n",
         "\nhandrail_plugin_up{plugin=\"p1\"} 1\n",
@@ -473,7 +474,7 @@ static void test_metrics(void **state)
     int families = 0;
     for (const char *p = page.data; (p = strstr(p, "# HELP ")); p++)
         families++;
-    assert_int_equal(families, 6);
+    assert_int_equal(families, 7);
     hr_buf_free(&page);
     req_close(&r);
     req_free(&r);
@@ -495,6 +496,7 @@ static void test_status(void **state)
     assert_int_equal(json_integer_value(at(json, "0.tools.1.calls")), 1);
     assert_int_equal(json_integer_value(at(json, "0.tools.1.errors")), 1);
     assert_int_equal(json_integer_value(at(json, "0.tools.1.timeout")), 1);
+    assert_true(json_is_integer(at(json, "0.tools.1.retried")));
     assert_null(at(json, "0.reason"));
     json_decref(json);
 }

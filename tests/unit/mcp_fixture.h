@@ -134,9 +134,10 @@ void run_for(struct fixture *f, int64_t ms);
 const char *text_at(const json_t *root, const char *path); /* "" if there is none */
 json_t *at(const json_t *root, const char *path);          /* NULL if there is none */
 
-#define ECHO_TOOL(name, more)                                                                      \
+#define HINTED_TOOL(name, hint, more)                                                              \
     "{\"name\":\"" name "\",\"title\":\"T\",\"description\":\"d\",\"inputSchema\":"                \
-    "{\"type\":\"object\"},\"annotations\":{\"readOnlyHint\":true},\"maxConcurrency\":0" more "}"
+    "{\"type\":\"object\"},\"annotations\":{\"" hint "\":true},\"maxConcurrency\":0" more "}"
+#define ECHO_TOOL(name, more) HINTED_TOOL(name, "openWorldHint", more)
 #define TOOLS(id, list)                                                                            \
     "{\"plugin\":{\"id\":\"" id "\",\"version\":\"1.2.3\"},\"tools\":[" list "]}"
 

@@ -345,7 +345,7 @@ static void test_list(void **state)
         assert_int_equal(json_array_size(at(json, "result.tools")), 1);
         assert_string_equal(text_at(json, "result.tools.0.name"), "echo");
         assert_string_equal(text_at(json, "result.tools.0.title"), "T");
-        assert_true(json_is_true(at(json, "result.tools.0.annotations.readOnlyHint")));
+        assert_true(json_is_true(at(json, "result.tools.0.annotations.openWorldHint")));
         assert_string_equal(text_at(json, "result.tools.0.inputSchema.type"), "object");
         assert_null(at(json, "result.tools.0.maxConcurrency"));
         assert_null(at(json, "result.nextCursor"));

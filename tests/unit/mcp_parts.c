@@ -141,8 +141,10 @@ static void test_tools_good(void **state)
               "{\"name\":\"a-B_9\",\"title\":\"A\",\"description\":\"d\",\"inputSchema\":"
               "{\"type\":\"object\",\"$defs\":{}},\"outputSchema\":{\"type\":\"object\"},"
               "\"annotations\":{\"readOnlyHint\":true},\"maxConcurrency\":3,\"timeoutMs\":1500},"
-              "{\"name\":\"b\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":0},"
-              "{\"name\":\"c\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":99999999}]}",
+              "{\"name\":\"b\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":0,"
+              "\"annotations\":{\"readOnlyHint\":1,\"idempotentHint\":false}},"
+              "{\"name\":\"c\",\"inputSchema\":{\"type\":\"object\"},\"timeoutMs\":99999999,"
+              "\"annotations\":{\"readOnlyHint\":false,\"idempotentHint\":true}}]}",
               &tools, why, sizeof(why)),
         0);
     assert_int_equal(tools->n, 3);
@@ -152,10 +154,13 @@ static void test_tools_good(void **state)
     assert_int_equal(tools->tool[2].timeout_ms, HR_MCP_TIMEOUT_MAX_MS);
     assert_true(tools->tool[0].structured);
     assert_false(tools->tool[1].structured);
+    assert_true(tools->tool[0].repeatable);
+    assert_false(tools->tool[1].repeatable);
+    assert_true(tools->tool[2].repeatable);
     assert_null(json_object_get(tools->tool[0].entry, "timeoutMs"));
     assert_null(json_object_get(tools->tool[0].entry, "maxConcurrency"));
     assert_int_equal(json_object_size(tools->tool[0].entry), 6);
-    assert_int_equal(json_object_size(tools->tool[1].entry), 2);
+    assert_int_equal(json_object_size(tools->tool[1].entry), 3);
     assert_ptr_equal(hr_mcp_tools_find(tools, "b", 1), &tools->tool[1]);
     assert_null(hr_mcp_tools_find(tools, "bb", 2));
     hr_mcp_tools_free(tools);

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Tool calls at the real programs when their toolhost does not stay."""
+
+import json
+import os
+import signal
+import threading
+import time
+import unittest
+
+from harness import service, standin, test_plugin
+from support import request, wait_for
+
+
+def tool(h, name, plugin="faulty"):
+    """That tool as /status has it."""
+    for p in h.get("/status").json()["plugins"]:
+        if p["id"] == plugin:
+            return next(t for t in p["tools"] if t["name"] == name)
+    raise AssertionError(plugin)
+
+
+class Call(threading.Thread):
+    """One tools/call, in the background; it runs in the toolhost when this returns."""
+
+    def __init__(self, h, name, **arguments):
+        super().__init__(daemon=True)
+        self.h, self.name_of_tool, self.arguments = h, name, arguments
+        self.result = None
+        self.start()
+        wait_for("the call", lambda: h.get("/status").json()["plugins"][0]["calls_in_flight"], 5)
+        time.sleep(0.2)
+
+    def run(self):
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                   "params": {"name": self.name_of_tool, "arguments": self.arguments}}
+        headers = {**self.h.mcp_headers(), "Accept": "application/json"}  # no stream
+        answer = request(self.h.mcp_port, "POST", "/mcp", message, headers, 30)
+        self.result = answer.json()["result"]
+
+    def text(self):
+        self.join(30)
+        return self.result["content"][0]["text"]
+
+
+class Retries(unittest.TestCase):
+    def test_an_idempotent_call_outlives_its_toolhost(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            call = Call(h, "slow_again", ms=1000)
+            os.kill(h.child("handrail-toolhost"), signal.SIGKILL)
+            self.assertEqual(call.text(), "slept")
+            self.assertFalse(call.result["isError"])
+            self.assertEqual((tool(h, "slow_again")["retried"], tool(h, "slow_again")["ok"]), (1, 1))
+            self.assertIn('handrail_tool_call_retries_total{plugin="faulty",tool="slow_again"} 1\n',
+                          h.get("/metrics").text)
+
+    def test_another_call_does_not(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            call = Call(h, "slow", ms=1000)
+            os.kill(h.child("handrail-toolhost"), signal.SIGKILL)
+            self.assertIn("crashed (killed by signal 9) while running this call", call.text())
+            self.assertTrue(call.result["isError"])
+            self.assertEqual((tool(h, "slow")["retried"], tool(h, "slow")["crashed"]), (0, 1))
+
+    def test_a_call_that_kills_does_so_twice_and_no_more(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            result = h.call_tool("crash_again", {})
+            self.assertTrue(result["isError"])
+            self.assertIn("the call was tried twice", result["content"][0]["text"])
+            self.assertIn("signal 6", result["content"][0]["text"])
+            wait_for("the third life",
+                     lambda: service(h, "toolhost/faulty")["state"] == "up", 20)
+            time.sleep(1)
+            self.assertEqual(service(h, "toolhost/faulty")["starts"], 3)
+            self.assertFalse(h.call_tool("slow", {"ms": 1})["isError"])
+
+    def test_a_call_that_ignores_its_deadline_is_not_repeated(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("handrail-toolhost")
+            innocent = Call(h, "slow_again", ms=4500)
+            result = h.call_tool("hang_again", {})
+            self.assertIn("did not finish within 1.5 s", result["content"][0]["text"])
+            h.new_child("handrail-toolhost", old)  # it had to be ended
+            self.assertEqual(innocent.text(), "slept")  # which met another call, too
+            self.assertEqual(service(h, "toolhost/faulty")["starts"], 2)
+            self.assertEqual(tool(h, "hang_again")["retried"], 0)
+            self.assertEqual(tool(h, "slow_again")["retried"], 1)
+
+    def test_its_caller_sees_one_growing_progress_and_one_answer(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            old, answers = h.child("handrail-toolhost"), []
+            message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call",
+                       "params": {"name": "news_again", "arguments": {"n": 10, "ms": 150},
+                                  "_meta": {"progressToken": 1}}}
+            thread = threading.Thread(target=lambda: answers.append(
+                request(h.mcp_port, "POST", "/mcp", message, h.mcp_headers(), 30)))
+            thread.start()
+            wait_for("the call", lambda: h.get("/status").json()["plugins"][0]["calls_in_flight"], 5)
+            time.sleep(0.7)
+            os.kill(old, signal.SIGKILL)
+            thread.join(30)
+            events = [json.loads(line[6:]) for line in answers[0].text.split("\n")
+                      if line.startswith("data: {")]
+            told = [e["params"]["progress"] for e in events if "method" in e]
+            self.assertEqual(told, list(range(1, 11)))
+            self.assertEqual([e["result"]["isError"] for e in events if "id" in e], [False])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
