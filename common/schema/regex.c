@@ -56,7 +56,7 @@ int hr_schema_regex_new(struct hr_schema *s, const char *pattern, size_t len,
             char message[128] = "";
             (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)message, sizeof(message));
             (void)snprintf(why, size, "does not compile: %s: correct it", message);
-            err = code == PCRE2_ERROR_NOMEMORY ? -ENOMEM : -EINVAL;
+            err = code == PCRE2_ERROR_HEAP_FAILED ? -ENOMEM : -EINVAL;
         }
     }
     if (!err) {

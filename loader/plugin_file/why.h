@@ -5,7 +5,7 @@
 #define HR_PLUGIN_FILE_WHY_H
 
 struct hr_why {
-    char text[1024];
+    char text[2048];
 };
 
 /* Say why; always -EINVAL, so that it can be returned. */

@@ -7,6 +7,7 @@
 #include "loader/toolhost/confine.h"
 #include "loader/toolhost/host.h"
 #include "loader/toolhost/load.h"
+#include "loader/toolhost/plugin_config.h"
 #include "loader/toolhost/serve.h"
 
 #include <dirent.h>
@@ -53,7 +54,8 @@ static bool load_here(struct hr_check *c, struct hr_plugin_file *file, struct hr
     struct hr_why why = {{0}};
     if (!prepare_here(c, file))
         return false;
-    if (hr_plugin_load(c->target->id, c->target->path, file, ret, &why) == 0)
+    if (hr_plugin_load(c->target->id, c->target->path, file, ret, &why) == 0 &&
+        hr_plugin_config_check(ret, c->target->config, &why) == 0)
         return true;
     (void)hr_found(c, HR_CASE_FAILED, "it %s", why.text);
     return false;

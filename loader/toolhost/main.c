@@ -13,6 +13,7 @@
 #include "confine.h"
 #include "host.h"
 #include "load.h"
+#include "plugin_config.h"
 #include "serve.h"
 
 #include <errno.h>
@@ -130,12 +131,14 @@ static int open_plugin(const struct settings *s, struct hr_plugin_file *ret)
     return err ? refuse_error(s, err, &why) : 0;
 }
 
-/* Load and create.  0 or an exit code, said in one line. */
+/* Load, look at the configuration, and create.  0 or an exit code, said in one line. */
 static int load(const struct settings *s, struct hr_plugin_file *file, struct hr_plugin *ret)
 {
     struct hr_why why = {{0}};
     int err = hr_plugin_load(s->id, s->path, file, ret, &why);
     hr_plugin_file_close(file);
+    if (!err)
+        err = hr_plugin_config_check(ret, json_object_get(s->root, "config"), &why);
     if (err)
         return refuse_error(s, err, &why);
     int code = hr_plugin_create(ret, s->config, strlen(s->config), &why);

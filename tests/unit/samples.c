@@ -4,6 +4,7 @@
 #include "samples.h"
 
 #include "check.h"
+#include "common/schema/schema.h"
 #include "fake_host.h"
 
 #include <elf.h>
@@ -139,11 +140,50 @@ static void a_descriptor_is_complete(void **state)
     }
 }
 
+static void takes(const char *text, const json_t *config)
+{
+    char why[400];
+    struct hr_schema *schema = NULL;
+    json_t *json = json_loads(text, 0, NULL);
+
+    if (hr_schema_compile(json, NULL, &schema, why, sizeof(why)))
+        fail_msg("%s: %s", why, text);
+    assert_int_equal(hr_schema_validate(schema, config, NULL), 0);
+    hr_schema_free(schema);
+    json_decref(json);
+}
+
+/* The toolhost refuses what does not fit: so no configuration fits, and one that repeats every
+ * default. */
+static void a_configuration_of_defaults_fits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FILES; i++) {
+        const handrail_plugin *p = fake_host_load(files[i]);
+        if (!p->config_schema)
+            continue;
+        json_t *schema = json_loads(p->config_schema, 0, NULL);
+        json_t *config = json_object();
+        const char *key = NULL;
+        json_t *property = NULL;
+        takes(p->config_schema, config);
+        json_object_foreach (json_object_get(schema, "properties"), key, property) {
+            json_t *value = json_object_get(property, "default");
+            if (value)
+                assert_int_equal(json_object_set(config, key, value), 0);
+        }
+        takes(p->config_schema, config);
+        json_decref(config);
+        json_decref(schema);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(a_plugin_exports_its_entry_and_nothing_else),
         cmocka_unit_test(a_descriptor_is_complete),
+        cmocka_unit_test(a_configuration_of_defaults_fits),
     };
     int failed = cmocka_run_group_tests_name("samples", all, NULL, NULL);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Every allocation fails in turn, while compiling, while validating and while finding words.  The
- * allocator is wrapped by the linker: it counts those of this program and of jansson, which is
- * linked statically.  PCRE2's own are not among them; nor is the metaschema, because jansson's
- * parser loses characters, silently, when its buffer cannot grow. */
+ * allocator is wrapped by the linker: it counts those of this program, and of jansson and PCRE2,
+ * which are linked statically.  The metaschema is not among them, because jansson's parser loses
+ * characters, silently, when its buffer cannot grow. */
 #include "check.h"
 #include "schema_help.h"
 

@@ -276,6 +276,38 @@ class Loading(ToolhostTest):
         self.refused(75, reason, "again", path=path, plugin_id="bad_create",
                      config={"retry": True})
 
+    def test_config_against_its_schema(self) -> None:
+        path = PLUGINS / "configured.so"
+        host = self.host(path, "configured", config={"name": "x", "hosts": ["a", "b"], "limit": 7})
+        self.assertTrue(host.said('created with {"name":"x","hosts":["a","b"],"limit":7}'))
+        bad = {"name": "UPPER", "hosts": ["a", "", 3], "limit": 101, "more": None}
+        self.refused(78, '"config" does not fit its config_schema: ', "/name: ", "/hosts/1: ",
+                     "/hosts/2: expected string, got integer 3", "/more: ",
+                     "/limit: expected at most 100, got 101", "correct it in the tool registry",
+                     path=path, plugin_id="configured", config=bad)
+        for config in (None, {}):
+            self.refused(78, 'missing required property "name"', path=path, config=config,
+                         plugin_id="configured")
+
+    def test_config_without_a_schema(self) -> None:
+        for config, warned in (({"a": 1}, True), ({}, False), (None, False)):
+            with self.subTest(config):
+                host = self.host(PLUGINS / "faulty.so", config=config)
+                self.assertEqual("warning: plugin faulty: is given a \"config\"" in host.text,
+                                 warned)
+
+    def test_own_libraries_are_not_lent(self) -> None:
+        """A plugin's calls bind to what this program has in its dynamic symbols, or loads."""
+        def lines(*command: str) -> list[str]:
+            return subprocess.run([*command, PROGRAM], capture_output=True, text=True,
+                                  check=True).stdout.splitlines()
+
+        needed = " ".join(line for line in lines("readelf", "-d") if "NEEDED" in line)
+        self.assertIn("libc.so", needed)
+        self.assertNotRegex(needed, "pcre|jansson|libmd|seccomp")
+        shown = [line.split()[-1] for line in lines("nm", "-D", "--defined-only")]
+        self.assertEqual([s for s in shown if s.startswith(("pcre2_", "json_", "hr_"))], [])
+
     def test_files(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             good = Path(folder, "good.so")

@@ -4,6 +4,7 @@
 
 #include "common/frame.h"
 #include "loader/toolhost/builtin_names.h"
+#include "loader/toolhost/plugin_config.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -304,8 +305,86 @@ static void test_plugins(void **state)
     assert_true(file.sealed);
     assert_int_equal(hr_plugin_load("faulty", path, &file, &p, &why), 0);
     hr_plugin_file_close(&file);
-    assert_int_equal(p.ntools, 18);
+    assert_int_equal(p.ntools, 22);
     hr_plugin_release(&p);
+}
+
+/* What hr_plugin_config_check() says of this config (JSON or NULL) and this schema; "" if nothing.
+ */
+static void config_check(const char *schema, const char *config, struct hr_why *why)
+{
+    struct hr_plugin p = {.id = "x", .api = {.config_schema = schema}};
+    json_t *json = config ? json_loads(config, 0, NULL) : NULL;
+    assert_true(!config || json);
+    why->text[0] = '\0';
+    int err = hr_plugin_config_check(&p, json, why);
+    assert_int_equal(err, why->text[0] ? -EINVAL : 0);
+    json_decref(json);
+}
+
+static void config_refused(const char *schema, const char *config, const char *words)
+{
+    struct hr_why why;
+    config_check(schema, config, &why);
+    if (!strstr(why.text, words))
+        fail_msg("refused for \"%s\", expected \"%s\"", why.text, words);
+}
+
+static void config_taken(const char *schema, const char *config)
+{
+    struct hr_why why;
+    config_check(schema, config, &why);
+    assert_string_equal(why.text, "");
+}
+
+static void configurations(void **state)
+{
+    (void)state;
+    static const char schema[] =
+        "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"a\":{\"type\":"
+        "\"integer\"},\"b~/\":{\"pattern\":\"^[a-z]+$\"}}}";
+    config_taken(NULL, NULL);
+    config_taken(NULL, "{\"x\":1}"); /* a warning */
+    config_taken(schema, NULL);
+    config_taken(schema, "{}");
+    config_taken(schema, "{\"a\":1,\"b~/\":\"x\"}");
+    config_taken("true", "{\"x\":1}");
+    config_refused(schema, "{\"a\":1.5}", "/a: expected integer, got number 1.5");
+    config_refused(schema, "{\"b~/\":\"X\"}", "/b~0~1: ");
+    config_refused(schema, "{\"a\":\"1\",\"c\":2}", "; ");
+    config_refused(schema, "{\"a\":\"1\",\"c\":2}", ": correct it in the tool registry");
+    config_refused("{\"required\":[\"a\"]}", NULL, "(top level): missing required property \"a\"");
+    config_refused("{\"type\":\"array\"}", "{}", "(top level)");
+    config_refused("false", "{}", "(top level)");
+    /* schemas that are none */
+    config_refused("{", "{}", "its config_schema is not JSON: line 1: ");
+    config_refused("", NULL, "its config_schema is not JSON");
+    config_refused("{\"type\":1,\"type\":2}", "{}", "not JSON");
+    config_refused("{\"type\":\"objekt\"}", "{}", "its config_schema is refused: /type");
+    config_refused("{\"pattern\":\"(\"}", "{}", "its config_schema is refused: /pattern");
+    config_refused("{\"$ref\":\"http://example.org/x\"}", "{}",
+                   "its config_schema is refused: /$ref");
+    config_refused("[]", "{}", "its config_schema is refused");
+}
+
+/* Whatever is wrong, the sentence is whole, and says how much more there is. */
+static void many_faults(void **state)
+{
+    (void)state;
+    struct hr_why why;
+    json_t *config = json_object();
+    for (int i = 0; i < 100; i++) {
+        char key[400];
+        (void)snprintf(key, sizeof(key), "%d%0300d", i, 0);
+        assert_int_equal(json_object_set_new(config, key, json_integer(i)), 0);
+    }
+    char *text = json_dumps(config, 0);
+    json_decref(config);
+    config_check("{\"additionalProperties\":{\"type\":\"string\"}}", text, &why);
+    assert_in_range(strlen(why.text), 1000, sizeof(why.text) - 2);
+    assert_non_null(strstr(why.text, "expected string, got integer 0; /1000"));
+    assert_non_null(strstr(why.text, "; and more: correct it in the tool registry"));
+    free(text);
 }
 
 int main(void)
@@ -319,6 +398,8 @@ int main(void)
         cmocka_unit_test(schemas),
         cmocka_unit_test(too_long_to_tell),
         cmocka_unit_test(test_plugins),
+        cmocka_unit_test(configurations),
+        cmocka_unit_test(many_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
