@@ -27,7 +27,7 @@ int hr_frame_peek(const char *data, size_t n, struct hr_frame *ret_header, const
     if (n < sizeof(h))
         return 0;
     memcpy(&h, data, sizeof(h));
-    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_TELL)
+    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_HEALTH)
         return -EPROTO;
     if (n - sizeof(h) < h.len)
         return 0;

@@ -5,10 +5,10 @@
  * Conversation, S the sidecar, T the toolhost:
  *
  *     S -> T  HELLO    payload: the ipc key, as in the settings.  First frame, or T closes.
- *     T -> S  TOOLS    payload: JSON
- * {"plugin":{"id","version",("confinement")},"tools":[{"name","title",
- *                      "description","inputSchema",("outputSchema"),"annotations",
- *                      "maxConcurrency","timeoutMs"}, ...]}.  Answer to HELLO.
+ *     T -> S  TOOLS    payload: JSON {"plugin": {"id", "version", ("sha256"), ("confinement"),
+ *                      ("health": true)}, "tools": [{"name", "title", "description",
+ *                      "inputSchema", ("outputSchema"), "annotations", "maxConcurrency",
+ *                      "timeoutMs"}, ...]}.  Answer to HELLO.
  *     S -> T  CALL     id: chosen by S, not 0, unique among the running calls of the connection.
  *                      payload: struct hr_frame_call, then the arguments, a JSON object.
  *     S -> T  CANCEL   id of a running call; no payload.  Unknown ids are ignored: it may just have
@@ -19,6 +19,9 @@
  *     T -> S  RESULT   id; payload: int32 handrail_status, then parts until the end of the frame,
  *                      each a struct hr_frame_part and `len` bytes.  Exactly one per CALL, also
  *                      after CANCEL and after the deadline.
+ *     T -> S  HEALTH   payload: int32 handrail_status, then a reason unless that is OK.  Of a
+ *                      plugin whose TOOLS say "health": after TOOLS as soon as it is known, and
+ *                      whenever it has changed.
  *
  * Calls run concurrently and are answered in any order.  A peer that breaks these rules is
  * disconnected.  A closed connection ends all of its calls on both sides.
@@ -39,6 +42,7 @@ enum hr_frame_type {
     HR_FRAME_RESULT = 5,
     HR_FRAME_PROGRESS = 6,
     HR_FRAME_TELL = 7,
+    HR_FRAME_HEALTH = 8,
 };
 
 struct hr_frame {

@@ -97,6 +97,7 @@ int hr_call_new(struct hr_plugin *plugin, const handrail_tool *tool, char *args,
     (void)pthread_mutex_lock(&c->lock);
     c->plugin = plugin;
     c->tool = tool;
+    c->health = false;
     c->args = args;
     c->args_len = len;
     c->deadline_ms = deadline_ms;
@@ -145,6 +146,11 @@ void hr_call_free(struct hr_call *c)
 handrail_call *hr_call_handle(const struct hr_call *c)
 {
     return (handrail_call *)c->handle; /* not an address: see call.h */
+}
+
+const char *hr_call_name(const struct hr_call *c)
+{
+    return c->tool ? c->tool->name : c->health ? "health()" : "create()";
 }
 
 struct hr_call *hr_call_next(size_t *at)
@@ -332,7 +338,7 @@ static void end(struct hr_call *c, handrail_status status)
     c->ended = true;
     c->status = status;
     if (!c->tool)
-        return; /* of create(): the loader reads status and error itself */
+        return; /* whoever made it reads status, parts and error itself */
     tell_untold(c);
     if (add_parts(c)) {
         status = HANDRAIL_E_NOMEM;
@@ -398,14 +404,14 @@ void hr_call_run_cancel(void *arg)
 static bool take_answer(struct hr_call *c, handrail_status status)
 {
     c->in_invoke = false;
-    if (status == HANDRAIL_PENDING) {
+    if (status == HANDRAIL_PENDING && c->tool) {
         c->pending = true;
         if (c->cancelled && !c->ended && c->plugin->api.cancel)
             return true;
     } else if (c->ended) {
         hr_warn("plugin %s, tool %s: invoke() answered %d for a call that had been completed: "
                 "ignored; it must answer HANDRAIL_PENDING",
-                c->plugin->id, c->tool->name, (int)status);
+                c->plugin->id, hr_call_name(c), (int)status);
     } else {
         end(c, status);
     }
@@ -420,7 +426,10 @@ void hr_call_run(void *arg)
     handrail_status status = HANDRAIL_E_CANCELLED;
     if (!c->cancelled) {
         (void)pthread_mutex_unlock(&c->lock);
-        status = c->tool->invoke(c->plugin->self, hr_call_handle(c), c->args, c->args_len);
+        if (c->tool)
+            status = c->tool->invoke(c->plugin->self, hr_call_handle(c), c->args, c->args_len);
+        else
+            status = c->plugin->api.health(c->plugin->self, hr_call_handle(c));
         (void)pthread_mutex_lock(&c->lock);
     }
     bool cancel = take_answer(c, status);

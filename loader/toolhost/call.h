@@ -45,7 +45,8 @@ enum {
 struct hr_call {
     /* Constant while the call lives. */
     struct hr_plugin *plugin;
-    const handrail_tool *tool; /* NULL: the call of create() */
+    const handrail_tool *tool; /* NULL: a call of create() or health() */
+    bool health;               /* of health() */
     char *args;                /* NUL-terminated */
     size_t args_len;
     int64_t deadline_ms; /* monotonic; 0 for none */
@@ -53,7 +54,7 @@ struct hr_call {
     pthread_mutex_t lock; /* guards what follows */
     uintptr_t handle;     /* 0: the slot is free */
     int inside;           /* threads of ours in the plugin with this call, or about to be */
-    bool in_invoke;       /* one of them is for invoke() */
+    bool in_invoke;       /* one of them is for invoke(), or health() */
     bool pending;         /* invoke() answered PENDING */
     bool ended;
     bool cancelled;
@@ -104,6 +105,9 @@ int hr_call_new(struct hr_plugin *plugin, const handrail_tool *tool, char *args,
 void hr_call_free(struct hr_call *c);
 
 handrail_call *hr_call_handle(const struct hr_call *c);
+
+/* The tool's name, "create()" or "health()": for messages. */
+const char *hr_call_name(const struct hr_call *c);
 
 /* All calls that live: start with *at = 0.  NULL at the end. */
 struct hr_call *hr_call_next(size_t *at);

@@ -21,6 +21,8 @@ int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_send_fn
     int err = hr_workers_new("hr-tool", HR_WORKERS_MAX, &d->workers);
     if (!err)
         err = hr_workers_new("hr-cancel", 1, &d->cancellers);
+    if (!err)
+        err = hr_plugin_health_init(&d->health, plugin);
     return err;
 }
 
@@ -50,7 +52,9 @@ static size_t tool_index(const struct hr_dispatch *d, const handrail_tool *tool)
 
 static void free_call(struct hr_dispatch *d, struct hr_call *c)
 {
-    if (c->started)
+    if (!c->tool)
+        hr_plugin_health_freed(&d->health);
+    else if (c->started)
         d->running[tool_index(d, c->tool)]--;
     d->args_bytes -= c->args_len;
     hr_call_free(c);
@@ -191,7 +195,7 @@ static void give_up(struct hr_dispatch *d, struct hr_call *c, handrail_status st
     c->kill_at_ms = hr_now_ms() + HR_GRACE_MS;
     if (hr_call_cancel(c) && hr_workers_submit(d->cancellers, &c->cancel_job)) {
         hr_warn("plugin %s, tool %s: no thread to tell it that a call is cancelled", d->plugin->id,
-                c->tool->name);
+                hr_call_name(c));
         hr_call_skip_cancel(c);
     }
 }
@@ -235,10 +239,25 @@ static void send_news(struct hr_dispatch *d, struct hr_call *c, bool ended)
     hr_buf_free(&news);
 }
 
+/* The same for the call of health(): nobody waits for its answer but us. */
+static void collect_health(struct hr_dispatch *d, struct hr_call *c,
+                           const struct hr_call_state *state)
+{
+    if (state->ended && !c->answered)
+        hr_plugin_health_ended(&d->health, c);
+    c->answered = c->answered || state->ended;
+    if (state->released)
+        free_call(d, c);
+}
+
 /* Look at one call that may have changed. */
 static void collect(struct hr_dispatch *d, struct hr_call *c)
 {
     struct hr_call_state state = hr_call_state(c);
+    if (!c->tool) {
+        collect_health(d, c, &state);
+        return;
+    }
     if (c->started && !c->returned && !state.in_invoke) {
         c->returned = true;
         d->busy--;
@@ -279,7 +298,9 @@ void hr_dispatch_collect(struct hr_dispatch *d)
 
 int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_stuck)
 {
-    int64_t next = INT64_MAX;
+    if (!d->stopping && now >= hr_plugin_health_due(&d->health))
+        hr_plugin_health_start(&d->health, now);
+    int64_t next = d->stopping ? INT64_MAX : hr_plugin_health_due(&d->health);
     size_t at = 0;
     for (struct hr_call *c = hr_call_next(&at); c; c = hr_call_next(&at)) {
         if (c->progress_due && now >= c->progress_at_ms)
@@ -296,6 +317,8 @@ int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_
             (void)snprintf(reason, sizeof(reason), "the tool did not finish before its deadline%s",
                            c->started ? "" : ": all that time it waited for other calls to end");
             bool running = c->started;
+            if (!c->tool)
+                hr_plugin_health_late(&d->health);
             give_up(d, c, HANDRAIL_E_TIMEOUT, reason);
             if (!running)
                 continue; /* it has been freed */

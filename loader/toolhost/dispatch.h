@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which call runs when, and when one is given up: the main thread's side of all calls.
+ * Which call runs when, and when one is given up: the main thread's side of all calls, those of the
+ * plugin's health() among them.
  *
  * A call waits until its tool's max_concurrency and the number of workers let it start.  At its
  * deadline, or when it is cancelled, it is answered at once, whatever the plugin does; if the
@@ -15,6 +16,7 @@
 #define HR_TOOLHOST_DISPATCH_H
 
 #include "call.h"
+#include "health.h"
 #include "load.h"
 #include "workers.h"
 
@@ -43,7 +45,8 @@ struct hr_dispatch {
     void *arg;
     struct hr_workers *workers;    /* for invoke() */
     struct hr_workers *cancellers; /* for cancel(), which must not wait for the former */
-    struct hr_call *waiting;       /* oldest first */
+    struct hr_plugin_health health;
+    struct hr_call *waiting; /* oldest first */
     unsigned nwaiting;
     unsigned busy;                  /* calls inside invoke() */
     unsigned running[HR_TOOLS_MAX]; /* calls of each tool that have started and are not freed */

@@ -26,11 +26,6 @@ static int log_len(size_t len)
     return len < LOG_MAX ? (int)len : LOG_MAX;
 }
 
-static const char *tool_name(const struct hr_call *c)
-{
-    return c->tool ? c->tool->name : "create()";
-}
-
 static void host_log(const handrail_host *host, handrail_log_level level, const char *msg,
                      size_t len)
 {
@@ -295,7 +290,7 @@ static void host_set_error(const handrail_host *host, handrail_call *call, const
         return;
     hr_buf_reset(&c->error);
     if (hr_utf8_clean(&c->error, msg, len < HR_ERROR_MAX ? len : HR_ERROR_MAX))
-        hr_warn("plugin %s, tool %s: no memory for its error message", plugin, tool_name(c));
+        hr_warn("plugin %s, tool %s: no memory for its error message", plugin, hr_call_name(c));
     hr_call_unlock(c);
 }
 
@@ -310,7 +305,7 @@ static void host_complete(const handrail_host *host, handrail_call *call, handra
         return;
     }
     if (!c->tool) {
-        hr_warn("plugin %s: complete() for the call of create(): ignored", plugin);
+        hr_warn("plugin %s: complete() for the call of %s: ignored", plugin, hr_call_name(c));
         hr_call_unlock(c);
         return;
     }

@@ -123,6 +123,26 @@ static void accept_all(struct server *s, int64_t now)
     }
 }
 
+static void tell_health(const struct server *s, struct hr_conn *c)
+{
+    struct hr_buf payload;
+    hr_buf_init(&payload, sizeof(int32_t) + HR_HEALTH_REASON_MAX + 1);
+    if (hr_plugin_health_frame(&s->dispatch.health, &payload))
+        hr_conn_send(c, HR_FRAME_HEALTH, 0, payload.data, payload.len);
+    hr_buf_free(&payload);
+}
+
+/* Tell all who know its tools, if it has changed. */
+static void tell_health_news(struct server *s)
+{
+    if (!s->dispatch.health.changed)
+        return;
+    s->dispatch.health.changed = false;
+    for (size_t i = 0; i < HR_CONNS_MAX; i++)
+        if (s->conns[i].fd >= 0 && s->conns[i].greeted && !s->conns[i].broken)
+            tell_health(s, &s->conns[i]);
+}
+
 /* The first frame. */
 static void greet(struct server *s, struct hr_conn *c, const struct hr_frame *frame,
                   const char *payload)
@@ -140,6 +160,7 @@ static void greet(struct server *s, struct hr_conn *c, const struct hr_frame *fr
     }
     c->greeted = true;
     hr_conn_send(c, HR_FRAME_TOOLS, 0, s->plugin->tools_json.data, s->plugin->tools_json.len);
+    tell_health(s, c);
 }
 
 static void handle(struct server *s, struct hr_conn *c, const struct hr_frame *frame,
@@ -255,7 +276,7 @@ static int stuck(const struct server *s, const struct hr_call *c)
 {
     hr_error("plugin %s, tool %s: did not return within %d ms after its call had been given up: "
              "ending this process, which is the only way to get its thread back",
-             s->plugin->id, c->tool->name, HR_GRACE_MS);
+             s->plugin->id, hr_call_name(c), HR_GRACE_MS);
     return -ETIMEDOUT;
 }
 
@@ -267,6 +288,7 @@ static int loop(struct server *s)
         hr_dispatch_collect(&s->dispatch);
         sweep(s, now);
         int timeout = hr_dispatch_expire(&s->dispatch, now, &c);
+        tell_health_news(s);
         if (c && !s->stop_by_ms)
             return stuck(s, c);
         if (atomic_load(&stop_asked) && !s->stop_by_ms)

@@ -163,11 +163,12 @@ int hr_tools_describe(struct hr_plugin *p, struct hr_why *why)
     for (size_t i = 0; i < p->ntools && !err; i++)
         if (json_array_append_new(list, describe_tool(&p->tools[i])) < 0)
             err = -ENOMEM;
-    json_t *root =
-        err ? NULL
-            : json_pack("{s:{s:s, s:s%, s:s*, s:O*}, s:O}", "plugin", "id", p->api.id, "version",
-                        p->api.version, hr_utf8_valid(p->api.version, strlen(p->api.version)),
-                        "sha256", p->sha256, "confinement", hr_confine_report(), "tools", list);
+    json_t *root = err ? NULL
+                       : json_pack("{s:{s:s, s:s%, s:s*, s:O*, s:o*}, s:O}", "plugin", "id",
+                                   p->api.id, "version", p->api.version,
+                                   hr_utf8_valid(p->api.version, strlen(p->api.version)), "sha256",
+                                   p->sha256, "confinement", hr_confine_report(), "health",
+                                   p->api.health ? json_true() : NULL, "tools", list);
     if (!root)
         err = -ENOMEM;
     else if (json_dump_callback(root, append, &p->tools_json, JSON_COMPACT) < 0)

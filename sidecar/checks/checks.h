@@ -17,7 +17,8 @@
  *   init         ready         the server is not one that has to be initialised again first
  *   agent-module ready         the server has not said that the custom agent class is wrong
  *   draining     ready         no stop has begun
- *   plugin/<id>  ready         the plugin's tools are on offer; a gate only if it is required
+ *   plugin/<id>  ready         the plugin's tools are on offer, and its health() does not say that
+ *                              it cannot work; a gate only if it is required
  *
  * A closed port turns `ready` off at once; any other failure when it is the third in a row, which
  * is about 7.5 s after a hang began.

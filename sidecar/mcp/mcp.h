@@ -52,8 +52,8 @@ int hr_mcp_update(struct hr_mcp *m, const json_t *settings);
 /* The board has changed: a toolhost may have died or come up. */
 void hr_mcp_board_changed(struct hr_mcp *m);
 
-/* Is this plugin connected, with all of its tools on offer?  0, or -EAGAIN with the reason (a
- * sentence for people) in `reason`. */
+/* Is this plugin connected, with all of its tools on offer, and well by its own account?  0, or
+ * -EAGAIN with the reason (a sentence for people) in `reason`. */
 int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size);
 
 /* New reference: [{"id","version","state","ok","starts","calls_in_flight",("reason"),"tools":

@@ -12,6 +12,17 @@ static int is_up(const struct hr_mcp_plugin *p)
     return p->worker.conn.is_up && !p->refused[0];
 }
 
+static int is_healthy(const struct hr_mcp_plugin *p)
+{
+    char why[HR_MCP_SENTENCE_MAX];
+    return hr_mcp_worker_healthy(&p->worker, why, sizeof(why));
+}
+
+static int is_ok(const struct hr_mcp_plugin *p)
+{
+    return is_up(p) && is_healthy(p);
+}
+
 static const char *state_of(const struct hr_mcp *m, const struct hr_mcp_plugin *p,
                             struct hr_board_service *s)
 {
@@ -22,7 +33,7 @@ static const char *state_of(const struct hr_mcp *m, const struct hr_mcp_plugin *
     return hr_state_name(s->state);
 }
 
-/* Why it is not up, as a phrase. */
+/* Why it is not ok, as a phrase. */
 static void describe(const struct hr_mcp *m, const struct hr_mcp_plugin *p, char *text, size_t size)
 {
     struct hr_board_service s;
@@ -31,6 +42,8 @@ static void describe(const struct hr_mcp *m, const struct hr_mcp_plugin *p, char
         (void)snprintf(text, size, "none of its tools are offered: %s", p->refused);
     else if (p->worker.fault[0])
         (void)snprintf(text, size, "its toolhost %s", p->worker.fault);
+    else if (is_up(p))
+        (void)hr_mcp_worker_healthy(&p->worker, text, size);
     else if (s.state == HR_UP)
         (void)snprintf(text, size, "its toolhost is up but has not told its tools yet");
     else
@@ -44,7 +57,7 @@ int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_
         const struct hr_mcp_plugin *p = m->plugins[i];
         if (strcmp(p->worker.id, id) != 0)
             continue;
-        if (is_up(p))
+        if (is_ok(p))
             return 0;
         describe(m, p, reason, size);
         return -EAGAIN;
@@ -85,13 +98,13 @@ static json_t *plugin_status(const struct hr_mcp *m, const struct hr_mcp_plugin 
         (void)json_array_append_new(list, tool_status(&tools->tool[i]));
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "id", p->worker.id, "version",
-                  tools ? tools->version : "", "state", state, "ok", is_up(p), "starts",
+                  tools ? tools->version : "", "state", state, "ok", is_ok(p), "starts",
                   (int)s.starts, "calls_in_flight", (int)p->worker.ncalls, "tools", list);
     if (tools && tools->sha256[0])
         (void)json_object_set_new(json, "sha256", json_string(tools->sha256));
     if (tools && tools->confinement)
         (void)json_object_set(json, "confinement", tools->confinement);
-    if (!is_up(p)) {
+    if (!is_ok(p)) {
         char why[HR_MCP_SENTENCE_MAX];
         describe(m, p, why, sizeof(why));
         (void)json_object_set_new(json, "reason", hr_mcp_json_text(why, strlen(why)));
@@ -170,6 +183,11 @@ static double value_up(const struct hr_mcp_plugin *p)
     return is_up(p);
 }
 
+static double value_healthy(const struct hr_mcp_plugin *p)
+{
+    return is_ok(p);
+}
+
 static double value_tools(const struct hr_mcp_plugin *p)
 {
     return p->worker.tools && !p->refused[0] ? (double)p->worker.tools->n : 0;
@@ -191,6 +209,9 @@ void hr_mcp_collect(struct hr_expo *e, void *arg)
                   value_in_flight);
     collect_gauge(e, m, "handrail_plugin_up",
                   "1 if the plugin's toolhost is connected and its tools are on offer.", value_up);
+    collect_gauge(e, m, "handrail_plugin_healthy",
+                  "1 if the plugin is up and does not say itself that it cannot work.",
+                  value_healthy);
     collect_gauge(e, m, "handrail_plugin_tools", "Tools of the plugin that are on offer.",
                   value_tools);
 }

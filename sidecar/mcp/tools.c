@@ -136,6 +136,7 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     if (sha256 && strspn(sha256, "0123456789abcdef") == strlen(sha256))
         (void)snprintf(list->sha256, sizeof(list->sha256), "%s", sha256);
     list->confinement = hr_mcp_confinement_parse(plugin);
+    list->has_health = json_is_true(json_object_get(plugin, "health"));
     int err = 0;
     for (size_t i = 0; i < n && !err; i++)
         err = parse_tool(json_array_get(tools, i), list, why, size);

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/utf8.h"
 #include "confinement.h"
 #include "json.h"
 #include "result.h"
@@ -373,6 +374,18 @@ int hr_mcp_worker_down(const struct hr_mcp_worker *w, int64_t patience_ms, char 
     return 1;
 }
 
+int hr_mcp_worker_healthy(const struct hr_mcp_worker *w, char *why, size_t size)
+{
+    if (!w->tools || !w->tools->has_health || (w->health_known && w->health == 0))
+        return 1;
+    if (w->health_known)
+        (void)snprintf(why, size, "it says that it cannot work: %s",
+                       w->ailment[0] ? w->ailment : "no reason given");
+    else
+        (void)snprintf(why, size, "its health() has not answered yet");
+    return 0;
+}
+
 /* Does the board speak of the death of that life yet? */
 static int death_known(const struct hr_mcp_worker *w, struct hr_board_service *ret)
 {
@@ -513,6 +526,7 @@ static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,
     hr_mcp_tools_free(w->tools);
     w->tools = tools;
     w->fault[0] = '\0';
+    w->health_known = 0;
     w->life = hr_board_get_service(w->board, w->service, &s) < 0 ? 0 : s.starts;
     hr_mcp_conn_set_up(&w->conn);
     hr_debug("plugin %s: connected, %zu tools", w->id, tools->n);
@@ -564,6 +578,21 @@ static const char *take_news(struct hr_mcp_worker *w, const struct hr_frame *h, 
     return NULL;
 }
 
+static const char *take_health(struct hr_mcp_worker *w, const struct hr_frame *h,
+                               const char *payload)
+{
+    if (!w->conn.is_up || h->len < sizeof(w->health))
+        return "sent a malformed word of its health";
+    memcpy(&w->health, payload, sizeof(w->health));
+    const char *text = payload + sizeof(w->health);
+    size_t n = h->len - sizeof(w->health);
+    n = hr_utf8_valid(text, n < HR_MCP_AILMENT_MAX ? n : HR_MCP_AILMENT_MAX);
+    memcpy(w->ailment, text, n);
+    w->ailment[n] = '\0';
+    w->health_known = 1;
+    return NULL;
+}
+
 static const char *on_frame(void *arg, const struct hr_frame *h, const char *payload)
 {
     struct hr_mcp_worker *w = arg;
@@ -572,6 +601,7 @@ static const char *on_frame(void *arg, const struct hr_frame *h, const char *pay
     case HR_FRAME_RESULT: return take_result(w, h, payload);
     case HR_FRAME_PROGRESS:
     case HR_FRAME_TELL: return take_news(w, h, payload);
+    case HR_FRAME_HEALTH: return take_health(w, h, payload);
     default: return "sent a frame that only we may send";
     }
 }

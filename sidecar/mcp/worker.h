@@ -24,6 +24,7 @@ enum {
     HR_MCP_START_WAIT_MS = 10 * 1000, /* a call waits no longer for a toolhost to start */
     HR_MCP_DEATH_WAIT_MS = 50,        /* for the board to say how a toolhost died */
     HR_MCP_SENTENCE_MAX = 512,        /* bytes of a message for the model */
+    HR_MCP_AILMENT_MAX = 256,         /* bytes of why a plugin says that it cannot work */
     /* Bytes of arguments kept for a second try, of all calls of one plugin, as text; as values they
      * take many times that.  A call whose arguments do not fit has one try. */
     HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
@@ -84,13 +85,16 @@ struct hr_mcp_worker {
     struct hr_mcp_tools *tools; /* of the last life that told them; NULL before the first */
     char fault[160];            /* why we gave the last connection up; "" since it serves again */
     char complaint[160];        /* the text of a fault that is being reported */
-    uint32_t life;              /* the board's number of the process we are connected to */
-    struct hr_link queued;      /* calls that wait for the connection, or for room in it */
-    struct hr_link running;     /* calls that were sent */
-    struct hr_link dying;       /* calls whose toolhost died, until it is known how */
-    uint32_t dead_life;         /* the life of the dying */
-    ev_timer death;             /* how long the dying wait */
-    struct hr_mcp_call *last;   /* whose CALL is the last frame that was sent; NULL: another is */
+    int health_known;           /* the process we are connected to has told it */
+    int32_t health;             /* handrail_status */
+    char ailment[HR_MCP_AILMENT_MAX + 1]; /* UTF-8; "" if it is well */
+    uint32_t life;            /* the board's number of the process we are connected to */
+    struct hr_link queued;    /* calls that wait for the connection, or for room in it */
+    struct hr_link running;   /* calls that were sent */
+    struct hr_link dying;     /* calls whose toolhost died, until it is known how */
+    uint32_t dead_life;       /* the life of the dying */
+    ev_timer death;           /* how long the dying wait */
+    struct hr_mcp_call *last; /* whose CALL is the last frame that was sent; NULL: another is */
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;
@@ -117,6 +121,10 @@ void hr_mcp_call_cancel(struct hr_mcp_call *c);
 
 /* The board has changed. */
 void hr_mcp_worker_board_changed(struct hr_mcp_worker *w);
+
+/* Does the plugin itself say that it can work?  1 also for one that never says; 0 with the reason,
+ * a phrase.  Its tools can be called in any case. */
+int hr_mcp_worker_healthy(const struct hr_mcp_worker *w, char *why, size_t size);
 
 /* Will this plugin not answer soon?  1 with the reason, a sentence, if its toolhost has failed, is
  * going, or is started again only after longer than `patience_ms`; else 0. */

@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             require(got == 0 || got == -EPROTO);
             break;
         }
+        require(frame.type >= HR_FRAME_HELLO && frame.type <= HR_FRAME_HEALTH);
         require(frame.len <= HR_FRAME_MAX && payload == copy + at + sizeof(frame));
         require(frame.len <= size - at - sizeof(frame));
         if (frame.type == HR_FRAME_RESULT && frame.len >= sizeof(int32_t))

@@ -111,5 +111,33 @@ class Retries(unittest.TestCase):
             self.assertEqual([e["result"]["isError"] for e in events if "id" in e], [False])
 
 
+class Health(unittest.TestCase):
+    def test_a_plugin_that_cannot_work_says_so(self):
+        away = {"status": -8, "text": "the database is away"}
+        with standin(plugins=[test_plugin("ailing", away, required=True)]) as h:
+            page = h.wait_status("/readyz", 503)
+            wait_for("its word", lambda: "[-]plugin/ailing failed: it says that it cannot work: the "
+                     "database is away" in h.get("/readyz").text, 10)
+            self.assertEqual(h.get("/livez").status, 200, page.text)
+            h.wait_line("toolhost.*health..: the database is away")
+            self.assertFalse(h.call_tool("ail", {})["isError"])  # it can be called; it is well now
+            h.wait_status("/readyz", 200, timeout=20)
+            h.call_tool("ail", away)
+            h.wait_status("/readyz", 503, timeout=20)
+            h.wait_line("the pod is no longer ready: plugin/ailing: it says that it cannot work")
+            self.assertIn('handrail_plugin_healthy{plugin="ailing"} 0\n', h.get("/metrics").text)
+            self.assertIn('handrail_plugin_up{plugin="ailing"} 1\n', h.get("/metrics").text)
+            self.assertEqual(h.stop(), 143)
+
+    def test_one_that_hangs_is_restarted(self):
+        with standin(plugins=[test_plugin("ailing")]) as h:
+            h.wait_status("/readyz", 200)
+            old = h.child("handrail-toolhost")
+            h.call_tool("ail", {"ms": 60000})
+            h.new_child("handrail-toolhost", old, timeout=30)
+            h.wait_line("plugin ailing, tool health..: did not return within 2000 ms")
+            wait_for("it to be well", lambda: h.get("/status").json()["plugins"][0]["ok"], 10)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

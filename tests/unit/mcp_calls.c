@@ -465,6 +465,7 @@ static void test_metrics(void **state)
         "\nhandrail_tool_call_duration_seconds_count{plugin=\"p0\",tool=\"echo\"} 1\n",
         "\nhandrail_tool_calls_in_flight{plugin=\"p0\"} 1\n",
         "\nhandrail_plugin_up{plugin=\"p1\"} 1\n",
+        "\nhandrail_plugin_healthy{plugin=\"p1\"} 1\n",
         "\nhandrail_plugin_tools{plugin=\"p0\"} 3\n",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
@@ -474,7 +475,7 @@ static void test_metrics(void **state)
     int families = 0;
     for (const char *p = page.data; (p = strstr(p, "# HELP ")); p++)
         families++;
-    assert_int_equal(families, 7);
+    assert_int_equal(families, 8);
     hr_buf_free(&page);
     req_close(&r);
     req_free(&r);

@@ -22,7 +22,7 @@ PROGRAM = Path(sys.argv[1])
 PLUGINS = Path(sys.argv[2])
 KEY = "00112233445566778899aabbccddeeff"
 
-HELLO, TOOLS, CALL, CANCEL, RESULT, PROGRESS, TELL = range(1, 8)
+HELLO, TOOLS, CALL, CANCEL, RESULT, PROGRESS, TELL, HEALTH = range(1, 9)
 TEXT, BLOB, JSON, ERROR, RESOURCE = range(1, 6)
 OK, E_CANCELLED, E_TIMEOUT, E_DENIED, E_LIMIT, E_UNAVAILABLE, E_FAILED = 0, -4, -5, -6, -7, -8, -9
 FRAME_MAX = 8 * 1024 * 1024
@@ -71,6 +71,7 @@ class Peer:
         self.results: dict[int, Result] = {}
         self.progress: list[tuple[float, float, str]] = []
         self.tells: list[tuple[int, str]] = []
+        self.health: list[tuple[int, str]] = []
         self.last_id = 0
         if key is not None:
             self.sock.sendall(frame(HELLO, 0, key.encode()))
@@ -115,9 +116,18 @@ class Peer:
             if kind == TELL:
                 self.tells.append((struct.unpack_from("=i", payload)[0], payload[4:].decode()))
                 continue
+            if kind == HEALTH:
+                self.health.append((struct.unpack_from("=i", payload)[0], payload[4:].decode()))
+                continue
             assert kind == RESULT, kind
             self.results[got] = Result(payload)
         return self.results[call_id]
+
+    def hear_health(self) -> tuple[int, str]:
+        """The next word of its health, which nothing else comes before."""
+        kind, _, payload = self.read_frame()
+        assert kind == HEALTH, kind
+        return struct.unpack_from("=i", payload)[0], payload[4:].decode()
 
     def call(self, tool: str, timeout_ms: int = 15000, **arguments: object) -> Result:
         return self.wait(self.start(tool, timeout_ms, **arguments))
@@ -293,6 +303,7 @@ class Loading(ToolhostTest):
         for config, warned in (({"a": 1}, True), ({}, False), (None, False)):
             with self.subTest(config):
                 host = self.host(PLUGINS / "faulty.so", config=config)
+                self.assertTrue(host.said("ready, "))
                 self.assertEqual("warning: plugin faulty: is given a \"config\"" in host.text,
                                  warned)
 
@@ -852,6 +863,101 @@ class Ends(ToolhostTest):
         host.process.terminate()
         self.assertEqual(host.ended(), 0)
         self.assertNotIn("destroyed\n", host.text)
+        self.assertIn("destroy() was not called", host.text)
+
+
+class Health(ToolhostTest):
+    """What a plugin says of itself."""
+
+    TIMEOUT = 5.0
+    EVERY = 10.0
+
+    def ailing(self, **config: object) -> tuple[Host, Peer]:
+        host = self.host(PLUGINS / "ailing.so", "ailing", config=config)
+        peer = Peer(host.address)
+        self.addCleanup(peer.close)
+        self.assertIs(peer.hello()["plugin"]["health"], True)
+        return host, peer
+
+    def test_a_plugin_without(self) -> None:
+        host = self.host(PLUGINS / "faulty.so")
+        peer = Peer(host.address)
+        self.addCleanup(peer.close)
+        self.assertNotIn("health", peer.hello()["plugin"])
+        peer.call("slow", ms=300)
+        self.assertEqual(peer.health, [])
+
+    def test_reasons(self) -> None:
+        long = "x" * 255 + "\u00fc" + "y" * 100
+        for config, status, reason in (
+                ({}, OK, ""),
+                ({"text": "all is well"}, OK, ""),
+                ({"status": -8, "text": "no database"}, E_UNAVAILABLE, "no database"),
+                ({"status": -9}, E_FAILED, "failed"),
+                ({"status": -2, "text": "an error"}, -2, "an error"),
+                ({"status": -77, "text": "?"}, E_FAILED, "?"),
+                ({"status": 1, "text": "pending"}, E_FAILED, "pending"),
+                ({"status": -8, "text": long}, E_UNAVAILABLE, "x" * 255)):
+            with self.subTest(config):
+                host, peer = self.ailing(**config)
+                self.assertEqual(peer.hear_health(), (status, reason))
+                self.assertEqual(peer.call("count").text, "1")
+                self.assertEqual("complete() for the call of health(): ignored" in host.text,
+                                 config.get("status") == 1)
+
+    def test_it_changes(self) -> None:
+        host, peer = self.ailing(status=-8, text="no database")
+        started = time.monotonic()
+        self.assertEqual(peer.hear_health(), (E_UNAVAILABLE, "no database"))
+        self.assertTrue(host.said("warning: plugin ailing: health(): no database"))
+        peer.call("ail")
+        self.assertEqual(peer.hear_health(), (OK, ""))
+        self.assertGreater(time.monotonic() - started, self.EVERY - 2)
+        self.assertLess(time.monotonic() - started, self.EVERY + 3)
+        self.assertEqual(peer.call("count").text, "2")
+        self.assertTrue(host.said("health(): ok again"))
+        other = host.peer()  # which hears the latest
+        self.addCleanup(other.close)
+        self.assertEqual(other.hear_health(), (OK, ""))
+
+    def test_it_is_asked_though_all_workers_are_busy(self) -> None:
+        _, peer = self.ailing()
+        self.assertEqual(peer.hear_health(), (OK, ""))
+        peer.call("ail", status=-9, text="too much to do")
+        for _ in range(2 * WORKERS_MAX):
+            peer.start("wait_ms", ms=14000)
+        self.assertEqual(peer.hear_health(), (E_FAILED, "too much to do"))
+
+    def test_it_hangs(self) -> None:
+        host, peer = self.ailing(ms=60000)
+        started = time.monotonic()
+        self.assertEqual(peer.hear_health(), (E_TIMEOUT, "health() did not return within 5000 ms"))
+        self.assertLess(time.monotonic() - started, self.TIMEOUT + 1)
+        self.assertTrue(peer.closed())
+        self.assertEqual(host.ended(), 75)
+        self.assertIn("error: plugin ailing, tool health(): did not return within 2000 ms",
+                      host.text)
+
+    def test_it_is_late_and_comes_back(self) -> None:
+        host, peer = self.ailing(ms=int(1000 * (self.TIMEOUT + GRACE / 2)))
+        self.assertEqual(peer.hear_health()[0], E_TIMEOUT)
+        peer.call("ail")
+        self.assertEqual(peer.hear_health(), (OK, ""))
+        self.assertEqual(peer.call("count").text, "2")
+        self.assertIsNone(host.process.poll())
+
+    def test_a_stop_waits_for_it(self) -> None:
+        host, _ = self.ailing(ms=1000)
+        time.sleep(0.3)
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
+        self.assertIn("destroyed\n", host.text)
+
+    def test_a_stop_does_not_wait_for_ever(self) -> None:
+        host, _ = self.ailing(ms=60000)
+        time.sleep(0.3)
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
         self.assertIn("destroy() was not called", host.text)
 
 
