@@ -19,6 +19,25 @@ void hr_histogram_observe(struct hr_histogram *h, double seconds)
     h->sum += seconds;
 }
 
+double hr_histogram_quantile(const struct hr_histogram *h, double q)
+{
+    uint64_t count = 0;
+    for (int i = 0; i <= HR_HISTOGRAM_BUCKETS; i++)
+        count += h->buckets[i];
+    if (!count)
+        return -1;
+    double rank = q * (double)count;
+    double below = 0;
+    for (int i = 0; i < HR_HISTOGRAM_BUCKETS; i++) {
+        double in = (double)h->buckets[i];
+        double from = i ? hr_histogram_bounds[i - 1] : 0;
+        if (in > 0 && below + in >= rank)
+            return from + (hr_histogram_bounds[i] - from) * (rank - below) / in;
+        below += in;
+    }
+    return hr_histogram_bounds[HR_HISTOGRAM_BUCKETS - 1];
+}
+
 void hr_expo_init(struct hr_expo *e, struct hr_buf *out)
 {
     *e = (struct hr_expo){.out = out};

@@ -25,6 +25,9 @@ struct hr_histogram {
     double sum;
 };
 void hr_histogram_observe(struct hr_histogram *h, double seconds);
+/* The q-quantile (0 to 1), estimated as Prometheus does: evenly spread within its bucket, and the
+ * last bound for all that is above it.  -1 if nothing was observed. */
+double hr_histogram_quantile(const struct hr_histogram *h, double q);
 
 void hr_expo_init(struct hr_expo *e, struct hr_buf *out);
 

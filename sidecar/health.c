@@ -10,7 +10,7 @@
 
 static const char text_type[] = "text/plain; charset=utf-8";
 static const char not_found[] =
-    "not found: there are /startupz, /livez, /readyz, /metrics, /status and /crashes\n";
+    "not found: there are /startupz, /livez, /readyz, /metrics, /status, /plugins and /crashes\n";
 static const char not_allowed[] = "method not allowed: use GET or HEAD\n";
 static const char failed[] = "internal server error: see the sidecar's log\n";
 
@@ -37,7 +37,8 @@ static enum hr_endpoint endpoint_of(const char *path)
         int tree;
     } known[] = {{"/startupz", HR_EP_STARTUPZ, 1}, {"/livez", HR_EP_LIVEZ, 1},
                  {"/readyz", HR_EP_READYZ, 1},     {"/metrics", HR_EP_METRICS, 0},
-                 {"/status", HR_EP_STATUS, 0},     {"/crashes", HR_EP_CRASHES, 0}};
+                 {"/status", HR_EP_STATUS, 0},     {"/plugins", HR_EP_PLUGINS, 0},
+                 {"/crashes", HR_EP_CRASHES, 0}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         size_t n = strlen(known[i].path);
         if (strncmp(path, known[i].path, n) == 0 &&
@@ -115,6 +116,8 @@ void hr_health_handle(struct hr_http_req *req, void *arg)
         answer_metrics(h, req);
     } else if (endpoint == HR_EP_STATUS) {
         answer_json(h, req, endpoint, hr_status(h));
+    } else if (endpoint == HR_EP_PLUGINS) {
+        answer_json(h, req, endpoint, hr_mcp_plugins(h->mcp));
     } else if (endpoint == HR_EP_CRASHES) {
         answer_json(h, req, endpoint, hr_crashes(h));
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The health listener's requests: /startupz, /livez, /readyz, /metrics, /status and /crashes.
- * Read-only, without secrets, for anyone who can reach the port.  Nothing here waits for anything.
+ * The health listener's requests: /startupz, /livez, /readyz, /metrics, /status, /plugins and
+ * /crashes.  Read-only, without secrets, for anyone who can reach the port.  Nothing here waits for
+ * anything.
  */
 #ifndef HR_SIDECAR_HEALTH_H
 #define HR_SIDECAR_HEALTH_H

@@ -62,6 +62,9 @@ int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_
  * "ok"; "retried", the calls that were run again because their toolhost was lost. */
 json_t *hr_mcp_status(const struct hr_mcp *m);
 
+/* New reference: what sidecar/README.md says of /plugins; NULL without memory. */
+json_t *hr_mcp_plugins(const struct hr_mcp *m);
+
 hr_collector hr_mcp_collect; /* arg is the struct hr_mcp */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the MCP endpoint tells about itself: readiness of its plugins, status, metrics. */
+#include "report.h"
 #include "internal.h"
 #include "json.h"
 
@@ -12,19 +13,14 @@ static int is_up(const struct hr_mcp_plugin *p)
     return p->worker.conn.is_up && !p->refused[0];
 }
 
-static int is_healthy(const struct hr_mcp_plugin *p)
+int hr_mcp_report_ok(const struct hr_mcp_plugin *p)
 {
     char why[HR_MCP_SENTENCE_MAX];
-    return hr_mcp_worker_healthy(&p->worker, why, sizeof(why));
+    return is_up(p) && hr_mcp_worker_healthy(&p->worker, why, sizeof(why));
 }
 
-static int is_ok(const struct hr_mcp_plugin *p)
-{
-    return is_up(p) && is_healthy(p);
-}
-
-static const char *state_of(const struct hr_mcp *m, const struct hr_mcp_plugin *p,
-                            struct hr_board_service *s)
+const char *hr_mcp_report_state(const struct hr_mcp *m, const struct hr_mcp_plugin *p,
+                                struct hr_board_service *s)
 {
     if (hr_board_get_service(m->board, p->worker.service, s) < 0) {
         memset(s, 0, sizeof(*s));
@@ -33,11 +29,11 @@ static const char *state_of(const struct hr_mcp *m, const struct hr_mcp_plugin *
     return hr_state_name(s->state);
 }
 
-/* Why it is not ok, as a phrase. */
-static void describe(const struct hr_mcp *m, const struct hr_mcp_plugin *p, char *text, size_t size)
+void hr_mcp_report_describe(const struct hr_mcp *m, const struct hr_mcp_plugin *p, char *text,
+                            size_t size)
 {
     struct hr_board_service s;
-    const char *state = state_of(m, p, &s);
+    const char *state = hr_mcp_report_state(m, p, &s);
     if (p->refused[0])
         (void)snprintf(text, size, "none of its tools are offered: %s", p->refused);
     else if (p->worker.fault[0])
@@ -57,9 +53,9 @@ int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_
         const struct hr_mcp_plugin *p = m->plugins[i];
         if (strcmp(p->worker.id, id) != 0)
             continue;
-        if (is_ok(p))
+        if (hr_mcp_report_ok(p))
             return 0;
-        describe(m, p, reason, size);
+        hr_mcp_report_describe(m, p, reason, size);
         return -EAGAIN;
     }
     (void)snprintf(reason, size, "no plugin has this id");
@@ -91,22 +87,22 @@ static json_t *tool_status(const struct hr_mcp_tool *tool)
 static json_t *plugin_status(const struct hr_mcp *m, const struct hr_mcp_plugin *p)
 {
     struct hr_board_service s;
-    const char *state = state_of(m, p, &s);
+    const char *state = hr_mcp_report_state(m, p, &s);
     const struct hr_mcp_tools *tools = p->worker.tools;
     json_t *list = json_array();
     for (size_t i = 0; tools && i < tools->n; i++)
         (void)json_array_append_new(list, tool_status(&tools->tool[i]));
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "id", p->worker.id, "version",
-                  tools ? tools->version : "", "state", state, "ok", is_ok(p), "starts",
+                  tools ? tools->version : "", "state", state, "ok", hr_mcp_report_ok(p), "starts",
                   (int)s.starts, "calls_in_flight", (int)p->worker.ncalls, "tools", list);
     if (tools && tools->sha256[0])
         (void)json_object_set_new(json, "sha256", json_string(tools->sha256));
     if (tools && tools->confinement)
         (void)json_object_set(json, "confinement", tools->confinement);
-    if (!is_ok(p)) {
+    if (!hr_mcp_report_ok(p)) {
         char why[HR_MCP_SENTENCE_MAX];
-        describe(m, p, why, sizeof(why));
+        hr_mcp_report_describe(m, p, why, sizeof(why));
         (void)json_object_set_new(json, "reason", hr_mcp_json_text(why, strlen(why)));
     }
     return json;
@@ -169,6 +165,39 @@ static void collect_seconds(struct hr_expo *e, const struct hr_mcp *m)
                               t->name, NULL);
 }
 
+/* One gauge per tool on offer; of a negative value there is none. */
+static void collect_tools(struct hr_expo *e, const struct hr_mcp *m, const char *name,
+                          const char *help,
+                          double (*value)(const struct hr_mcp_worker *w,
+                                          const struct hr_mcp_tool *tool))
+{
+    hr_expo_family(e, name, "gauge", help);
+    for (size_t i = 0; i < m->nplugins; i++) {
+        const struct hr_mcp_worker *w = &m->plugins[i]->worker;
+        for (size_t j = 0; w->tools && j < w->tools->n; j++) {
+            double v = value(w, &w->tools->tool[j]);
+            if (v >= 0)
+                hr_expo_sample(e, name, v, "plugin", w->id, "tool", w->tools->tool[j].name, NULL);
+        }
+    }
+}
+
+static double value_running(const struct hr_mcp_worker *w, const struct hr_mcp_tool *tool)
+{
+    return hr_mcp_worker_load(w, tool).running;
+}
+
+static double value_waiting(const struct hr_mcp_worker *w, const struct hr_mcp_tool *tool)
+{
+    return hr_mcp_worker_load(w, tool).waiting;
+}
+
+static double value_limit(const struct hr_mcp_worker *w, const struct hr_mcp_tool *tool)
+{
+    (void)w;
+    return tool->max_concurrency ? tool->max_concurrency : -1.;
+}
+
 /* One gauge per plugin. */
 static void collect_gauge(struct hr_expo *e, const struct hr_mcp *m, const char *name,
                           const char *help, double (*value)(const struct hr_mcp_plugin *p))
@@ -185,7 +214,7 @@ static double value_up(const struct hr_mcp_plugin *p)
 
 static double value_healthy(const struct hr_mcp_plugin *p)
 {
-    return is_ok(p);
+    return hr_mcp_report_ok(p);
 }
 
 static double value_tools(const struct hr_mcp_plugin *p)
@@ -207,6 +236,14 @@ void hr_mcp_collect(struct hr_expo *e, void *arg)
     collect_seconds(e, m);
     collect_gauge(e, m, "handrail_tool_calls_in_flight", "Tool calls that wait or run.",
                   value_in_flight);
+    collect_tools(e, m, "handrail_tool_calls_running", "Tool calls that run, by tool.",
+                  value_running);
+    collect_tools(e, m, "handrail_tool_calls_waiting",
+                  "Tool calls that wait for their toolhost, or for other calls of their tool.",
+                  value_waiting);
+    collect_tools(e, m, "handrail_tool_max_concurrency",
+                  "Calls that a tool runs at once; tools without a limit are not in it.",
+                  value_limit);
     collect_gauge(e, m, "handrail_plugin_up",
                   "1 if the plugin's toolhost is connected and its tools are on offer.", value_up);
     collect_gauge(e, m, "handrail_plugin_healthy",

@@ -39,6 +39,12 @@ static uint32_t timeout_of(const json_t *timeout)
     return ms > HR_MCP_TIMEOUT_MAX_MS ? HR_MCP_TIMEOUT_MAX_MS : (uint32_t)ms;
 }
 
+static uint32_t concurrency_of(const json_t *limit)
+{
+    json_int_t n = json_integer_value(limit);
+    return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
 /* What clients see: the members MCP knows, and none of our own. */
 static json_t *entry_of(const json_t *tool)
 {
@@ -111,6 +117,7 @@ static int parse_tool(const json_t *json, struct hr_mcp_tools *list, char *why, 
     (void)snprintf(tool->name, sizeof(tool->name), "%s", text);
     tool->name_len = json_string_length(name);
     tool->timeout_ms = timeout_of(json_object_get(json, "timeoutMs"));
+    tool->max_concurrency = concurrency_of(json_object_get(json, "maxConcurrency"));
     tool->structured = output != NULL;
     tool->repeatable = repeatable(json_object_get(json, "annotations"));
     list->n++;

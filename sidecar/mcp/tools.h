@@ -24,11 +24,12 @@ enum {
 struct hr_mcp_tool {
     char name[HR_MCP_TOOL_NAME_MAX + 1];
     size_t name_len;
-    uint32_t timeout_ms;     /* never 0 */
-    int structured;          /* it has an output schema: a success must carry structured output */
-    int repeatable;          /* read-only or idempotent: a call may run a second time */
-    json_t *entry;           /* as tools/list shows it; owned */
-    struct hr_schema *input; /* what arguments are held against; owned */
+    uint32_t timeout_ms;      /* never 0 */
+    uint32_t max_concurrency; /* 0: no limit */
+    int structured;           /* it has an output schema: a success must carry structured output */
+    int repeatable;           /* read-only or idempotent: a call may run a second time */
+    json_t *entry;            /* as tools/list shows it; owned */
+    struct hr_schema *input;  /* what arguments are held against; owned */
     struct hr_mcp_tool_stats *stats; /* the owner of the counters fills it in; may be NULL */
 };
 

@@ -374,6 +374,27 @@ int hr_mcp_worker_down(const struct hr_mcp_worker *w, int64_t patience_ms, char 
     return 1;
 }
 
+static unsigned count(const struct hr_link *list, const struct hr_mcp_tool *tool)
+{
+    unsigned n = 0;
+    for (const struct hr_link *l = list->next; l != list; l = l->next)
+        n += hr_link_owner(l, const struct hr_mcp_call, link)->stats == tool->stats;
+    return n;
+}
+
+struct hr_mcp_load hr_mcp_worker_load(const struct hr_mcp_worker *w, const struct hr_mcp_tool *tool)
+{
+    struct hr_mcp_load load = {
+        .running = count(&w->running, tool),
+        .waiting = count(&w->queued, tool) + count(&w->dying, tool),
+    };
+    if (tool->max_concurrency && load.running > tool->max_concurrency) {
+        load.waiting += load.running - tool->max_concurrency;
+        load.running = tool->max_concurrency;
+    }
+    return load;
+}
+
 int hr_mcp_worker_healthy(const struct hr_mcp_worker *w, char *why, size_t size)
 {
     if (!w->tools || !w->tools->has_health || (w->health_known && w->health == 0))

@@ -122,6 +122,15 @@ void hr_mcp_call_cancel(struct hr_mcp_call *c);
 /* The board has changed. */
 void hr_mcp_worker_board_changed(struct hr_mcp_worker *w);
 
+/* The open calls of one of w->tools.  Those that are with the toolhost are taken to run, but for
+ * those above the tool's max_concurrency. */
+struct hr_mcp_load {
+    unsigned running;
+    unsigned waiting;
+};
+struct hr_mcp_load hr_mcp_worker_load(const struct hr_mcp_worker *w,
+                                      const struct hr_mcp_tool *tool);
+
 /* Does the plugin itself say that it can work?  1 also for one that never says; 0 with the reason,
  * a phrase.  Its tools can be called in any case. */
 int hr_mcp_worker_healthy(const struct hr_mcp_worker *w, char *why, size_t size);

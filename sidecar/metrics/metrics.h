@@ -49,6 +49,7 @@ enum hr_endpoint {
     HR_EP_READYZ,
     HR_EP_METRICS,
     HR_EP_STATUS,
+    HR_EP_PLUGINS,
     HR_EP_CRASHES,
     HR_EP_OTHER,
     HR_NENDPOINTS

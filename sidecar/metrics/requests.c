@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-static const char *const names[HR_NENDPOINTS] = {"/startupz", "/livez",   "/readyz", "/metrics",
-                                                 "/status",   "/crashes", "other"};
+static const char *const names[HR_NENDPOINTS] = {"/startupz", "/livez",   "/readyz",  "/metrics",
+                                                 "/status",   "/plugins", "/crashes", "other"};
 static const char *const classes[HR_STATUS_CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 void hr_metrics_request(struct hr_metrics_requests *r, enum hr_endpoint endpoint, unsigned status)

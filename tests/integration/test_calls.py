@@ -111,6 +111,48 @@ class Retries(unittest.TestCase):
             self.assertEqual([e["result"]["isError"] for e in events if "id" in e], [False])
 
 
+class Plugins(unittest.TestCase):
+    def test_the_page(self):
+        with standin(plugins=[test_plugin("faulty"), test_plugin("ailing")]) as h:
+            h.wait_status("/readyz", 200)
+            h.call_tool("slow_again", {"ms": 20})
+            h.call_tool("badutf8", {"fail": 1})
+            wait_for("both", lambda: all(p["ok"] for p in h.get("/plugins").json()["plugins"]), 5)
+            answer = h.get("/plugins")
+            self.assertEqual((answer.status, answer.headers["content-type"]),
+                             (200, "application/json"))
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+            faulty, ailing = answer.json()["plugins"]
+            self.assertEqual((faulty["id"], faulty["version"], faulty["state"], faulty["starts"]),
+                             ("faulty", "1.2.3", "up", 1))
+            self.assertRegex(faulty["sha256"], "^[0-9a-f]{64}$")
+            self.assertEqual((faulty["health"], ailing["health"]),
+                             (None, {"ok": True, "reason": None}))
+            self.assertIn("syscalls", faulty["confinement"]["enforced"])
+            tools = {t["name"]: t for t in faulty["tools"]}
+            self.assertEqual((tools["alone"]["max_concurrency"], tools["hang"]["timeout_ms"],
+                              tools["badutf8"]["calls"]["error"]), (1, 1500, 1))
+            self.assertTrue(tools["slow_again"]["annotations"]["idempotentHint"])
+            latency = tools["slow_again"]["latency_seconds"]
+            self.assertEqual(latency["count"], 1)
+            self.assertGreater(latency["sum"], 0.02)
+            self.assertLess(latency["p50"], 1)
+
+    def test_methods(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            head = request(h.health_port, "HEAD", "/plugins")
+            self.assertEqual((head.status, head.text), (200, ""))
+            self.assertGreater(int(head.headers["content-length"]), 1000)
+            self.assertEqual(head.headers["x-content-type-options"], "nosniff")
+            for method in ("POST", "PUT", "DELETE", "PATCH"):
+                answer = request(h.health_port, method, "/plugins")
+                self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD"))
+            self.assertEqual(request(h.health_port, "GET", "/plugins/").status, 404)
+            self.assertIn('handrail_http_requests_total{endpoint="/plugins",code="4xx"} 4\n',
+                          h.get("/metrics").text)
+
+
 class Health(unittest.TestCase):
     def test_a_plugin_that_cannot_work_says_so(self):
         away = {"status": -8, "text": "the database is away"}

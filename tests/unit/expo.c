@@ -50,6 +50,31 @@ static void a_histogram_is_cumulative(void **state)
     hr_buf_free(&b);
 }
 
+static int near(double a, double b)
+{
+    return fabs(a - b) < 1e-9;
+}
+
+static void quantiles_are_estimated_within_their_buckets(void **state)
+{
+    struct hr_histogram h = {0};
+    const double top = hr_histogram_bounds[HR_HISTOGRAM_BUCKETS - 1];
+    (void)state;
+    assert_true(hr_histogram_quantile(&h, 0.5) < 0);
+    hr_histogram_observe(&h, 0.5); /* in (0.3, 1] */
+    assert_true(near(hr_histogram_quantile(&h, 0.5), 0.65));
+    assert_true(near(hr_histogram_quantile(&h, 1), 1));
+    for (int i = 0; i < 99; i++)
+        hr_histogram_observe(&h, 0.00001); /* in [0, 0.0001] */
+    assert_true(near(hr_histogram_quantile(&h, 0.99), 0.0001));
+    assert_true(near(hr_histogram_quantile(&h, 0.495), 0.00005));
+    assert_true(near(hr_histogram_quantile(&h, 1), 1));
+    assert_true(hr_histogram_quantile(&h, 0) >= 0);
+    for (int i = 0; i < 900; i++)
+        hr_histogram_observe(&h, 10 * top);
+    assert_true(near(hr_histogram_quantile(&h, 0.5), top));
+}
+
 static void a_page_that_does_not_fit_is_told(void **state)
 {
     struct hr_buf b;
@@ -67,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_as_the_format_has_it),
         cmocka_unit_test(a_histogram_is_cumulative),
+        cmocka_unit_test(quantiles_are_estimated_within_their_buckets),
         cmocka_unit_test(a_page_that_does_not_fit_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -475,7 +475,7 @@ static void test_metrics(void **state)
     int families = 0;
     for (const char *p = page.data; (p = strstr(p, "# HELP ")); p++)
         families++;
-    assert_int_equal(families, 8);
+    assert_int_equal(families, 11);
     hr_buf_free(&page);
     req_close(&r);
     req_free(&r);

@@ -139,6 +139,145 @@ static void test_odd_words(void **state)
     ok(f, "p1");
 }
 
+/* --- /plugins --- */
+
+/* busy runs one at a time. */
+#define BUSY                                                                                       \
+    "{\"name\":\"busy\",\"inputSchema\":{\"type\":\"object\"},\"maxConcurrency\":1,\"timeoutMs\":" \
+    "1500,\"annotations\":{\"readOnlyHint\":false}}"
+
+static int setup_busy(void **state)
+{
+    const char *const lists[] = {
+        "{\"plugin\":{\"id\":\"p0\",\"version\":\"1.2.3\",\"sha256\":\"00ff\",\"health\":true,"
+        "\"confinement\":{\"enforced\":[\"files\"],\"missing\":{}}},\"tools\":[" BUSY
+        "," ECHO_TOOL("echo", "") "]}",
+        NULL};
+    struct fixture *f = malloc(sizeof(*f));
+    assert_non_null(f);
+    fixture_start(f, 2, lists);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up && f->hosts[1].hellos == 1);
+    *state = f;
+    return 0;
+}
+
+/* This member of the page, as JSON text. */
+static void member(struct fixture *f, const char *path, const char *want)
+{
+    json_t *page = hr_mcp_plugins(f->mcp);
+    assert_non_null(page);
+    json_t *value = at(page, path);
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : strdup("nothing");
+    if (strcmp(text, want) != 0)
+        fail_msg("%s is %s, not %s", path, text, want);
+    free(text);
+    json_decref(page);
+}
+
+static void test_plugins(void **state)
+{
+    struct fixture *f = *state;
+    json_t *page = hr_mcp_plugins(f->mcp);
+    assert_int_equal(json_object_size(page), 1);
+    assert_int_equal(json_array_size(at(page, "plugins")), 2);
+    assert_int_equal(json_object_size(at(page, "plugins.0")), 10);
+    assert_int_equal(json_object_size(at(page, "plugins.1")), 10);
+    assert_int_equal(json_object_size(at(page, "plugins.0.tools.0")), 9);
+    json_decref(page);
+    member(f, "plugins.0.id", "\"p0\"");
+    member(f, "plugins.0.version", "\"1.2.3\"");
+    member(f, "plugins.0.sha256", "\"00ff\"");
+    member(f, "plugins.0.state", "\"up\"");
+    member(f, "plugins.0.starts", "1");
+    member(f, "plugins.0.ok", "false");
+    member(f, "plugins.0.reason", "\"its health() has not answered yet\"");
+    member(f, "plugins.0.health", "{\"ok\":null,\"reason\":null}");
+    member(f, "plugins.0.confinement.enforced", "[\"files\"]");
+    member(f, "plugins.0.tools.0.name", "\"busy\"");
+    member(f, "plugins.0.tools.0.max_concurrency", "1");
+    member(f, "plugins.0.tools.0.timeout_ms", "1500");
+    member(f, "plugins.0.tools.0.annotations", "{\"readOnlyHint\":false}");
+    member(f, "plugins.0.tools.1.max_concurrency", "null");
+    say(f, -8, "gr\xc3\xbc\xc3\x9f");
+    member(f, "plugins.0.health", "{\"ok\":false,\"reason\":\"gr\xc3\xbc\xc3\x9f\"}");
+    say(f, 0, "");
+    member(f, "plugins.0.health", "{\"ok\":true,\"reason\":null}");
+    member(f, "plugins.0.ok", "true");
+    member(f, "plugins.0.reason", "null");
+    /* one that has told nothing yet */
+    static const char *const unknown[] = {"version", "sha256", "health", "confinement"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[40];
+        (void)snprintf(path, sizeof(path), "plugins.1.%s", unknown[i]);
+        member(f, path, "null");
+    }
+    member(f, "plugins.1.tools", "[]");
+    member(f, "plugins.1.reason", "\"its toolhost is up but has not told its tools yet\"");
+    fixture_board(f, 1, HR_FAILED, 3, 256, "ended with code 78: no such thing");
+    member(f, "plugins.1.state", "\"failed\"");
+    member(f, "plugins.1.starts", "3");
+    member(f, "plugins.1.reason",
+           "\"its toolhost is not up (failed): ended with code 78: no such thing\"");
+}
+
+static void metric(struct fixture *f, const char *line)
+{
+    struct hr_buf page;
+    struct hr_expo e;
+    hr_buf_init(&page, 1024 * 1024);
+    hr_expo_init(&e, &page);
+    hr_mcp_collect(&e, f->mcp);
+    assert_int_equal(hr_expo_finish(&e), 0);
+    if (!strstr(page.data, line))
+        fail_msg("not on the page: %s", line);
+    hr_buf_free(&page);
+}
+
+static void test_open_calls(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r[4];
+    for (int i = 0; i < 3; i++)
+        call(f, &r[i], "1", "busy", "{}");
+    UNTIL(f, f->hosts[0].ncalls == 3);
+    member(f, "plugins.0.tools.0.in_flight", "3");
+    member(f, "plugins.0.tools.0.waiting", "2");
+    member(f, "plugins.0.tools.1.in_flight", "0");
+    metric(f, "\nhandrail_tool_calls_running{plugin=\"p0\",tool=\"busy\"} 1\n");
+    metric(f, "\nhandrail_tool_calls_waiting{plugin=\"p0\",tool=\"busy\"} 2\n");
+    metric(f, "\nhandrail_tool_calls_waiting{plugin=\"p0\",tool=\"echo\"} 0\n");
+    metric(f, "\nhandrail_tool_max_concurrency{plugin=\"p0\",tool=\"busy\"} 1\n");
+    for (int i = 0; i < 2; i++) {
+        host_answer(&f->hosts[0], f->hosts[0].calls[i].id, -9 * i, 0, NULL);
+        UNTIL(f, r[i].dead);
+        req_free(&r[i]);
+    }
+    req_close(&r[2]);
+    req_free(&r[2]);
+    member(f, "plugins.0.tools.0.in_flight", "0");
+    member(f, "plugins.0.tools.0.calls",
+           "{\"ok\":1,\"error\":1,\"timeout\":0,\"cancelled\":1,\"crashed\":0,\"rejected\":0}");
+    member(f, "plugins.0.tools.0.latency_seconds.count", "3");
+    member(f, "plugins.0.tools.1.latency_seconds",
+           "{\"count\":0,\"sum\":0.0,\"p50\":null,\"p90\":null,\"p99\":null}");
+    json_t *page = hr_mcp_plugins(f->mcp);
+    const json_t *latency = at(page, "plugins.0.tools.0.latency_seconds");
+    double p50 = json_real_value(at(latency, "p50"));
+    assert_true(p50 > 0 && p50 <= json_real_value(at(latency, "p99")));
+    assert_true(json_real_value(at(latency, "sum")) > 0);
+    json_decref(page);
+    /* While it is down they wait, and its tools are still known. */
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    UNTIL(f, !f->mcp->plugins[0]->worker.conn.is_up);
+    call(f, &r[3], "1", "echo", "{}");
+    member(f, "plugins.0.tools.1.waiting", "1");
+    member(f, "plugins.0.tools.1.in_flight", "1");
+    member(f, "plugins.0.health", "{\"ok\":null,\"reason\":null}");
+    req_close(&r[3]);
+    req_free(&r[3]);
+}
+
 int main(void)
 {
 #define UP(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -147,6 +286,8 @@ int main(void)
         UP(test_its_tools_can_be_called),
         UP(test_a_new_life),
         UP(test_odd_words),
+        cmocka_unit_test_setup_teardown(test_plugins, setup_busy, teardown),
+        cmocka_unit_test_setup_teardown(test_open_calls, setup_busy, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,6 +288,8 @@ static void a_failure_is_seen_where_people_look(void **state)
                 "POST /api/init answered 422: ");
     assert_page("/metrics", 200, "\nhandrail_check_ok{check=\"init\"} 0\n");
     assert_page("/status", 200, "answered 422");
+    assert_page("/plugins", 200, "{\"plugins\":[");
+    assert_page("/plugins/x", 404, "/plugins and /crashes");
     put_life(1, 0);
     assert_told("SERVER=1");
     assert_page("/readyz", 200, "ok");
