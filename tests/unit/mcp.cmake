@@ -5,3 +5,11 @@ foreach(name mcp_session mcp_streams mcp_modern mcp_http mcp_calls mcp_faults mc
     mcp_stdio)
   hr_unit_test(${name} SOURCES unit/mcp_fixture.c DEPS hr_sidecar_mcp hr_common hr_libev)
 endforeach()
+# Against a real toolhost.
+hr_unit_test(mcp_line SOURCES unit/mcp_fixture.c unit/mcp_relay.c
+  DEPS hr_sidecar_mcp hr_common hr_libev)
+target_compile_definitions(unit-mcp_line PRIVATE
+  TEST_PLUGINS="${CMAKE_BINARY_DIR}/tests/plugins"
+  TOOLHOST_PROGRAM="$<TARGET_FILE:handrail-toolhost>")
+add_dependencies(unit-mcp_line handrail-toolhost test-plugin-talker)
+set_tests_properties(unit/mcp_line PROPERTIES TIMEOUT 300)

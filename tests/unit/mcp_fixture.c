@@ -124,7 +124,8 @@ json_t *req_event(const struct hr_http_req *r, int i)
         fail_msg("no message %d in: %s", i, r->reply);
     const char *end = strstr(data, "\n\n");
     assert_non_null(end);
-    json_t *json = json_loadb(data, (size_t)(end - data), JSON_REJECT_DUPLICATES, NULL);
+    json_t *json =
+        json_loadb(data, (size_t)(end - data), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     assert_non_null(json);
     assert_string_equal(json_string_value(json_object_get(json, "jsonrpc")), "2.0");
     return json;

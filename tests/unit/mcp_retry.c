@@ -33,6 +33,8 @@ static int teardown(void **state)
     struct fixture *f = *state;
     assert_int_equal(f->mcp->plugins[0]->worker.ncalls, 0);
     assert_int_equal(f->mcp->plugins[0]->worker.kept_bytes, 0);
+    for (int i = 0; i < HR_MCP_CALLS_MAX; i++)
+        assert_null(f->mcp->plugins[0]->worker.slots[i]);
     fixture_stop(f);
     free(f);
     return 0;
