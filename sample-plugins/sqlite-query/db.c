@@ -82,6 +82,19 @@ static int wait_for_lock(void *arg, int tries)
     return 1;
 }
 
+/* SQLite keeps the name of the -shm file that the first of several connections gave it, and deletes
+ * by that name when the last one ends: by then the descriptor in it may be another call's folder.
+ * So nothing is deleted: the -shm stays, and the -wal, emptied. */
+static int keep_beside(sqlite3 *handle)
+{
+    int on = 1;
+    int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+
+    return rc == SQLITE_OK
+               ? sqlite3_exec(handle, "PRAGMA journal_size_limit=0", NULL, NULL, NULL)
+               : rc;
+}
+
 static handrail_status connect_to(struct sq_db *db, const char *base, const struct sq_args *a)
 {
     char path[NAME_BYTES_MAX + 64];
@@ -95,6 +108,8 @@ static handrail_status connect_to(struct sq_db *db, const char *base, const stru
         rc = sqlite3_extended_result_codes(db->handle, 1);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_handler(db->handle, wait_for_lock, db->watch);
+    if (rc == SQLITE_OK)
+        rc = keep_beside(db->handle);
     if (rc == SQLITE_OK)
         rc = sq_guard_set(db);
     return rc == SQLITE_OK ? HANDRAIL_OK : sq_errors_fail(db, rc);

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "sqlite_tree.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,98 @@ static void calls_run_side_by_side(void **state)
     sample_tree_remove(&t);
 }
 
+/* A call that goes on until it is cancelled. */
+struct endless {
+    const struct sample_tree *tree;
+    const char *tool, *args;
+    handrail_call call;
+    handrail_status status;
+    pthread_t thread;
+};
+
+static void *run_endless(void *arg)
+{
+    struct endless *e = arg;
+
+    e->status = sample_tree_call(e->tree, &e->call, e->tool, e->args);
+    return NULL;
+}
+
+/* Returns once the statement runs, so its files are open. */
+static void start_endless(struct endless *e)
+{
+    fake_call_init(&e->call);
+    assert_int_equal(pthread_create(&e->thread, NULL, run_endless, e), 0);
+    while (atomic_load(&e->call.polls) < 20)
+        (void)usleep(1000);
+}
+
+static void end_endless(struct endless *e)
+{
+    atomic_store(&e->call.cancel, true);
+    pthread_join(e->thread, NULL);
+    if (e->status != HANDRAIL_E_CANCELLED)
+        fail_msg("status %d: %s", e->status, e->call.error);
+    fake_call_free(&e->call);
+}
+
+/* The files beside a database are known to SQLite by the name that the first of two calls gave
+ * them, which leads elsewhere once that call is over. */
+static void the_end_of_a_call_deletes_nothing_elsewhere(void **state)
+{
+    struct sample_tree t;
+    struct endless first = {.tree = &t,
+                            .tool = "sqlite_query",
+                            .args = "{\"database\":\"wal.db\",\"sql\":\"" MANY
+                                    "SELECT count(*) FROM t, n\"}"},
+                   second = {.tree = &t,
+                             .tool = "sqlite_execute",
+                             .args = "{\"database\":\"wal.db\",\"sql\":\"INSERT INTO t " MANY
+                                     "SELECT i FROM n\"}"};
+    char sub[256], victim[256];
+    int reused[32];
+
+    (void)state;
+    sqlite_tree_make(&t, ",\"writable\":true");
+    sqlite_tree_sql(&t, "wal.db", "PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t "
+                                  "VALUES (1)");
+    sample_tree_text(&t, "sub/wal.db-shm", "of another database");
+    (void)snprintf(sub, sizeof(sub), "%s/sub", t.root);
+    (void)snprintf(victim, sizeof(victim), "%s/sub/wal.db-shm", t.root);
+    start_endless(&first);
+    start_endless(&second);
+    end_endless(&first);
+    for (size_t i = 0; i < sizeof(reused) / sizeof(reused[0]); i++)
+        assert_true((reused[i] = open(sub, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0);
+    end_endless(&second);
+    assert_int_equal(access(victim, F_OK), 0);
+    for (size_t i = 0; i < sizeof(reused) / sizeof(reused[0]); i++)
+        close(reused[i]);
+    sample_tree_remove(&t);
+}
+
+/* What is kept of the log when it is no longer used must not be taken for a part of the database. */
+static void a_log_that_is_given_up_is_empty(void **state)
+{
+    static const char *const statements[] = {
+        "PRAGMA journal_mode=WAL", "UPDATE people SET age = 1", "PRAGMA journal_mode=DELETE",
+        "UPDATE people SET age = 2"};
+    struct sample_tree t;
+    char args[256], path[256];
+    struct stat st;
+
+    (void)state;
+    sqlite_tree_make(&t, ",\"writable\":true");
+    (void)snprintf(path, sizeof(path), "%s/people.db-wal", t.root);
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        (void)snprintf(args, sizeof(args), ON "\"sql\":\"%s\"}", statements[i]);
+        sqlite_tree_call(&t, "sqlite_execute", args, "", "");
+        assert_true(stat(path, &st) < 0 || st.st_size == 0);
+    }
+    sqlite_tree_answers(&t, "SELECT max(age) AS n FROM people", "| n |\n| --- |\n| 2 |");
+    sample_tree_remove(&t);
+}
+
 int sample_sqlite_files(void)
 {
     const struct CMUnitTest all[] = {
@@ -219,6 +312,8 @@ int sample_sqlite_files(void)
         cmocka_unit_test(what_a_writer_left_is_explained),
         cmocka_unit_test(a_journal_names_no_file_outside),
         cmocka_unit_test(calls_run_side_by_side),
+        cmocka_unit_test(the_end_of_a_call_deletes_nothing_elsewhere),
+        cmocka_unit_test(a_log_that_is_given_up_is_empty),
     };
 
     return cmocka_run_group_tests_name("sqlite/files", all, NULL, NULL);
