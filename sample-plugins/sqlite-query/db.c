@@ -90,9 +90,8 @@ static int keep_beside(sqlite3 *handle)
     int on = 1;
     int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 
-    return rc == SQLITE_OK
-               ? sqlite3_exec(handle, "PRAGMA journal_size_limit=0", NULL, NULL, NULL)
-               : rc;
+    return rc == SQLITE_OK ? sqlite3_exec(handle, "PRAGMA journal_size_limit=0", NULL, NULL, NULL)
+                           : rc;
 }
 
 static handrail_status connect_to(struct sq_db *db, const char *base, const struct sq_args *a)

@@ -113,6 +113,10 @@ handrail_status sq_errors_fail(const struct sq_db *db, int rc)
         return stopped(db);
     if (db->refusal[0]) /* which has different codes, by where it was noticed */
         return kit_fail(c, HANDRAIL_E_DENIED, "%s", db->refusal);
+    if (rc == SQLITE_READONLY && !db->writes) /* which is what query_only says (guard.c) */
+        return kit_fail(c, HANDRAIL_E_DENIED,
+                        "sql would change the database, and sqlite_query only reads: use "
+                        "sqlite_execute");
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return kit_fail(c, HANDRAIL_E_NOMEM,

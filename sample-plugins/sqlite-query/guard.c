@@ -6,47 +6,37 @@
 
 enum { STEPS_PER_POLL = 1000 }; /* instructions of SQLite's machine: far below a millisecond */
 
-enum level { READS, WRITES, NEVER };
-
 static const char to_write[] = "sqlite_query only reads: use sqlite_execute to change a database";
 static const char one_file[] = "a call works on one database: call once for each";
 static const char one_statement[] = "each call is a transaction of its own";
 static const char temporary[] = "nothing temporary outlives the call: use WITH";
 
-/* What is on no line is never allowed. */
+/* Those that write are among them for whoever only reads as well: to use a virtual table, such as a
+ * full-text or spatial index or json_each(), SQLite compiles statements that would.  What is run is
+ * stopped by query_only, and the descriptor can only be read from. */
+static const int allowed[] = {
+    SQLITE_SELECT,       SQLITE_READ,          SQLITE_RECURSIVE,   SQLITE_INSERT,
+    SQLITE_UPDATE,       SQLITE_DELETE,        SQLITE_ALTER_TABLE, SQLITE_CREATE_TABLE,
+    SQLITE_CREATE_INDEX, SQLITE_CREATE_VIEW,   SQLITE_DROP_TABLE,  SQLITE_CREATE_TRIGGER,
+    SQLITE_DROP_INDEX,   SQLITE_CREATE_VTABLE, SQLITE_DROP_VIEW,   SQLITE_DROP_TRIGGER,
+    SQLITE_DROP_VTABLE,  SQLITE_ANALYZE,       SQLITE_REINDEX,
+};
+
 static const struct {
     int action;
-    enum level level;
     const char *what, *why;
-} actions[] = {
-    {SQLITE_SELECT, READS, "", ""},
-    {SQLITE_READ, READS, "", ""},
-    {SQLITE_RECURSIVE, READS, "", ""},
-    {SQLITE_INSERT, WRITES, "INSERT", to_write},
-    {SQLITE_UPDATE, WRITES, "UPDATE", to_write},
-    {SQLITE_DELETE, WRITES, "DELETE", to_write},
-    {SQLITE_CREATE_TABLE, WRITES, "CREATE TABLE", to_write},
-    {SQLITE_CREATE_INDEX, WRITES, "CREATE INDEX", to_write},
-    {SQLITE_CREATE_VIEW, WRITES, "CREATE VIEW", to_write},
-    {SQLITE_CREATE_TRIGGER, WRITES, "CREATE TRIGGER", to_write},
-    {SQLITE_CREATE_VTABLE, WRITES, "CREATE VIRTUAL TABLE", to_write},
-    {SQLITE_ALTER_TABLE, WRITES, "ALTER TABLE", to_write},
-    {SQLITE_DROP_TABLE, WRITES, "DROP TABLE", to_write},
-    {SQLITE_DROP_INDEX, WRITES, "DROP INDEX", to_write},
-    {SQLITE_DROP_VIEW, WRITES, "DROP VIEW", to_write},
-    {SQLITE_DROP_TRIGGER, WRITES, "DROP TRIGGER", to_write},
-    {SQLITE_DROP_VTABLE, WRITES, "DROP TABLE", to_write},
-    {SQLITE_ANALYZE, WRITES, "ANALYZE", to_write},
-    {SQLITE_REINDEX, WRITES, "REINDEX", to_write},
-    {SQLITE_ATTACH, NEVER, "ATTACH or VACUUM", one_file},
-    {SQLITE_DETACH, NEVER, "DETACH", one_file},
-    {SQLITE_TRANSACTION, NEVER, "BEGIN, COMMIT or ROLLBACK", one_statement},
-    {SQLITE_SAVEPOINT, NEVER, "SAVEPOINT", one_statement},
-    {SQLITE_CREATE_TEMP_TABLE, NEVER, "CREATE TEMP TABLE", temporary},
-    {SQLITE_CREATE_TEMP_INDEX, NEVER, "CREATE TEMP INDEX", temporary},
-    {SQLITE_CREATE_TEMP_VIEW, NEVER, "CREATE TEMP VIEW", temporary},
-    {SQLITE_CREATE_TEMP_TRIGGER, NEVER, "CREATE TEMP TRIGGER", temporary},
+} never[] = {
+    {SQLITE_ATTACH, "ATTACH or VACUUM", one_file},
+    {SQLITE_DETACH, "DETACH", one_file},
+    {SQLITE_TRANSACTION, "BEGIN, COMMIT or ROLLBACK", one_statement},
+    {SQLITE_SAVEPOINT, "SAVEPOINT", one_statement},
+    {SQLITE_CREATE_TEMP_TABLE, "CREATE TEMP TABLE", temporary},
+    {SQLITE_CREATE_TEMP_INDEX, "CREATE TEMP INDEX", temporary},
+    {SQLITE_CREATE_TEMP_VIEW, "CREATE TEMP VIEW", temporary},
+    {SQLITE_CREATE_TEMP_TRIGGER, "CREATE TEMP TRIGGER", temporary},
 };
+
+enum level { READS, WRITES, NEVER };
 
 /* PRAGMAs that tell something, and what they may take as an argument. */
 static const struct {
@@ -98,14 +88,6 @@ static int check_pragma(struct sq_db *db, const char *name, const char *argument
                   "known are those that tell about tables, indexes and the file");
 }
 
-/* To use a virtual table, such as a full-text index or json_each(), SQLite parses its declaration,
- * and asks this as if it were to be stored, which it is not.  Whoever asks for it in SQL is stopped
- * by "defensive", "query_only" and the descriptor. */
-static bool declares_table(int action, const char *table)
-{
-    return action == SQLITE_UPDATE && table && strcasecmp(table, "sqlite_master") == 0;
-}
-
 static int authorize(void *arg, int action, const char *a, const char *b, const char *schema,
                      const char *trigger)
 {
@@ -116,15 +98,12 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
         return check_function(db, b ? b : "");
     if (action == SQLITE_PRAGMA)
         return check_pragma(db, a ? a : "", b);
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (actions[i].action != action)
-            continue;
-        if (actions[i].level == READS || (actions[i].level == WRITES && db->writes))
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+        if (allowed[i] == action)
             return SQLITE_OK;
-        if (declares_table(action, a))
-            return SQLITE_OK;
-        return refuse(db, actions[i].what, "", actions[i].why);
-    }
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+        if (never[i].action == action)
+            return refuse(db, never[i].what, "", never[i].why);
     return refuse(db, "this statement", "", "the plugin does not know what it does");
 }
 

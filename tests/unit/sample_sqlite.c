@@ -168,12 +168,42 @@ static void writing_is_a_tool_of_its_own(void **state)
     sample_tree_remove(&t);
 }
 
+/* To read them SQLite compiles statements that write; R*Tree as soon as it is looked at. */
+static void virtual_tables_are_read(void **state)
+{
+    static const char *const statements[][2] = {
+        {"SELECT a FROM f3 WHERE f3 MATCH 'fox'", "| a |\n| --- |\n| red fox |"},
+        {"SELECT snippet(f4) AS a FROM f4 WHERE f4 MATCH 'fox'", "| a |\n| --- |\n| red <b>fox"},
+        {"SELECT a FROM f5 WHERE f5 MATCH 'fox'", "| a |\n| --- |\n| red fox |"},
+        {"SELECT id FROM r WHERE least > 1", "| id |\n| --- |\n| 7 |"},
+        {"SELECT value FROM json_each('[4]')", "| value |\n| --- |\n| 4 |"},
+    };
+    struct sample_tree t;
+
+    (void)state;
+    sqlite_tree_make(&t, "");
+    sqlite_tree_sql(&t, "people.db",
+                    "CREATE VIRTUAL TABLE f3 USING fts3(a); INSERT INTO f3 VALUES ('red fox');"
+                    "CREATE VIRTUAL TABLE f4 USING fts4(a); INSERT INTO f4 VALUES ('red fox');"
+                    "CREATE VIRTUAL TABLE f5 USING fts5(a); INSERT INTO f5 VALUES ('red fox');"
+                    "CREATE VIRTUAL TABLE r USING rtree(id, least, most);"
+                    "INSERT INTO r VALUES (7, 2, 3);");
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+        sqlite_tree_answers(&t, statements[i][0], statements[i][1]);
+    sqlite_tree_call(&t, "sqlite_schema", "{\"database\":\"people.db\"}", "table r\n  id INT",
+                     "\"name\":\"r\"");
+    sample_tree_refused(&t, "sqlite_query",
+                        "{\"database\":\"people.db\",\"sql\":\"SELECT optimize(f4) FROM f4\"}",
+                        HANDRAIL_E_DENIED, "not allowed here");
+    sample_tree_remove(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(rows_are_a_table_and_json),    cmocka_unit_test(values_keep_what_they_are),
         cmocka_unit_test(parameters_are_bound),         cmocka_unit_test(the_schema_is_listed),
-        cmocka_unit_test(writing_is_a_tool_of_its_own),
+        cmocka_unit_test(writing_is_a_tool_of_its_own), cmocka_unit_test(virtual_tables_are_read),
     };
     int failed = cmocka_run_group_tests_name("sqlite/answers", all, NULL, NULL);
 

@@ -266,8 +266,9 @@ static void the_end_of_a_call_deletes_nothing_elsewhere(void **state)
 
     (void)state;
     sqlite_tree_make(&t, ",\"writable\":true");
-    sqlite_tree_sql(&t, "wal.db", "PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t "
-                                  "VALUES (1)");
+    sqlite_tree_sql(&t, "wal.db",
+                    "PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t "
+                    "VALUES (1)");
     sample_tree_text(&t, "sub/wal.db-shm", "of another database");
     (void)snprintf(sub, sizeof(sub), "%s/sub", t.root);
     (void)snprintf(victim, sizeof(victim), "%s/sub/wal.db-shm", t.root);
@@ -283,12 +284,13 @@ static void the_end_of_a_call_deletes_nothing_elsewhere(void **state)
     sample_tree_remove(&t);
 }
 
-/* What is kept of the log when it is no longer used must not be taken for a part of the database. */
+/* What is kept of the log when it is no longer used must not be taken for a part of the database.
+ */
 static void a_log_that_is_given_up_is_empty(void **state)
 {
-    static const char *const statements[] = {
-        "PRAGMA journal_mode=WAL", "UPDATE people SET age = 1", "PRAGMA journal_mode=DELETE",
-        "UPDATE people SET age = 2"};
+    static const char *const statements[] = {"PRAGMA journal_mode=WAL", "UPDATE people SET age = 1",
+                                             "PRAGMA journal_mode=DELETE",
+                                             "UPDATE people SET age = 2"};
     struct sample_tree t;
     char args[256], path[256];
     struct stat st;
