@@ -158,16 +158,17 @@ static int record(struct da_csv *csv)
 
 int da_csv_next(struct da_csv *csv)
 {
-    do {
-        int c = peek(csv);
-        if (c == FAILED)
-            return -EIO;
-        if (c == END)
-            return 0;
-        int rc = record(csv);
-        if (rc < 0)
-            return rc;
-    } while (csv->count == 1 && csv->record.len == 0);
+    int c = peek(csv);
+
+    if (c == FAILED)
+        return -EIO;
+    if (c == END)
+        return 0;
+    int rc = record(csv);
+    if (rc < 0)
+        return rc;
+    if (csv->count == 1 && csv->record.len == 0)
+        csv->count = 0;
     return 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reads a file of values separated by commas, one record after the other: RFC 4180, with a byte
- * order mark, and lines that end with LF, CR LF or CR.  Lines without anything are passed over.
- * One record is in memory at a time. */
+ * order mark, and lines that end with LF, CR LF or CR.  A line without anything has no values.  One
+ * record is in memory at a time. */
 #ifndef DA_CSV_H
 #define DA_CSV_H
 
@@ -25,7 +25,7 @@ struct da_csv {
 
     struct kit_text record; /* the values, one after the other */
     size_t ends[DA_COLUMNS_MAX];
-    size_t count; /* values of the record */
+    size_t count; /* values of the record; 0: a line without anything, which says nothing */
     size_t at, len;
     bool end;
     char buffer[DA_CSV_BUFFER];

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROWS_PER_POLL = 256, ROWS_AT_FIRST = 1024 };
+enum { RECORDS_PER_POLL = 256, ROWS_AT_FIRST = 1024 };
 
 struct reading {
     struct da_data *data;
@@ -79,14 +79,8 @@ static handrail_status check_names(const struct reading *r)
     return HANDRAIL_OK;
 }
 
-static handrail_status read_header(struct reading *r)
+static handrail_status start_columns(struct reading *r)
 {
-    int rc = da_csv_next(r->csv);
-
-    if (rc == 0)
-        return kit_fail(&r->watch->call, HANDRAIL_E_INVALID, "%.300s is empty", r->args->path);
-    if (rc < 0)
-        return bad_csv(r, rc);
     r->data->columns = calloc(r->csv->count, sizeof(*r->data->columns));
     if (!r->data->columns)
         return da_stop_memory(r->watch);
@@ -133,39 +127,54 @@ static handrail_status add_row(struct reading *r)
     return HANDRAIL_OK;
 }
 
-/* Is there to be another row? */
+/* Is the record one too many? */
 static bool full(struct reading *r)
 {
     struct da_data *d = r->data;
 
-    if (d->rows >= (size_t)r->args->max_rows)
-        d->end = DA_ROWS;
-    else if (r->csv->bytes > r->settings->max_bytes)
+    if (r->csv->bytes > r->settings->max_bytes)
         d->end = DA_BYTES;
-    else if (r->keep && d->rows >= DA_CELLS_MAX / d->ncolumns)
+    else if (r->csv->count == 0)
+        return false;
+    else if (d->rows >= (size_t)r->args->max_rows)
+        d->end = DA_ROWS;
+    else if (r->keep && d->columns && d->rows >= DA_CELLS_MAX / d->ncolumns)
         d->end = DA_CELLS;
     return d->end != DA_WHOLE;
 }
 
-static handrail_status read_rows(struct reading *r)
+static handrail_status poll_watch(const struct reading *r)
 {
     const double share = r->keep ? 50 : 100; /* percent of the whole call */
-    handrail_status status = HANDRAIL_OK;
-    int rc;
 
-    while (status == HANDRAIL_OK && (rc = da_csv_next(r->csv)) != 0) {
-        if (rc < 0)
-            return bad_csv(r, rc);
+    da_stop_progress(r->watch, share * (double)r->csv->bytes / (double)r->size, "reading");
+    return kit_watch_spent(r->watch) ? da_stop_fail(r->watch, "read") : HANDRAIL_OK;
+}
+
+static handrail_status read_records(struct reading *r)
+{
+    handrail_status status = HANDRAIL_OK;
+    int rc = 0;
+
+    for (size_t n = 1; status == HANDRAIL_OK && (rc = da_csv_next(r->csv)) == 1; n++) {
         if (full(r))
-            return HANDRAIL_OK;
-        status = add_row(r);
-        if (r->data->rows % ROWS_PER_POLL != 0)
-            continue;
-        da_stop_progress(r->watch, share * (double)r->csv->bytes / (double)r->size, "reading");
-        if (status == HANDRAIL_OK && kit_watch_spent(r->watch))
-            status = da_stop_fail(r->watch, "read");
+            break;
+        if (r->csv->count > 0)
+            status = r->data->columns ? add_row(r) : start_columns(r);
+        if (status == HANDRAIL_OK && n % RECORDS_PER_POLL == 0)
+            status = poll_watch(r);
     }
-    return status;
+    if (status != HANDRAIL_OK)
+        return status;
+    if (rc < 0)
+        return bad_csv(r, rc);
+    if (r->data->columns)
+        return HANDRAIL_OK;
+    if (r->data->end == DA_BYTES)
+        return kit_fail(&r->watch->call, HANDRAIL_E_INVALID,
+                        "%.300s has nothing in its first %lld bytes", r->args->path,
+                        (long long)r->settings->max_bytes);
+    return kit_fail(&r->watch->call, HANDRAIL_E_INVALID, "%.300s is empty", r->args->path);
 }
 
 static handrail_status read_file(struct reading *r, int fd)
@@ -173,9 +182,7 @@ static handrail_status read_file(struct reading *r, int fd)
     r->csv = da_csv_new(fd, r->args->delimiter);
     if (!r->csv)
         return da_stop_memory(r->watch);
-    handrail_status status = read_header(r);
-    if (status == HANDRAIL_OK)
-        status = read_rows(r);
+    handrail_status status = read_records(r);
     da_csv_free(r->csv);
     return status;
 }

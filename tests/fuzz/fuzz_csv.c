@@ -20,8 +20,10 @@ static void require(int truth)
 
 static void check_record(const struct da_csv *csv)
 {
-    require(csv->count >= 1 && csv->count <= DA_COLUMNS_MAX);
-    require(csv->record.len <= DA_RECORD_MAX && csv->ends[csv->count - 1] == csv->record.len);
+    size_t end = csv->count > 0 ? csv->ends[csv->count - 1] : 0;
+
+    require(csv->count <= DA_COLUMNS_MAX);
+    require(csv->record.len <= DA_RECORD_MAX && csv->record.len == end);
     for (size_t i = 0; i < csv->count; i++) {
         size_t len = 0;
         double number = 0;

@@ -49,6 +49,34 @@ static void time_ends_a_call(void **state)
     sample_tree_remove(&t);
 }
 
+/* A file may be nothing but ends of lines, and they cost as much as what is between them. */
+static void lines_without_anything_count(void **state)
+{
+    struct sample_tree t;
+    handrail_call c;
+
+    (void)state;
+    dataset_tree_make(&t, ",\"max_bytes\":100000");
+    sample_tree_text(&t, "few.csv", "\n\na\n\n1\n\n2\n\n\n");
+    json_t *v = dataset_tree_call(&t, DESCRIBE, "{\"path\":\"few.csv\"}", "2 rows, 1 columns");
+    assert_true(json_is_false(json_object_get(v, "truncated")));
+    json_decref(v);
+    sample_tree_fill(&t, "many.csv", '\n', 1000000, "a\n1\n");
+    sample_tree_refused(&t, DESCRIBE, "{\"path\":\"many.csv\"}", HANDRAIL_E_INVALID,
+                        "many.csv has nothing in its first 100000 bytes");
+    sample_tree_remove(&t);
+
+    dataset_tree_make(&t, "");
+    sample_tree_fill(&t, "many.csv", '\n', 1000000, "a\n1\n");
+    fake_call_init(&c);
+    c.cancel_at_poll = 2;
+    assert_int_equal(sample_tree_call(&t, &c, DESCRIBE, "{\"path\":\"many.csv\"}"),
+                     HANDRAIL_E_CANCELLED);
+    fake_call_free(&c);
+    json_decref(dataset_tree_call(&t, DESCRIBE, "{\"path\":\"many.csv\"}", "1 rows, 1 columns"));
+    sample_tree_remove(&t);
+}
+
 /* Wherever it is cancelled, it says so and leaves no file. */
 static void a_call_can_be_cancelled(void **state)
 {
@@ -119,9 +147,12 @@ static void the_host_takes_no_more(void **state)
 int sample_dataset_limits(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(rows_and_bytes_end_at_the_limits), cmocka_unit_test(time_ends_a_call),
-        cmocka_unit_test(a_call_can_be_cancelled),          cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(rows_and_bytes_end_at_the_limits),
+        cmocka_unit_test(time_ends_a_call),
+        cmocka_unit_test(a_call_can_be_cancelled),
+        cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(the_host_takes_no_more),
+        cmocka_unit_test(lines_without_anything_count),
     };
 
     return cmocka_run_group_tests_name("dataset/limits", all, NULL, NULL);
