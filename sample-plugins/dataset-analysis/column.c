@@ -107,7 +107,8 @@ static void add_number(struct da_column *c, size_t row, const char *value, size_
         c->min = c->max = number;
     c->min = fmin(c->min, number);
     c->max = fmax(c->max, number);
-    c->mean += (number - c->mean) / (double)c->present;
+    /* Divided first: the difference of two numbers may be too large to be one. */
+    c->mean += number / (double)c->present - c->mean / (double)c->present;
     if (c->numbers)
         c->numbers[row] = number;
 }

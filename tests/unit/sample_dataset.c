@@ -62,6 +62,18 @@ static void columns_are_described(void **state)
     sample_tree_remove(&t);
 }
 
+static void the_mean_of_huge_numbers_is_one(void **state)
+{
+    struct sample_tree t;
+
+    (void)state;
+    dataset_tree_make(&t, "");
+    sample_tree_text(&t, "x.csv", "a\n1e308\n-1e308\n1.5e308\n-1.5e308\n");
+    json_decref(dataset_tree_call(&t, DESCRIBE, "{\"path\":\"x.csv\"}",
+                                  "| a | number | 0 | 4 | -1.5e308 | "));
+    sample_tree_remove(&t);
+}
+
 static void many_values_are_text(void **state)
 {
     struct sample_tree t;
@@ -239,6 +251,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(many_values_are_text),
+        cmocka_unit_test(the_mean_of_huge_numbers_is_one),
         cmocka_unit_test(a_classifier_learns),
         cmocka_unit_test(the_same_seed_gives_the_same),
         cmocka_unit_test(the_model_can_be_used),
