@@ -9,6 +9,8 @@
 /* What get() answers besides a byte. */
 enum { END = -1, FAILED = -2 };
 
+static const char nul_byte[] = "there is a NUL byte: this is no text, or UTF-16: save it as UTF-8";
+
 struct da_csv *da_csv_new(int fd, char delimiter)
 {
     struct da_csv *csv = calloc(1, sizeof(*csv));
@@ -91,7 +93,7 @@ static int quoted(struct da_csv *csv)
         if (c == END)
             return wrong(csv, opened, "a quote is opened and never closed");
         if (c == '\0')
-            return wrong(csv, csv->line, "there is a NUL byte: this is no text");
+            return wrong(csv, csv->line, nul_byte);
         if (c == '"' && peek(csv) != '"')
             return 0;
         if (c == '"')
@@ -123,7 +125,7 @@ static int value(struct da_csv *csv)
         if (c == FAILED)
             return -EIO;
         if (c == '\0')
-            return wrong(csv, csv->line, "there is a NUL byte: this is no text");
+            return wrong(csv, csv->line, nul_byte);
         add(csv, c);
         if (csv->record.error)
             break;

@@ -45,7 +45,8 @@ static void bad_files_are_explained(void **state)
         json_decref(dataset_tree_call(&t, DESCRIBE, X, "2 rows, 2 columns"));
     }
     sample_tree_write(&t, "x.csv", "a,b\n1,\0\n", 8);
-    sample_tree_refused(&t, DESCRIBE, X, HANDRAIL_E_INVALID, "line 2: there is a NUL byte");
+    sample_tree_refused(&t, DESCRIBE, X, HANDRAIL_E_INVALID,
+                        "line 2: there is a NUL byte: this is no text, or UTF-16");
     sample_tree_fill(&t, "x.csv", 'x', 1024 * 1024 + 1, "\n");
     sample_tree_refused(&t, DESCRIBE, X, HANDRAIL_E_INVALID,
                         "line 1: the line is longer than 1 MiB");
