@@ -69,7 +69,7 @@ static void add_number(struct kit_text *t, double v)
 static void add_line(struct kit_text *t, const struct da_column *c)
 {
     kit_text_add(t, "| ", 2);
-    kit_text_add_clean(t, c->name, strlen(c->name));
+    kit_text_add_cell(t, c->name, strlen(c->name));
     kit_text_addf(t, " | %s | %lld |", da_column_type_name(c), (long long)c->missing);
     if (c->values.over)
         kit_text_addf(t, " more than %d, or long |", DA_DISTINCT_MAX);
@@ -81,7 +81,7 @@ static void add_line(struct kit_text *t, const struct da_column *c)
         add_number(t, c->max);
     } else if (da_column_type(c) == DA_CATEGORY) {
         kit_text_addf(t, " most frequent: ");
-        kit_text_add_clean(t, most_frequent(c), strlen(most_frequent(c)));
+        kit_text_add_cell(t, most_frequent(c), strlen(most_frequent(c)));
         kit_text_addf(t, " | | |");
     } else {
         kit_text_addf(t, " | | |");

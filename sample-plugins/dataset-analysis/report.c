@@ -55,7 +55,7 @@ static json_t *add_class(struct report *r, size_t class)
         predicted += f->confusion[i * f->classes + class];
     }
     kit_text_addf(&r->text, "| ");
-    add_clean(&r->text, name);
+    kit_text_add_cell(&r->text, name, strlen(name));
     add_part_of(&r->text, right, predicted);
     add_part_of(&r->text, right, actual);
     kit_text_addf(&r->text, " | %lld | %lld |\n", (long long)f->train_rows[class],
@@ -102,7 +102,8 @@ static json_t *add_features(struct report *r)
         size_t i = next_feature(r, shown);
         json_t *name = da_store_feature_name(r->e, i);
         kit_text_addf(&r->text, "| ");
-        add_clean(&r->text, name ? json_string_value(name) : "?");
+        if (name)
+            kit_text_add_cell(&r->text, json_string_value(name), json_string_length(name));
         kit_text_addf(&r->text, " | ");
         add_part(&r->text, r->f->importance[i]);
         kit_text_addf(&r->text, " |\n");

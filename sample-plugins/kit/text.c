@@ -100,6 +100,27 @@ void kit_text_add_clean(struct kit_text *t, const char *data, size_t n)
     kit_text_add(t, data + n - good, good);
 }
 
+void kit_text_add_cell(struct kit_text *t, const char *data, size_t n)
+{
+    const char *s = data, *end = data + n;
+
+    while (s < end) {
+        size_t plain = 0;
+        while (s + plain < end && !strchr("|\n\r", s[plain]))
+            plain++;
+        plain += s + plain < end && s[plain] == '\0'; /* which strchr finds as well */
+        kit_text_add_clean(t, s, plain);
+        s += plain;
+        if (s < end && *s == '|')
+            kit_text_add(t, "\\|", 2);
+        else if (s < end && (*s == '\n' || *s == '\r'))
+            kit_text_add(t, *s == '\n' ? "\\n" : "\\r", 2);
+        else
+            continue;
+        s++;
+    }
+}
+
 void kit_text_free(struct kit_text *t)
 {
     free(t->data);

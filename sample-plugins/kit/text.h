@@ -23,6 +23,9 @@ __attribute__((format(printf, 2, 3))) void kit_text_addf(struct kit_text *t, con
  * the tab, becomes U+FFFD.  So neither a file's name nor its content can fake another line. */
 void kit_text_add_clean(struct kit_text *t, const char *data, size_t n);
 
+/* The same as a cell of a table: the ends of lines and what ends a cell are escaped. */
+void kit_text_add_cell(struct kit_text *t, const char *data, size_t n);
+
 void kit_text_free(struct kit_text *t);
 
 #endif

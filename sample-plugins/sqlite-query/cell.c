@@ -72,27 +72,6 @@ json_t *sq_cell_json(sqlite3_stmt *stmt, int column, struct sq_cell_notes *notes
     }
 }
 
-static void escaped(struct kit_text *t, const char *s, size_t len)
-{
-    const char *end = s + len;
-
-    while (s < end) {
-        size_t plain = 0;
-        while (s + plain < end && !strchr("|\n\r", s[plain]))
-            plain++;
-        plain += s + plain < end && s[plain] == '\0'; /* which strchr finds as well */
-        kit_text_add_clean(t, s, plain);
-        s += plain;
-        if (s < end && *s == '|')
-            kit_text_add(t, "\\|", 2);
-        else if (s < end && (*s == '\n' || *s == '\r'))
-            kit_text_add(t, *s == '\n' ? "\\n" : "\\r", 2);
-        else
-            continue;
-        s++;
-    }
-}
-
 void sq_cell_text(struct kit_text *t, const json_t *cell)
 {
     char number[64];
@@ -104,6 +83,6 @@ void sq_cell_text(struct kit_text *t, const json_t *cell)
         sqlite3_snprintf((int)sizeof(number), number, "%!.15g", json_real_value(cell));
         kit_text_add(t, number, strlen(number));
         break;
-    default: escaped(t, json_string_value(cell), json_string_length(cell)); break;
+    default: kit_text_add_cell(t, json_string_value(cell), json_string_length(cell)); break;
     }
 }

@@ -55,6 +55,12 @@ static void columns_are_described(void **state)
     assert_true(json_is_false(json_object_get(v, "truncated")));
     json_decref(v);
 
+    sample_tree_text(&t, "x.csv", "\"a|b\",\"c\nd\"\n1,x|y\n"); /* what ends a cell, or a line */
+    v = dataset_tree_call(&t, DESCRIBE, "{\"path\":\"x.csv\"}",
+                          "| a\\|b | number | 0 | 1 | 1.0 | 1.0 | 1.0 |\n"
+                          "| c\\nd | category | 0 | 1 | most frequent: x\\|y | | |\n");
+    json_decref(v);
+
     sample_tree_text(&t, "x.csv", ";b\r1;2\r3;4\r"); /* an index without a name, an old line end */
     v = dataset_tree_call(&t, DESCRIBE, "{\"path\":\"x.csv\",\"delimiter\":\";\"}",
                           "| column 1 | number | 0 | 2 | 1.0 | 2.0 | 3.0 |");
