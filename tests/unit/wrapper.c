@@ -207,6 +207,29 @@ static void health_and_cancel(void **state)
     plugin->destroy(self);
 }
 
+static void a_deferred_that_is_replaced(void **state)
+{
+    void *self = create(&host, "");
+    handrail_call first, second;
+
+    (void)state;
+    fake_call_init(&first);
+    fake_call_init(&second);
+    assert_int_equal(fake_host_invoke(plugin, self, "act", &first, "defer and park"),
+                     HANDRAIL_PENDING);
+    assert_int_equal(fake_host_invoke(plugin, self, "act", &second, "defer and park"),
+                     HANDRAIL_PENDING);
+    assert_int_equal(first.completions, 1);
+    assert_int_equal(first.completed, HANDRAIL_E_FAILED);
+    assert_string_equal(first.error, "the plugin dropped the request unanswered");
+    assert_int_equal(second.completions, 0);
+    plugin->cancel(self, &second);
+    assert_int_equal(second.completions, 1);
+    fake_call_free(&first);
+    fake_call_free(&second);
+    plugin->destroy(self);
+}
+
 static void a_host_of_minor_0(void **state)
 {
     handrail_host old = host;
@@ -234,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_standard_exception_gives_its_reason),
         cmocka_unit_test(the_state_of_a_call),
         cmocka_unit_test(health_and_cancel),
+        cmocka_unit_test(a_deferred_that_is_replaced),
         cmocka_unit_test(a_host_of_minor_0),
     };
 

@@ -150,8 +150,9 @@ protected:
 };
 
 /* A request that is answered after the method has returned HANDRAIL_PENDING.  Move-only, one thread
- * at a time.  Completes exactly once: by complete(), or with HANDRAIL_E_FAILED if it is dropped.
- * Then, and when moved from, it is empty, and may only be asked, assigned and destroyed. */
+ * at a time.  Completes exactly once: by complete(), or with HANDRAIL_E_FAILED if it is dropped or
+ * another is assigned to it.  Then, and when moved from, it is empty, and may only be asked,
+ * assigned and destroyed. */
 class Deferred : public Request
 {
 public:
@@ -159,8 +160,9 @@ public:
     Deferred(Deferred &&from) noexcept : Request(from.host_, from.call_) { from.call_ = nullptr; }
     Deferred &operator=(Deferred &&from) noexcept
     {
-        std::swap(host_, from.host_);
-        std::swap(call_, from.call_);
+        Deferred taken(std::move(from)); /* ends with what was here */
+        std::swap(host_, taken.host_);
+        std::swap(call_, taken.call_);
         return *this;
     }
     ~Deferred()

@@ -93,6 +93,8 @@ private:
         if (what == "defer and park") {
             std::lock_guard<std::mutex> hold(lock_);
             parked_ = std::move(d);
+            if (d)
+                d.complete(HANDRAIL_E_TIMEOUT); /* it is empty now: this is not reached */
         }
         if (what == "defer and finish") {
             Deferred moved(std::move(d));
