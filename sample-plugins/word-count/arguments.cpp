@@ -3,6 +3,7 @@
 
 #include "json.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <initializer_list>
 
@@ -51,10 +52,13 @@ public:
         const json_t *v = json_object_get(root_.get(), key);
         if (!v)
             return;
-        if (!json_is_integer(v) || json_integer_value(v) < least || json_integer_value(v) > most)
+        /* 10.0 is an integer in JSON Schema; and all between the limits is exact as a double. */
+        const double n = json_number_value(v);
+        if (!json_is_number(v) || !(n >= static_cast<double>(least)) ||
+            !(n <= static_cast<double>(most)) || std::trunc(n) != n)
             refuse(std::string(key) + " must be an integer from " + std::to_string(least) + " to " +
                    std::to_string(most));
-        ret = json_integer_value(v);
+        ret = static_cast<std::int64_t>(n);
     }
 
 private:
