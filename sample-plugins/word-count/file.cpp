@@ -84,6 +84,9 @@ Fd open_below(const std::string &root, const std::string &path)
     /* Step by step: each name is looked up in a folder that is held open, and links are refused. */
     for (const std::string &name : names) {
         Fd next(openat(folder.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (next.get() < 0 && errno == ENOTDIR)
+            refuse(path,
+                   "leads through what is no folder, or a symbolic link, which is not followed");
         if (next.get() < 0)
             fail(path, errno);
         folder = std::move(next);

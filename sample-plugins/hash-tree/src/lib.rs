@@ -128,7 +128,11 @@ impl From<Trouble> for Failure {
             (io::ErrorKind::Other, None) => handrail::E_LIMIT,
             _ => handrail::E_FAILED,
         };
-        Failure(status, format!("{} cannot be read: {}", path, trouble.error))
+        let why = match trouble.error.raw_os_error() {
+            Some(walk::ELOOP) => "it is, or leads through, a symbolic link".to_string(),
+            _ => trouble.error.to_string(),
+        };
+        Failure(status, format!("{} cannot be read: {}", path, why))
     }
 }
 
