@@ -247,7 +247,7 @@ static handrail_status host_add_resource(const handrail_host *host, handrail_cal
 
 static bool is_json_object(const char *json, size_t len)
 {
-    json_t *root = json_loadb(json, len, 0, NULL);
+    json_t *root = json_loadb(json, len, JSON_ALLOW_NUL, NULL); /* as the sidecar reads it */
     bool yes = json_is_object(root);
     json_decref(root);
     return yes;

@@ -161,6 +161,7 @@ static void bad_arguments(void **state)
     assert_int_equal(host->set_json(host, h, NULL, 0), HANDRAIL_E_INVALID);
     assert_int_equal(host->set_json(host, h, "{\"a\":\"\xff\"}", 9), HANDRAIL_E_INVALID);
     assert_int_equal(host->set_json(host, h, "{} {}", 5), HANDRAIL_E_INVALID);
+    assert_int_equal(host->set_json(host, h, "{\"a\":\"\\u0000\"}", 14), HANDRAIL_OK);
     host->set_error(host, h, NULL, 5);
     host->log(host, 0, NULL, 5);
     host->progress(host, h, 0, -1, NULL, 5);
