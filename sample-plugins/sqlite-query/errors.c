@@ -39,7 +39,6 @@ static const struct {
      "the file, or one of those that SQLite keeps beside it, cannot be opened: check their "
      "permissions, and what \"confinement\" grants this plugin"},
     {SQLITE_FULL, HANDRAIL_E_FAILED, "there is no room for it: free some space"},
-    {SQLITE_CONSTRAINT, HANDRAIL_E_INVALID, "correct the values"},
 };
 
 /* Does the file say that it is in WAL mode?  Asked through SQLite, since closing a descriptor of
@@ -87,6 +86,16 @@ static handrail_status mistake(const struct sq_db *db)
     return kit_fail(&db->watch->call, HANDRAIL_E_INVALID, "sql: %.500s%s", message, hint);
 }
 
+/* INSERT OR FAIL and its like keep what they had done when they fail. */
+static handrail_status broken_constraint(const struct sq_db *db)
+{
+    int kept = sqlite3_changes(db->handle);
+
+    return kit_fail(&db->watch->call, HANDRAIL_E_INVALID,
+                    "database \"%.300s\": %.300s: correct the values; %d row%s changed", db->name,
+                    sqlite3_errmsg(db->handle), kept, kept == 1 ? " was" : "s were");
+}
+
 static handrail_status advise(const struct sq_db *db, int rc)
 {
     const char *message = sqlite3_errmsg(db->handle);
@@ -128,6 +137,7 @@ handrail_status sq_errors_fail(const struct sq_db *db, int rc)
                         "a value or row is larger than %d MiB, or sql is too long: take a part of "
                         "it, with substr()",
                         SQ_VALUE_MIB);
+    case SQLITE_CONSTRAINT: return broken_constraint(db);
     case SQLITE_ERROR: return mistake(db);
     default: return advise(db, rc);
     }

@@ -157,7 +157,20 @@ static void writing_is_a_tool_of_its_own(void **state)
     sqlite_tree_answers(&t, "PRAGMA user_version", "| user_version |\n| --- |\n| 5 |");
     sample_tree_refused(&t, "sqlite_execute",
                         ON "\"sql\":\"INSERT INTO people VALUES (1, 'x', 1)\"}", HANDRAIL_E_INVALID,
-                        "UNIQUE constraint failed: people.id: correct the");
+                        "UNIQUE constraint failed: people.id: correct the values; 0 rows were");
+    sample_tree_refused(&t, "sqlite_execute",
+                        ON "\"sql\":\"INSERT INTO people VALUES (30, 'x', 1), (1, 'x', 1)\"}",
+                        HANDRAIL_E_INVALID, "; 0 rows were changed");
+    sample_tree_refused(&t, "sqlite_execute",
+                        ON
+                        "\"sql\":\"INSERT OR FAIL INTO people VALUES (40, 'x', 1), (1, 'x', 1)\"}",
+                        HANDRAIL_E_INVALID, "; 1 row was changed");
+    sqlite_tree_sql(&t, "people.db", "CREATE VIRTUAL TABLE r USING rtree(id, least, most)");
+    sample_tree_refused(&t, "sqlite_execute",
+                        ON "\"sql\":\"INSERT INTO r VALUES (1, 2, 3), (2, 3, 1)\"}",
+                        HANDRAIL_E_INVALID, "; 0 rows were changed");
+    sqlite_tree_answers(&t, "SELECT id FROM people WHERE id >= 30",
+                        "| id |\n| --- |\n| 40 |\n1 row");
     sample_tree_refused(&t, "sqlite_execute",
                         "{\"database\":\"new.db\",\"sql\":\"CREATE TABLE t(x)\"}",
                         HANDRAIL_E_INVALID, "there is no such file");
