@@ -112,8 +112,11 @@ static int is_over(void *watch)
     return kit_watch_spent(watch);
 }
 
-/* The first line of defence are the limits of time and memory; these keep what neither sees small:
- * one function on one long string asks nobody while it runs. */
+/* The first line of defence are the limits of time and memory.  Neither is asked while one function
+ * works on its arguments, so these bound what that can be: most take as long as their arguments
+ * are, LIKE and GLOB up to that times the pattern.  What is left are instr(), replace(), trim() and
+ * json_patch() on two long values, which take the one times the other: some end with the process
+ * only, at the host's deadline. */
 static void set_limits(sqlite3 *handle)
 {
     static const struct {
