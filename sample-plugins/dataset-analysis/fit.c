@@ -4,12 +4,15 @@
 #include "stop.h"
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* liblinear cannot be interrupted, so what one call gives it is bounded: some ten seconds. */
 static const size_t work_most = 100000000; /* values x classes */
 
 static const double penalty = 1; /* liblinear's C */
+
+enum { SPARE_BYTES = 1024 * 1024 };
 
 static void say_nothing(const char *text)
 {
@@ -19,6 +22,20 @@ static void say_nothing(const char *text)
 void da_fit_init(void)
 {
     set_print_string_function(say_nothing);
+}
+
+/* liblinear writes to what it is given for memory without a look.  So ask for as much as it needs
+ * before it does, and a bit more: a row has its part in a dozen arrays, as has a feature, beside
+ * the weights. */
+static bool is_room(const struct da_fit *f, const struct problem *p)
+{
+    size_t values = 12 * (size_t)p->l + (12 + 2 * f->classes) * (size_t)p->n;
+    void *volatile room =
+        malloc(values * sizeof(double) + SPARE_BYTES); /* or it would be left out */
+    bool yes = room;
+
+    free(room);
+    return yes;
 }
 
 /* In two steps, of which the second goes on where the first ended, to hear of a cancellation in
@@ -108,7 +125,7 @@ static handrail_status fit(struct da_fit *f, const struct da_encoding *e,
     handrail_status status = check_work(f, train_rows, w);
     if (status != HANDRAIL_OK)
         return status;
-    int rc = train_in_steps(f, &p, w);
+    int rc = is_room(f, &p) ? train_in_steps(f, &p, w) : -ENOMEM;
     if (rc == -EINTR)
         return da_stop_fail(w, "train on");
     if (rc < 0)

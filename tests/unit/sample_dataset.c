@@ -265,9 +265,9 @@ int main(void)
         cmocka_unit_test(a_model_that_is_of_no_use_says_so),
         cmocka_unit_test(a_locale_changes_nothing),
     };
-    int failed = cmocka_run_group_tests_name("dataset/answers", all, NULL, NULL);
+    int failed = sample_dataset_limits();
 
+    failed += cmocka_run_group_tests_name("dataset/answers", all, NULL, NULL);
     failed += sample_dataset_files();
-    failed += sample_dataset_limits();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

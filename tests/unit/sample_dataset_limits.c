@@ -2,10 +2,14 @@
  * Where dataset-analysis stops: rows, bytes, time, work, and when it is told to. */
 #include "check.h"
 #include "dataset_tree.h"
+#include "sanitizer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define FRUIT "{\"path\":\"fruit.csv\",\"target\":\"fruit\""
@@ -128,6 +132,57 @@ static void work_is_bounded(void **state)
     sample_tree_remove(&t);
 }
 
+enum { TRAINED = 42 }; /* an exit code */
+
+/* Train in a process that may have so much more memory than this one has.  How it ended. */
+static int train_within(const struct sample_tree *t, size_t more)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    int status = 0;
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*u %*u %*u %*u %*u %lu", &pages), 1);
+    (void)fclose(f);
+    rlim_t bytes = pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        handrail_call c;
+        fake_call_init(&c);
+        c.text_max = 10; /* not so far that this host needs memory */
+        (void)setrlimit(RLIMIT_DATA, &(struct rlimit){bytes, bytes});
+        (void)signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
+        _exit(fake_host_invoke(t->plugin, t->self, TRAIN, &c, FRUIT "}") == HANDRAIL_E_LIMIT
+                  ? TRAINED
+                  : 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* liblinear dies of it. */
+static void memory_may_end_anywhere(void **state)
+{
+    enum { STEP = 64 * 1024, STEPS_MAX = 1000 };
+    struct sample_tree t;
+    int steps = 0, status = 0;
+
+    (void)state;
+    if (HR_SANITIZER)
+        skip();
+    dataset_tree_make(&t, "");
+    dataset_tree_fruit(&t, 20000);
+    for (; steps < STEPS_MAX && !(WIFEXITED(status) && WEXITSTATUS(status) == TRAINED); steps++) {
+        status = train_within(&t, (size_t)steps * STEP);
+        if (!WIFEXITED(status))
+            fail_msg("with %d KiB more it ends with signal %d", steps * STEP / 1024,
+                     WTERMSIG(status));
+    }
+    assert_in_range(steps, 10, STEPS_MAX - 1);
+    sample_tree_remove(&t);
+}
+
 static void the_host_takes_no_more(void **state)
 {
     struct sample_tree t;
@@ -147,6 +202,7 @@ static void the_host_takes_no_more(void **state)
 int sample_dataset_limits(void)
 {
     const struct CMUnitTest all[] = {
+        cmocka_unit_test(memory_may_end_anywhere), /* while little has been freed */
         cmocka_unit_test(rows_and_bytes_end_at_the_limits),
         cmocka_unit_test(time_ends_a_call),
         cmocka_unit_test(a_call_can_be_cancelled),
