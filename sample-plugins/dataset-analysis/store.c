@@ -190,6 +190,8 @@ handrail_status da_store(const struct da_settings *s, const struct da_args *a,
         return kit_fail(&w->call, HANDRAIL_E_FAILED,
                         "the model was trained, with an accuracy of %.3f, but cannot be written to "
                         "%.300s.model: %s: set model_path to a place that can be written",
-                        f->accuracy, a->model_path, kit_place_why(-rc));
+                        f->accuracy, a->model_path,
+                        rc == -ENOENT ? "its folder is made, but not those above it"
+                                      : kit_place_why(-rc));
     return HANDRAIL_OK;
 }
