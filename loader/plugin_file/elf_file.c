@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Of this machine the layout is that of our own structures. */
 #if UINTPTR_MAX > 0xffffffffu
@@ -91,18 +92,17 @@ const void *hr_elf_at(const struct hr_elf *e, uint64_t address, uint64_t n)
 
 const char *hr_elf_string(const struct hr_elf *e, uint64_t address)
 {
-    uint64_t n = rest_of_segment(e, address);
+    uint64_t rest = rest_of_segment(e, address);
+    uint64_t n = rest < HR_ELF_STRING_MAX ? rest : HR_ELF_STRING_MAX;
     const char *s = n ? hr_elf_at(e, address, n) : NULL;
     return s && memchr(s, '\0', n) ? s : NULL;
 }
 
-/* A name in the string table. */
+/* A name in the string table, which ends with a NUL. */
 static const char *name_at(const struct hr_elf *e, uint64_t index)
 {
     const char *table = hr_elf_at(e, e->strings.address, e->strings.size);
-    if (!table || index >= e->strings.size)
-        return NULL;
-    return memchr(table + index, '\0', e->strings.size - index) ? table + index : NULL;
+    return table && index < e->strings.size ? table + index : NULL;
 }
 
 /* ---- headers --------------------------------------------------------------------------------- */
@@ -141,26 +141,31 @@ static int read_header(struct hr_elf *e, header *h, const char **ret_why)
     return 0;
 }
 
+/* Whole pages are mapped, one segment after the other: the later one would hide what we have read
+ * of an earlier one. */
 static int add_segment(struct hr_elf *e, const program_header *p, const char **ret_why)
 {
+    const uint64_t in_page = (uint64_t)sysconf(_SC_PAGESIZE) - 1;
+    const uint64_t memory = p->p_memsz > p->p_filesz ? p->p_memsz : p->p_filesz;
+    const struct hr_elf_segment *last = e->nsegments ? &e->segments[e->nsegments - 1] : NULL;
     if (e->nsegments == HR_ELF_SEGMENTS_MAX)
         return refuse(ret_why, "has too many segments");
     if (!at_offset(e, p->p_offset, p->p_filesz))
         return refuse(ret_why, "ends before its segments do");
-    if (p->p_vaddr > UINT64_MAX - p->p_filesz)
+    if (memory > UINT64_MAX - in_page || p->p_vaddr > UINT64_MAX - in_page - memory)
         return refuse(ret_why, "has a segment beyond all addresses");
+    if ((p->p_vaddr - p->p_offset) & in_page)
+        return refuse(ret_why, "has a segment that no page can hold");
+    if (last && (p->p_vaddr & ~in_page) < last->address + last->memory)
+        return refuse(ret_why, "has segments that overlap, or are out of order");
     e->segments[e->nsegments++] = (struct hr_elf_segment){
-        .address = p->p_vaddr,
-        .offset = p->p_offset,
-        .size = p->p_filesz,
-        .writable = p->p_flags & PF_W,
-        .executable = p->p_flags & PF_X,
-    };
+        .address = p->p_vaddr, .offset = p->p_offset, .size = p->p_filesz, .memory = memory};
     return 0;
 }
 
-/* The program headers; *ret_dynamic is where the dynamic section lies in the file. */
-static int read_segments(struct hr_elf *e, const header *h, struct hr_elf_table *ret_dynamic,
+/* The program headers; *ret_dynamic is the address of the dynamic section, untouched if there is
+ * none. */
+static int read_segments(struct hr_elf *e, const header *h, uint64_t *ret_dynamic,
                          const char **ret_why)
 {
     int err = 0;
@@ -174,8 +179,8 @@ static int read_segments(struct hr_elf *e, const header *h, struct hr_elf_table 
         memcpy(&ph, p + i * sizeof(ph), sizeof(ph));
         if (ph.p_type == PT_LOAD)
             err = add_segment(e, &ph, ret_why);
-        else if (ph.p_type == PT_DYNAMIC)
-            *ret_dynamic = (struct hr_elf_table){ph.p_offset, ph.p_filesz};
+        else if (ph.p_type == PT_DYNAMIC && ph.p_filesz)
+            *ret_dynamic = ph.p_vaddr, e->has_dynamic = true;
         else if (ph.p_type == PT_GNU_STACK)
             e->executable_stack = ph.p_flags & PF_X;
         else if (ph.p_type == PT_INTERP)
@@ -200,8 +205,11 @@ static void read_entry(struct hr_elf *e, struct names *n, const dynamic *d)
     const uint64_t v = d->d_un.d_val;
     switch (d->d_tag) {
     case DT_NEEDED:
+    case DT_AUXILIARY:
+    case DT_FILTER:
         if (n->nneeded < HR_ELF_NEEDED_MAX)
-            n->needed[n->nneeded++] = v;
+            n->needed[n->nneeded] = v;
+        n->nneeded++;
         break;
     case DT_SONAME: n->soname = v, n->has_soname = true; break;
     case DT_RPATH: n->rpath = v, n->has_rpath = true; break;
@@ -211,7 +219,6 @@ static void read_entry(struct hr_elf *e, struct names *n, const dynamic *d)
     case DT_TEXTREL: e->text_relocations = true; break;
     case DT_FLAGS: e->text_relocations = e->text_relocations || (v & DF_TEXTREL); break;
     case DT_FLAGS_1: e->is_program = e->is_program || (v & DF_1_PIE); break;
-    case DT_INIT_ARRAYSZ: e->nconstructors = v / sizeof(uint64_t); break;
     case DT_STRTAB: e->strings.address = v; break;
     case DT_STRSZ: e->strings.size = v; break;
     case DT_SYMTAB: e->symbols.address = v; break;
@@ -221,7 +228,7 @@ static void read_entry(struct hr_elf *e, struct names *n, const dynamic *d)
     case DT_PLTRELSZ: e->jmprel.size = v; break;
     case DT_RELR: e->relr.address = v; break;
     case DT_RELRSZ: e->relr.size = v; break;
-    case DT_VERNEED: e->versions_needed.address = v; break;
+    case DT_VERNEED: e->versions_needed = v; break;
     case DT_VERNEEDNUM: e->nversions_needed = v; break;
     default: break;
     }
@@ -237,8 +244,13 @@ static int name_of(const struct hr_elf *e, bool there, uint64_t index, const cha
 
 static int read_names(struct hr_elf *e, const struct names *n, const char **ret_why)
 {
-    if (!hr_elf_at(e, e->strings.address, e->strings.size))
+    const char *table = hr_elf_at(e, e->strings.address, e->strings.size);
+    if (!table)
         return refuse(ret_why, "has no string table where it says");
+    if (e->strings.size && table[e->strings.size - 1])
+        return refuse(ret_why, "has a string table without an end");
+    if (n->nneeded > HR_ELF_NEEDED_MAX)
+        return refuse(ret_why, "needs too many libraries");
     int err = name_of(e, n->has_soname, n->soname, &e->soname, ret_why);
     if (!err)
         err = name_of(e, n->has_rpath, n->rpath, &e->rpath, ret_why);
@@ -265,31 +277,34 @@ static uint64_t count_by_gnu_hash(const struct hr_elf *e, uint64_t table)
     const uint64_t nbuckets = word_at(e, table);
     const uint64_t first = word_at(e, table + 4);
     const uint64_t nbloom = word_at(e, table + 8);
-    if (nbuckets > e->len || nbloom > e->len)
-        return 0;
-    const uint64_t buckets = table + 16 + nbloom * sizeof(uint64_t);
-    const uint64_t chains = buckets + nbuckets * 4;
-    uint64_t last = 0;
-    for (uint64_t i = 0; i < nbuckets; i++) {
-        uint64_t head = word_at(e, buckets + i * 4);
-        last = head > last ? head : last;
+    const uint64_t at = table + 16 + nbloom * sizeof(uint64_t);
+    const uint64_t nchains = rest_of_segment(e, at + nbuckets * 4) / 4;
+    const unsigned char *buckets = hr_elf_at(e, at, nbuckets * 4);
+    const unsigned char *chains = hr_elf_at(e, at + nbuckets * 4, nchains * 4);
+    uint32_t last = 0;
+    uint32_t word = 0;
+    for (uint64_t i = 0; buckets && i < nbuckets; i++) {
+        memcpy(&word, buckets + i * 4, sizeof(word));
+        last = word > last ? word : last;
     }
     if (last < first)
         return first;
-    uint64_t rest = rest_of_segment(e, chains) / 4;
-    for (uint64_t i = last - first; i < rest; i++)
-        if (word_at(e, chains + i * 4) & 1)
+    for (uint64_t i = last - first; chains && i < nchains; i++) {
+        memcpy(&word, chains + i * 4, sizeof(word));
+        if (word & 1)
             return first + i + 1;
+    }
     return 0;
 }
 
+/* With both, the dynamic linker takes GNU's. */
 static int read_symbols(struct hr_elf *e, const struct names *n, const char **ret_why)
 {
     uint64_t count = 0;
-    if (n->hash)
-        count = word_at(e, n->hash + 4);
-    else if (n->gnu_hash)
+    if (n->gnu_hash)
         count = count_by_gnu_hash(e, n->gnu_hash);
+    else if (n->hash)
+        count = word_at(e, n->hash + 4);
     if (count > e->len / sizeof(symbol))
         return refuse(ret_why, "has a symbol table larger than itself");
     e->symbols.size = count * sizeof(symbol);
@@ -306,24 +321,31 @@ static int check_table(const struct hr_elf *e, const struct hr_elf_table *t, con
     return 0;
 }
 
-static int read_dynamic(struct hr_elf *e, const struct hr_elf_table *where, const char **ret_why)
+/* From its address to the entry that ends it, as the dynamic linker reads it: where the program
+ * header says that it lies in the file, and how large it is, does not count. */
+static int read_entries(struct hr_elf *e, uint64_t address, struct names *names,
+                        const char **ret_why)
+{
+    for (uint64_t i = 0; i < HR_ELF_DYNAMIC_MAX; i++) {
+        dynamic d;
+        const void *p = hr_elf_at(e, address + i * sizeof(d), sizeof(d));
+        if (!p)
+            break;
+        memcpy(&d, p, sizeof(d));
+        if (d.d_tag == DT_NULL)
+            return 0;
+        read_entry(e, names, &d);
+    }
+    return refuse(ret_why, "has a dynamic section without an end");
+}
+
+static int read_dynamic(struct hr_elf *e, uint64_t address, const char **ret_why)
 {
     struct names names = {.nneeded = 0};
-    const unsigned char *p = at_offset(e, where->address, where->size);
-    if (!p)
-        return refuse(ret_why, "ends before its dynamic section does");
-    for (uint64_t i = 0; i < where->size / sizeof(dynamic); i++) {
-        dynamic d;
-        memcpy(&d, p + i * sizeof(d), sizeof(d));
-        if (d.d_tag == DT_NULL)
-            break;
-        if (i == HR_ELF_DYNAMIC_MAX)
-            return refuse(ret_why, "has a dynamic section without an end");
-        read_entry(e, &names, &d);
-    }
-    e->versions_needed.size = rest_of_segment(e, e->versions_needed.address);
-    e->has_dynamic = true;
-    int err = read_names(e, &names, ret_why);
+    int err = read_entries(e, address, &names, ret_why);
+    if (err)
+        return err;
+    err = read_names(e, &names, ret_why);
     if (!err)
         err = read_symbols(e, &names, ret_why);
     if (!err)
@@ -336,13 +358,13 @@ static int read_dynamic(struct hr_elf *e, const struct hr_elf_table *where, cons
 int hr_elf_read(const void *bytes, size_t len, struct hr_elf *ret, const char **ret_why)
 {
     struct hr_elf e = {.bytes = bytes, .len = len};
-    struct hr_elf_table dynamic_section = {0, 0};
+    uint64_t dynamic_section = 0;
     header h;
     int err = read_header(&e, &h, ret_why);
     if (!err && e.is_native)
         err = read_segments(&e, &h, &dynamic_section, ret_why);
-    if (!err && dynamic_section.size)
-        err = read_dynamic(&e, &dynamic_section, ret_why);
+    if (!err && e.has_dynamic)
+        err = read_dynamic(&e, dynamic_section, ret_why);
     if (!err)
         *ret = e;
     return err;
@@ -395,7 +417,8 @@ static bool is_higher(const char *a, const char *b)
 
 static bool is_numbers(const char *s)
 {
-    return *s >= '0' && *s <= '9' && s[strspn(s, "0123456789.")] == '\0';
+    enum { LONG = 32 }; /* and longer is none */
+    return *s >= '0' && *s <= '9' && strnlen(s, LONG) < LONG && s[strspn(s, "0123456789.")] == '\0';
 }
 
 /* The versions of one library, which lie one after the other. */
@@ -422,7 +445,7 @@ static void highest_of(const struct hr_elf *e, uint64_t address, unsigned count,
 const char *hr_elf_highest_version(const struct hr_elf *e, const char *prefix)
 {
     const char *best = NULL;
-    uint64_t address = e->versions_needed.address;
+    uint64_t address = e->versions_needed;
     /* a library has one entry */
     for (size_t i = 0; i < e->nversions_needed && i < HR_ELF_NEEDED_MAX; i++) {
         verneed need;

@@ -17,17 +17,19 @@
 
 enum {
     HR_ELF_SEGMENTS_MAX = 64,
-    HR_ELF_NEEDED_MAX = 64,
-    HR_ELF_DYNAMIC_MAX = 4096, /* entries of the dynamic section */
+    HR_ELF_NEEDED_MAX = 256,
+    HR_ELF_DYNAMIC_MAX = 4096,       /* entries of the dynamic section */
+    HR_ELF_STRING_MAX = 1024 * 1024, /* bytes of one that the plugin gives, with its NUL */
 };
 
-/* A part of the file that is mapped: [address, address + size) from offset on. */
+/* A part of the file that is mapped: [address, address + size) from offset on.  They are in the
+ * order of their addresses, and no two have a page in common: what is at an address is what will
+ * be. */
 struct hr_elf_segment {
     uint64_t address;
     uint64_t offset;
-    uint64_t size; /* in the file; memory beyond it is zero */
-    bool writable;
-    bool executable;
+    uint64_t size;   /* in the file; memory beyond it is zero */
+    uint64_t memory; /* size with that */
 };
 
 /* Where a table lies, by address; size in bytes, 0: there is none. */
@@ -49,9 +51,8 @@ struct hr_elf {
     const char *soname; /* NULL: none; the same for the next two */
     const char *rpath;
     const char *runpath;
-    const char *needed[HR_ELF_NEEDED_MAX]; /* libraries, by name */
+    const char *needed[HR_ELF_NEEDED_MAX]; /* libraries that are loaded with it, by name */
     size_t nneeded;
-    size_t nconstructors; /* functions that run when it is loaded */
 
     struct hr_elf_segment segments[HR_ELF_SEGMENTS_MAX];
     size_t nsegments;
@@ -61,7 +62,7 @@ struct hr_elf {
     struct hr_elf_table rela;
     struct hr_elf_table jmprel; /* of the procedure linkage table; Rela as well */
     struct hr_elf_table relr;
-    struct hr_elf_table versions_needed; /* the size is what is left of its segment */
+    uint64_t versions_needed; /* its address */
     size_t nversions_needed;
 };
 
@@ -86,7 +87,7 @@ const char *hr_elf_highest_version(const struct hr_elf *e, const char *prefix);
  * the file. */
 const void *hr_elf_at(const struct hr_elf *e, uint64_t address, uint64_t n);
 
-/* The string there; NULL if there is none, or no end to it in the file. */
+/* The string there; NULL if there is none, or it has no end. */
 const char *hr_elf_string(const struct hr_elf *e, uint64_t address);
 
 /* The address that the pointer at `address` holds once it has been relocated within this object.

@@ -90,6 +90,91 @@ static void odd_ones_are_refused(void **state)
     judged("hostile-free", "is a program");
 }
 
+/* The program header of that kind; the nth, from 0 on. */
+static Elf64_Phdr *program_header(unsigned char *bytes, uint32_t type, unsigned n)
+{
+    const Elf64_Ehdr *h = (const Elf64_Ehdr *)bytes;
+    Elf64_Phdr *p = (Elf64_Phdr *)(bytes + h->e_phoff);
+    for (unsigned i = 0; i < h->e_phnum; i++)
+        if (p[i].p_type == type && n-- == 0)
+            return &p[i];
+    fail_msg("no program header of type %u", type);
+    return NULL;
+}
+
+/* The entry of the dynamic section with that tag. */
+static Elf64_Dyn *dynamic_entry(unsigned char *bytes, int64_t tag)
+{
+    Elf64_Dyn *d = (Elf64_Dyn *)(bytes + program_header(bytes, PT_DYNAMIC, 0)->p_offset);
+    for (; d->d_tag != tag; d++)
+        if (d->d_tag == DT_NULL)
+            fail_msg("no entry with tag %lld", (long long)tag);
+    return d;
+}
+
+static void not_read(const unsigned char *bytes, size_t len, const char *words)
+{
+    struct hr_elf e;
+    const char *wrong = "";
+    assert_int_equal(hr_elf_read(bytes, len, &e, &wrong), -ENOEXEC);
+    if (!strstr(wrong, words))
+        fail_msg("\"%s\", expected \"%s\"", wrong, words);
+}
+
+static void not_judged_good(const unsigned char *bytes, size_t len, const char *words)
+{
+    struct hr_elf e;
+    struct hr_why why = {{0}};
+    const char *wrong = NULL;
+    assert_int_equal(hr_elf_read(bytes, len, &e, &wrong), 0);
+    assert_int_equal(hr_plugin_judge(&e, &why), -EINVAL);
+    if (!strstr(why.text, words))
+        fail_msg("\"%s\", expected \"%s\"", why.text, words);
+}
+
+/* What the dynamic linker does not look at must not decide what we see. */
+static void the_dynamic_section_is_where_it_is_mapped(void **state)
+{
+    size_t len = 0;
+    (void)state;
+    unsigned char *bytes = read_plugin("odd_rpath.so", &len);
+    Elf64_Phdr *p = program_header(bytes, PT_DYNAMIC, 0);
+    Elf64_Phdr right = *p;
+    p->p_offset = 0;
+    not_judged_good(bytes, len, "(RPATH)");
+    *p = right;
+    p->p_filesz = sizeof(Elf64_Dyn);
+    not_judged_good(bytes, len, "(RPATH)");
+    p->p_vaddr = UINT64_MAX - 100;
+    not_read(bytes, len, "a dynamic section without an end");
+    *p = right;
+    p->p_filesz = 0; /* as in a file of debugging information; the linker passes it over too */
+    not_judged_good(bytes, len, "is no shared object");
+    free(bytes);
+}
+
+/* A later segment would be mapped over what was read of an earlier one. */
+static void segments_have_pages_of_their_own(void **state)
+{
+    size_t len = 0;
+    (void)state;
+    unsigned char *bytes = read_plugin("odd_plain.so", &len);
+    Elf64_Phdr *first = program_header(bytes, PT_LOAD, 0);
+    Elf64_Phdr *second = program_header(bytes, PT_LOAD, 1);
+    Elf64_Phdr right = *second;
+    second->p_vaddr = first->p_vaddr + (second->p_offset & 4095);
+    not_read(bytes, len, "overlap");
+    *second = right;
+    first->p_memsz = second->p_vaddr - first->p_vaddr + 1;
+    not_read(bytes, len, "overlap");
+    first->p_memsz = UINT64_MAX - 1;
+    not_read(bytes, len, "beyond all addresses");
+    first->p_memsz = first->p_filesz;
+    second->p_vaddr += 8;
+    not_read(bytes, len, "no page can hold");
+    free(bytes);
+}
+
 static void another_machine_is_named(void **state)
 {
     struct hr_elf e;
@@ -229,9 +314,14 @@ static void damage_does_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plugin_is_read),         cmocka_unit_test(odd_ones_are_refused),
-        cmocka_unit_test(another_machine_is_named), cmocka_unit_test(other_exports),
-        cmocka_unit_test(descriptors_are_found),    cmocka_unit_test(damage_does_no_harm),
+        cmocka_unit_test(a_plugin_is_read),
+        cmocka_unit_test(odd_ones_are_refused),
+        cmocka_unit_test(another_machine_is_named),
+        cmocka_unit_test(other_exports),
+        cmocka_unit_test(descriptors_are_found),
+        cmocka_unit_test(damage_does_no_harm),
+        cmocka_unit_test(the_dynamic_section_is_where_it_is_mapped),
+        cmocka_unit_test(segments_have_pages_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
