@@ -53,6 +53,19 @@ static int judge_search_path(const char *kind, const char *path, struct hr_why *
     return 0;
 }
 
+/* A library whose name holds a '/' is not searched for: its name is where it is. */
+static int judge_needed(const struct hr_elf *e, struct hr_why *why)
+{
+    for (size_t i = 0; i < e->nneeded; i++)
+        if ((strchr(e->needed[i], '/') && e->needed[i][0] != '/') || strchr(e->needed[i], '$'))
+            return hr_refuse(why,
+                             "needs the library \"%.300s\", which is no path from / on: link it in "
+                             "statically, or give that library a name when it is built "
+                             "(-Wl,-soname)",
+                             e->needed[i]);
+    return 0;
+}
+
 /* The highest major that we know is what is taken. */
 static int judge_entry(const struct hr_elf *e, struct hr_why *why)
 {
@@ -97,6 +110,8 @@ int hr_plugin_judge(const struct hr_elf *e, struct hr_why *why)
     err = e->rpath ? judge_search_path("RPATH", e->rpath, why) : 0;
     if (!err && e->runpath)
         err = judge_search_path("RUNPATH", e->runpath, why);
+    if (!err)
+        err = judge_needed(e, why);
     return err ? err : judge_entry(e, why);
 }
 

@@ -175,6 +175,28 @@ static void segments_have_pages_of_their_own(void **state)
     free(bytes);
 }
 
+static void libraries_are_searched_for_or_absolute(void **state)
+{
+    static const struct {
+        int64_t tag;
+        const char *name, *words;
+    } names[] = {{DT_NEEDED, "./c.so.6", "needs the library \"./c.so.6\""},
+                 {DT_FILTER, "lib/so.6", "needs the library \"lib/so.6\""},
+                 {DT_AUXILIARY, "$LIB.so.6", "needs the library \"$LIB.so.6\""}};
+    size_t len = 0;
+    (void)state;
+    unsigned char *bytes = read_plugin("faulty.so", &len);
+    char *libc = memmem(bytes, len, "libc.so.6", sizeof("libc.so.6"));
+    Elf64_Dyn *needed = dynamic_entry(bytes, DT_NEEDED);
+    assert_non_null(libc);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(libc, sizeof("libc.so.6"), "%s", names[i].name);
+        needed->d_tag = names[i].tag;
+        not_judged_good(bytes, len, names[i].words);
+    }
+    free(bytes);
+}
+
 static void another_machine_is_named(void **state)
 {
     struct hr_elf e;
@@ -322,6 +344,7 @@ int main(void)
         cmocka_unit_test(damage_does_no_harm),
         cmocka_unit_test(the_dynamic_section_is_where_it_is_mapped),
         cmocka_unit_test(segments_have_pages_of_their_own),
+        cmocka_unit_test(libraries_are_searched_for_or_absolute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
