@@ -2,6 +2,7 @@
  * Reading a plugin's descriptor from its file.  See descriptor.h. */
 #include "descriptor.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum {
     PLUGIN_MIN = offsetof(handrail_plugin, get_extension) + sizeof(void *),
     TOOL_MIN = offsetof(handrail_tool, invoke) + sizeof(void *),
     SIZE_MAX_SANE = 65536, /* of a structure of any later minor */
+    RELOCATIONS_MAX = 1000 * 1000,
 };
 
 static void never_called(void)
@@ -91,22 +93,26 @@ static void read_extensions(const struct hr_elf *e, uint64_t at, struct hr_descr
     d->plugin.needs_extensions = at ? d->extensions : NULL;
 }
 
-/* Is it a descriptor that starts at this address? */
-static bool read_at(const struct hr_elf *e, uint64_t at, struct hr_descriptor *d)
+/* Is it a descriptor that starts at this address?  Whose it is tells: they have to be strings. */
+static bool read_head(const struct hr_elf *e, uint64_t at, handrail_plugin *ret)
 {
     const void *p = hr_elf_at(e, at, PLUGIN_MIN);
-    memset(d, 0, sizeof(*d));
+    memset(ret, 0, sizeof(*ret));
     if (!p)
         return false;
-    memcpy(&d->plugin, p, offsetof(handrail_plugin, id));
+    memcpy(ret, p, offsetof(handrail_plugin, id));
+    if (ret->struct_size < PLUGIN_MIN || ret->struct_size > SIZE_MAX_SANE)
+        return false;
+    ret->id = STRING(e, at, ret->struct_size, handrail_plugin, id);
+    ret->version = STRING(e, at, ret->struct_size, handrail_plugin, version);
+    return ret->id && ret->version;
+}
+
+/* The rest of the descriptor; false: its tools are nowhere. */
+static bool read_rest(const struct hr_elf *e, uint64_t at, struct hr_descriptor *d)
+{
     const uint32_t size = d->plugin.struct_size;
-    if (size < PLUGIN_MIN || size > SIZE_MAX_SANE)
-        return false;
-    d->plugin.id = STRING(e, at, size, handrail_plugin, id);
-    d->plugin.version = STRING(e, at, size, handrail_plugin, version);
     d->plugin.config_schema = STRING(e, at, size, handrail_plugin, config_schema);
-    if (!d->plugin.id || !d->plugin.version)
-        return false;
     FUNCTION(d->plugin.create, HAS(e, at, size, handrail_plugin, create));
     FUNCTION(d->plugin.destroy, HAS(e, at, size, handrail_plugin, destroy));
     FUNCTION(d->plugin.health, HAS(e, at, size, handrail_plugin, health));
@@ -116,22 +122,33 @@ static bool read_at(const struct hr_elf *e, uint64_t at, struct hr_descriptor *d
     return read_tools(e, member(e, at, size, offsetof(handrail_plugin, tools)), d);
 }
 
-int hr_descriptor_read(const struct hr_elf *e, struct hr_descriptor *ret)
+/* The address of the first descriptor in a segment, or 0. */
+static uint64_t find_in(const struct hr_elf *e, const struct hr_elf_segment *s,
+                        unsigned *candidates, handrail_plugin *ret)
 {
     const uint32_t magic = HANDRAIL_MAGIC;
-    unsigned candidates = 0;
-    for (size_t i = 0; i < e->nsegments; i++) {
-        const struct hr_elf_segment *s = &e->segments[i];
-        for (uint64_t at = (s->address + 7) & ~UINT64_C(7);
-             at >= s->address && at - s->address < s->size; at += 8) {
-            const void *p = hr_elf_at(e, at, sizeof(magic));
-            if (!p || memcmp(p, &magic, sizeof(magic)) != 0)
-                continue;
-            if (++candidates > CANDIDATES_MAX)
-                return -ENOENT;
-            if (read_at(e, at, ret))
-                return 0;
-        }
+    const unsigned char *bytes = hr_elf_at(e, s->address, s->size);
+    for (uint64_t i = -s->address & 7; bytes && i + sizeof(magic) <= s->size; i += 8) {
+        if (memcmp(bytes + i, &magic, sizeof(magic)) != 0)
+            continue;
+        if (++*candidates > CANDIDATES_MAX)
+            return 0;
+        if (read_head(e, s->address + i, ret))
+            return s->address + i;
     }
-    return -ENOENT;
+    return 0;
+}
+
+int hr_descriptor_read(const struct hr_elf *e, struct hr_descriptor *ret)
+{
+    unsigned candidates = 0;
+    uint64_t at = 0;
+    /* each pointer is looked for among all of them */
+    if ((e->rela.size + e->jmprel.size) / sizeof(Elf64_Rela) > RELOCATIONS_MAX ||
+        e->relr.size / sizeof(uint64_t) > RELOCATIONS_MAX)
+        return -ENOENT;
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < e->nsegments && !at; i++)
+        at = find_in(e, &e->segments[i], &candidates, &ret->plugin);
+    return at && read_rest(e, at, ret) ? 0 : -ENOENT;
 }

@@ -3,8 +3,9 @@
  * data that starts with HANDRAIL_MAGIC, so it can be found there, and the relocations say where its
  * pointers lead.
  *
- * A descriptor that is put together at run time is not found, and is valid nevertheless.  The
- * strings point into the file's bytes.  No state, any thread. */
+ * A descriptor that is put together at run time is not found, and is valid nevertheless; nor is one
+ * among a million relocations, so that reading any file takes seconds at most.  The strings point
+ * into the file's bytes.  No state, any thread. */
 #ifndef HR_PLUGIN_FILE_DESCRIPTOR_H
 #define HR_PLUGIN_FILE_DESCRIPTOR_H
 

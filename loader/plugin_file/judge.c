@@ -11,8 +11,10 @@ static const char entry_prefix[] = "handrail_plugin_v";
 
 bool hr_plugin_is_entry(const char *symbol)
 {
+    enum { DIGITS = 10 };
     size_t n = sizeof(entry_prefix) - 1;
     return strncmp(symbol, entry_prefix, n) == 0 && symbol[n] &&
+           strnlen(symbol + n, DIGITS + 1) <= DIGITS &&
            symbol[n + strspn(symbol + n, "0123456789")] == '\0';
 }
 
@@ -136,7 +138,7 @@ size_t hr_plugin_other_exports(const struct hr_elf *e, char *text, size_t size)
         if (!hr_elf_exported(e, i, &name) || hr_plugin_is_entry(name) || is_linkers(name))
             continue;
         count++;
-        if (used + strlen(name) + sizeof(", ...") < size) {
+        if (used + strnlen(name, size) + sizeof(", ...") < size) {
             (void)snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
             used += strlen(text + used);
         } else if (used && used + sizeof(", ...") <= size && text[used - 1] != '.') {

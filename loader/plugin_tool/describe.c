@@ -50,24 +50,35 @@ static json_t *describe_plugin(const struct hr_descriptor *d)
                      "hasCancel", d->plugin.cancel != NULL, "tools", tools);
 }
 
+/* In a damaged file they can all be one endless name. */
+static json_t *describe_exports(const struct hr_elf *e)
+{
+    enum { TEXT_MAX = 1024 * 1024 }; /* bytes of all names; then "..." */
+    const char *name = NULL;
+    size_t total = 0;
+    json_t *exports = json_array();
+    for (size_t i = 0; i < e->nsymbols && total < TEXT_MAX; i++) {
+        if (!hr_elf_exported(e, i, &name))
+            continue;
+        total += strnlen(name, TEXT_MAX) + 1;
+        (void)json_array_append_new(exports, total < TEXT_MAX ? text(name) : json_string("..."));
+    }
+    return exports;
+}
+
 static json_t *describe_elf(const struct hr_elf *e)
 {
     const char *machine = hr_elf_machine_name(e->machine);
     char number[24];
-    const char *name = NULL;
     json_t *needed = json_array();
-    json_t *exports = json_array();
     (void)snprintf(number, sizeof(number), "%u", e->machine);
     for (size_t i = 0; i < e->nneeded; i++)
         (void)json_array_append_new(needed, text(e->needed[i]));
-    for (size_t i = 0; i < e->nsymbols; i++)
-        if (hr_elf_exported(e, i, &name))
-            (void)json_array_append_new(exports, text(name));
     return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "machine",
                      machine ? machine : number, "native", e->is_native, "needed", needed, "glibc",
                      e->is_native ? text(hr_elf_highest_version(e, "GLIBC_")) : json_null(),
-                     "rpath", text(e->rpath), "runpath", text(e->runpath), "exports", exports,
-                     "executableStack", e->executable_stack, "textRelocations",
+                     "rpath", text(e->rpath), "runpath", text(e->runpath), "exports",
+                     describe_exports(e), "executableStack", e->executable_stack, "textRelocations",
                      e->text_relocations);
 }
 

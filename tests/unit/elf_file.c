@@ -197,6 +197,19 @@ static void libraries_are_searched_for_or_absolute(void **state)
     free(bytes);
 }
 
+static void names_end(void **state)
+{
+    char digits[64] = "handrail_plugin_v";
+    size_t len = 0;
+    (void)state;
+    unsigned char *bytes = read_plugin("odd_plain.so", &len);
+    dynamic_entry(bytes, DT_STRSZ)->d_un.d_val--;
+    not_read(bytes, len, "a string table without an end");
+    free(bytes);
+    memset(digits + strlen(digits), '1', 20);
+    assert_false(hr_plugin_is_entry(digits));
+}
+
 static void another_machine_is_named(void **state)
 {
     struct hr_elf e;
@@ -345,6 +358,7 @@ int main(void)
         cmocka_unit_test(the_dynamic_section_is_where_it_is_mapped),
         cmocka_unit_test(segments_have_pages_of_their_own),
         cmocka_unit_test(libraries_are_searched_for_or_absolute),
+        cmocka_unit_test(names_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
