@@ -10,6 +10,7 @@
 #include "loader/cli/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ static const char usage[] =
     "grants it.  Arguments are made up from the schemas; --args gives better ones.\n"
     "Exit code: 1 if a case failed.";
 
-enum { CASE_LIMIT_MS = 60 * 1000 };
+enum { STEP_LIMIT_MS = 60 * 1000 };
 
 static const struct {
     const struct hr_case *cases;
@@ -55,10 +56,31 @@ enum hr_verdict hr_found(struct hr_check *c, enum hr_verdict verdict, const char
     return verdict;
 }
 
+void hr_goes_on(const struct hr_check *c)
+{
+    static const struct answer a = {.verdict = HR_CASE_GOES_ON};
+    (void)hr_write_all(c->out, &a, sizeof(a));
+}
+
+bool hr_foreign_line(struct hr_run *r, char *line, size_t size)
+{
+    hr_run_drain(r);
+    const char *p = hr_buf_str(&r->log);
+    while (*p) {
+        size_t n = strcspn(p, "\n");
+        (void)snprintf(line, size, "%.*s", (int)(n < size ? n : size - 1), p);
+        if (!strstr(line, " handrail-toolhost["))
+            return true;
+        p += n + (p[n] == '\n');
+    }
+    return false;
+}
+
 bool hr_check_start(struct hr_check *c, int host_minor, struct hr_run *r)
 {
     const struct hr_run_options how = {.host_minor = host_minor};
     struct hr_why why = {{0}};
+    hr_goes_on(c);
     if (hr_run_start(c->target, &how, r, &why) == 0)
         return true;
     (void)hr_found(c, HR_CASE_FAILED, "it does not start: it %s", why.text);
@@ -94,6 +116,7 @@ enum hr_verdict hr_each_tool(struct hr_check *c, struct hr_run *r, enum hr_sampl
     char names[256] = "";
     for (size_t i = 0; i < json_array_size(r->tools) && verdict == HR_CASE_OK; i++) {
         char *args = hr_check_arguments(c, r, i, kind);
+        hr_goes_on(c);
         if (args) {
             verdict = f(c, r, i, args);
             tried++;
@@ -119,6 +142,7 @@ _Noreturn static void run_here(const struct hr_case *one, struct hr_check *c, in
     (void)setpgid(0, 0);
     hr_log_init("handrail-plugin", HR_LOG_NONE);
     c->finding[0] = '\0';
+    c->out = out;
     a.verdict = one->function(c);
     memcpy(a.finding, c->finding, sizeof(a.finding));
     _exit(hr_write_all(out, &a, sizeof(a)) ? 1 : 0);
@@ -130,7 +154,7 @@ static void explain(int status, bool late, struct answer *a)
     a->verdict = HR_CASE_FAILED;
     if (late)
         (void)snprintf(a->finding, sizeof(a->finding), "it did not come to an end within %d s",
-                       CASE_LIMIT_MS / 1000);
+                       STEP_LIMIT_MS / 1000);
     else if (WIFSIGNALED(status))
         (void)snprintf(a->finding, sizeof(a->finding), "the process was killed by signal %d (%s)",
                        WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -140,11 +164,24 @@ static void explain(int status, bool late, struct answer *a)
                        WEXITSTATUS(status));
 }
 
+/* Wait for its answer, as long as it goes on.  0; -ETIMEDOUT, or -EPIPE if it ended without. */
+static int read_answer(int fd, struct answer *a)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    do {
+        if (poll(&ready, 1, STEP_LIMIT_MS) == 0)
+            return -ETIMEDOUT;
+        if (read(fd, a, sizeof(*a)) != sizeof(*a)) /* less than PIPE_BUF: whole or not at all */
+            return -EPIPE;
+    } while (a->verdict == HR_CASE_GOES_ON);
+    return 0;
+}
+
 static int run_case(const struct hr_case *one, struct hr_check *c, struct answer *a)
 {
     int p[2] = {-1, -1};
     int status = 0;
-    if (pipe(p) < 0)
+    if (pipe2(p, O_CLOEXEC) < 0)
         return -errno;
     (void)fflush(NULL);
     pid_t pid = fork();
@@ -156,14 +193,12 @@ static int run_case(const struct hr_case *one, struct hr_check *c, struct answer
     }
     (void)setpgid(pid, pid);
     hr_close(&p[1]);
-    struct pollfd ready = {.fd = p[0], .events = POLLIN};
-    bool late = poll(&ready, 1, CASE_LIMIT_MS) == 0;
-    ssize_t n = late ? -1 : read(p[0], a, sizeof(*a)); /* less than PIPE_BUF: whole or not at all */
+    int err = read_answer(p[0], a);
     (void)kill(-pid, SIGKILL);
     (void)waitpid(pid, &status, 0);
     hr_close(&p[0]);
-    if (n != sizeof(*a))
-        explain(status, late, a);
+    if (err)
+        explain(status, err == -ETIMEDOUT, a);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * handrail plugin check: the cases.  Each is run in a process of its own, forked from ours, which
  * may start toolhosts, or load the plugin itself; whatever happens to it is the case's result.
  *
- * A case says what it found with hr_found() and returns that. */
+ * A case says what it found with hr_found() and returns that.  One that works through many tools or
+ * starts gets its time for each of them: hr_goes_on(). */
 #ifndef HR_PLUGIN_TOOL_CHECK_H
 #define HR_PLUGIN_TOOL_CHECK_H
 
@@ -20,6 +21,7 @@ enum hr_verdict {
     HR_CASE_FAILED,
     HR_CASE_WARNED,  /* allowed, and doubtful */
     HR_CASE_SKIPPED, /* does not apply, or cannot be tried */
+    HR_CASE_GOES_ON, /* none yet; see hr_goes_on() */
 };
 
 enum { HR_FINDING_MAX = 1024 };
@@ -28,6 +30,7 @@ struct hr_check {
     const struct hr_plugin_options *options;
     const struct hr_target *target;
     char finding[HR_FINDING_MAX]; /* why; "" if there is nothing to say */
+    int out;                      /* of the case's process, for its answer */
 };
 
 struct hr_case {
@@ -48,6 +51,12 @@ extern const size_t hr_ncases_calls;
 
 enum hr_verdict hr_found(struct hr_check *c, enum hr_verdict verdict, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* From the case's process: another step begins. */
+void hr_goes_on(const struct hr_check *c);
+
+/* The next line of its output that the toolhost has not written; false: none. */
+bool hr_foreign_line(struct hr_run *r, char *line, size_t size);
 
 /* Start the plugin; false after having said why not. */
 bool hr_check_start(struct hr_check *c, int host_minor, struct hr_run *r);

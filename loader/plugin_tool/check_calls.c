@@ -441,16 +441,9 @@ static enum hr_verdict call_quiet(struct hr_check *c)
     enum hr_verdict v = hr_each_tool(c, &r, HR_SAMPLE_FULL, answers);
     if (v != HR_CASE_OK)
         return v;
-    hr_run_drain(&r);
-    for (const char *p = hr_buf_str(&r.log); *p; p += strcspn(p, "\n") + 1) {
-        size_t n = strcspn(p, "\n");
-        (void)snprintf(line, sizeof(line), "%.*s", (int)(n < 190 ? n : 190), p);
-        if (n && !strstr(line, " handrail-toolhost["))
-            return hr_found(c, HR_CASE_WARNED, "it writes \"%.150s\": use host->log()", line);
-        if (!p[n])
-            break;
-    }
-    return HR_CASE_OK;
+    return hr_foreign_line(&r, line, sizeof(line))
+               ? hr_found(c, HR_CASE_WARNED, "it writes \"%.150s\": use host->log()", line)
+               : HR_CASE_OK;
 }
 
 const struct hr_case hr_cases_calls[] = {

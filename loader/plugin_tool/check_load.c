@@ -12,21 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A line of its output that the toolhost has not written; NULL: none. */
-static const char *foreign_line(struct hr_run *r, char *line, size_t size)
-{
-    hr_run_drain(r);
-    const char *p = hr_buf_str(&r->log);
-    while (*p) {
-        size_t n = strcspn(p, "\n");
-        (void)snprintf(line, size, "%.*s", (int)(n < size ? n : size - 1), p);
-        if (!strstr(line, " handrail-toolhost["))
-            return line;
-        p += n + (p[n] == '\n');
-    }
-    return NULL;
-}
-
 static enum hr_verdict load_starts(struct hr_check *c)
 {
     struct hr_run r;
@@ -44,10 +29,10 @@ static enum hr_verdict load_quiet(struct hr_check *c)
     char line[200];
     if (!hr_check_start(c, -1, &r))
         return HR_CASE_FAILED;
-    const char *said = foreign_line(&r, line, sizeof(line));
-    return said ? hr_found(c, HR_CASE_WARNED,
-                           "it writes \"%.150s\": use host->log(), whose lines have a level", said)
-                : HR_CASE_OK;
+    return hr_foreign_line(&r, line, sizeof(line))
+               ? hr_found(c, HR_CASE_WARNED,
+                          "it writes \"%.150s\": use host->log(), whose lines have a level", line)
+               : HR_CASE_OK;
 }
 
 static enum hr_verdict load_twice(struct hr_check *c)
