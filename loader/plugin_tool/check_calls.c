@@ -227,46 +227,70 @@ static enum hr_verdict call_connections(struct hr_check *c)
     return flooded(c, &r, flood(c, &r, 64, HR_RUN_CONNECTIONS));
 }
 
+/* What its process holds after so many calls. */
+struct held {
+    int calls;
+    long kib, fds, threads;
+};
+
+static struct held held_after(const struct hr_run *r, int calls)
+{
+    return (struct held){calls, hr_run_rss_kib(r), hr_run_descriptors(r), hr_run_threads(r)};
+}
+
+static long bytes_a_call(const struct held *from, const struct held *to)
+{
+    return (to->kib - from->kib) * 1024 / (to->calls - from->calls);
+}
+
+/* What is kept for later has an end; memory that is lost is lost in the second half as well. */
+static enum hr_verdict grown(struct hr_check *c, const char *tool, const struct held *from,
+                             const struct held *half, const struct held *to)
+{
+    enum { TOLERATED_KIB = 1024, TOLERATED_BYTES = 64 };
+    const int calls = to->calls - from->calls;
+    if (to->fds - from->fds > 4)
+        return hr_found(c, HR_CASE_FAILED,
+                        "tool \"%s\" leaves descriptors open: %ld more after %d calls", tool,
+                        to->fds - from->fds, calls);
+    if (to->threads - from->threads > HR_WORKERS_MAX)
+        return hr_found(c, HR_CASE_FAILED,
+                        "tool \"%s\" leaves threads behind: %ld more after %d calls", tool,
+                        to->threads - from->threads, calls);
+    if (to->kib - from->kib > TOLERATED_KIB && bytes_a_call(from, to) >= TOLERATED_BYTES &&
+        bytes_a_call(half, to) >= TOLERATED_BYTES)
+        return hr_found(c, HR_CASE_FAILED,
+                        "tool \"%s\" takes memory with each call: %ld KiB more after %d", tool,
+                        to->kib - from->kib, calls);
+    return HR_CASE_OK;
+}
+
 static enum hr_verdict repeated(struct hr_check *c, struct hr_run *r, size_t tool, const char *args)
 {
-    enum { WARM_UP = 50, TIMES = 1000, BUDGET_MS = 8000, TOLERATED_KIB = 1024 };
+    enum { WARM_UP = 50, TIMES = 10000, BUDGET_MS = 8000 };
     struct hr_run_event e;
-    long rss = 0;
-    long fds = 0;
-    long threads = 0;
-    int done = 0;
-    int64_t by = hr_now_ms() + BUDGET_MS;
-    for (int i = 0; i < WARM_UP + TIMES && hr_now_ms() < by; i++, done++) {
+    struct held from = {0};
+    struct held half = {0};
+    int i = 0;
+    int64_t began = hr_now_ms();
+    int64_t now = began;
+    for (; i < WARM_UP + TIMES && now < began + BUDGET_MS; i++, now = hr_now_ms()) {
         uint64_t id = 0;
-        if (i == WARM_UP) {
-            rss = hr_run_rss_kib(r);
-            fds = hr_run_descriptors(r);
-            threads = hr_run_threads(r);
-        }
+        if (i == WARM_UP)
+            from = held_after(r, i);
+        else if (i > WARM_UP && !half.calls &&
+                 (i == WARM_UP + TIMES / 2 || now > began + BUDGET_MS / 2))
+            half = held_after(r, i);
         int err = hr_run_call(r, 0, (int)tool, args, strlen(args), TIMEOUT_MS, &id);
         if (!err)
             err = hr_run_answer(r, 0, id, hr_now_ms() + HR_RUN_PATIENCE_MS, &e);
         if (err)
             return died(c, r, tool, err, "when it was called again and again");
     }
-    if (done <= WARM_UP)
-        return HR_CASE_OK; /* too slow to tell */
-    long more_fds = hr_run_descriptors(r) - fds;
-    long more_threads = hr_run_threads(r) - threads;
-    long more_kib = hr_run_rss_kib(r) - rss;
-    if (more_fds > 4)
-        return hr_found(c, HR_CASE_FAILED,
-                        "tool \"%s\" leaves descriptors open: %ld more after %d calls",
-                        hr_tool_name(r, tool), more_fds, done - WARM_UP);
-    if (more_threads > HR_WORKERS_MAX)
-        return hr_found(c, HR_CASE_FAILED,
-                        "tool \"%s\" leaves threads behind: %ld more after %d calls",
-                        hr_tool_name(r, tool), more_threads, done - WARM_UP);
-    if (more_kib > TOLERATED_KIB && more_kib * 1024 / (done - WARM_UP) >= 64)
-        return hr_found(c, HR_CASE_FAILED,
-                        "tool \"%s\" takes memory with each call: %ld KiB more after %d",
-                        hr_tool_name(r, tool), more_kib, done - WARM_UP);
-    return HR_CASE_OK;
+    if (!half.calls) /* too slow to tell */
+        return HR_CASE_OK;
+    const struct held to = held_after(r, i);
+    return grown(c, hr_tool_name(r, tool), &from, &half, &to);
 }
 
 static enum hr_verdict call_repeat(struct hr_check *c)

@@ -30,6 +30,22 @@ static __attribute__((unused)) void leave_thread(void)
 /* What cannot be optimised away. */
 static void *volatile lost __attribute__((unused));
 
+#if defined(KEEPS_HISTORY)
+/* No fault: what it holds has an end. */
+static void keep(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static void *kept[256];
+    static unsigned next;
+    (void)pthread_mutex_lock(&lock);
+    free(kept[next]);
+    kept[next] = malloc(8192);
+    memset(kept[next], 1, 8192);
+    next = (next + 1) % 256;
+    (void)pthread_mutex_unlock(&lock);
+}
+#endif
+
 static handrail_status create(const handrail_host *h, handrail_call *call, const char *config,
                               size_t len, void **self)
 {
@@ -93,6 +109,11 @@ static handrail_status invoke(void *self, handrail_call *call, const char *args,
 #elif defined(LEAKS_CALL_MEMORY)
     lost = malloc(4096);
     memset(lost, 1, 4096);
+#elif defined(LEAKS_LITTLE)
+    lost = malloc(500);
+    memset(lost, 1, 500);
+#elif defined(KEEPS_HISTORY)
+    keep();
 #elif defined(LEAKS_CALL_DESCRIPTOR)
     (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
 #elif defined(NOT_IDEMPOTENT)
