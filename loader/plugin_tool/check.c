@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,10 +137,14 @@ enum hr_verdict hr_each_tool(struct hr_check *c, struct hr_run *r, enum hr_sampl
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-_Noreturn static void run_here(const struct hr_case *one, struct hr_check *c, int out)
+/* The process of a case, which ends with ours: its group gets no signal from the terminal. */
+_Noreturn static void run_here(const struct hr_case *one, struct hr_check *c, int out, pid_t parent)
 {
     struct answer a = {.verdict = HR_CASE_FAILED};
     (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(HR_EXIT_OSERR);
     hr_log_init("handrail-plugin", HR_LOG_NONE);
     c->finding[0] = '\0';
     c->out = out;
@@ -184,12 +189,17 @@ static int run_case(const struct hr_case *one, struct hr_check *c, struct answer
     if (pipe2(p, O_CLOEXEC) < 0)
         return -errno;
     (void)fflush(NULL);
+    pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
     if (pid == 0) {
         hr_close(&p[0]);
-        run_here(one, c, p[1]);
+        run_here(one, c, p[1], parent);
+    }
+    if (pid < 0) {
+        int err = -errno;
+        hr_close(&p[0]);
+        hr_close(&p[1]);
+        return err;
     }
     (void)setpgid(pid, pid);
     hr_close(&p[1]);

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness import sample
-from support import BUILD, HANDRAIL, SAMPLES
+from support import BUILD, HANDRAIL, SAMPLES, wait_for
 
 PLUGINS = BUILD / "tests" / "plugins"
 ECHO = SAMPLES / "echo.so"
@@ -226,6 +227,20 @@ class Check(unittest.TestCase):
             self.skipTest("sanitizers keep freed memory")
         _, found = verdicts(PLUGINS / "careless-keeps_history.so", "--only=call-repeat")
         self.assertEqual(found["call-repeat"]["verdict"], "ok", found)
+
+    def test_it_leaves_nothing_behind_when_it_is_interrupted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            so = shutil.copy(PLUGINS / "careless-hangs_in_destroy.so", folder)
+
+            def there():
+                ps = subprocess.run(["ps", "-e", "-o", "args"], capture_output=True, text=True,
+                                    check=True)
+                return [line for line in ps.stdout.splitlines() if so in line]
+            with subprocess.Popen([HANDRAIL, "plugin", "check", so, "--only=create-destroy"],
+                                  stdout=subprocess.DEVNULL) as check:
+                wait_for("the case", lambda: len(there()) > 1, 10)
+                check.send_signal(signal.SIGINT)
+            wait_for("its end", lambda: not there(), 10)
 
     def test_list(self):
         names = [line.split()[0] for line in plugin("check", "--list").stdout.splitlines()]
