@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/frame.h"
 #include "common/handoff.h"
 #include "common/schema/schema.h"
 #include "loader/cli/text.h"
@@ -23,20 +24,27 @@ static const char usage[] =
     "is an object, {} if it is left out, or - for standard input.  Without --plugin the\n"
     "tool is looked for in the tool registry.  Exit code: 0, or 1 if the tool failed.";
 
-/* The text of the arguments; the caller frees it. */
-static char *read_arguments(const char *word)
+/* The text of the arguments, which the caller frees; NULL after having said why not. */
+static char *read_arguments(const struct hr_plugin_options *o, const char *word)
 {
+    enum { ARGUMENTS_MAX = HR_FRAME_MAX - sizeof(struct hr_frame_call) };
     struct hr_buf b;
     char chunk[4096];
     size_t n = 0;
-    if (!word || strcmp(word, "-") != 0)
-        return strdup(word ? word : "{}");
-    hr_buf_init(&b, HR_FRAME_MAX);
-    while ((n = fread(chunk, 1, sizeof(chunk), stdin)) > 0)
-        if (hr_buf_add(&b, chunk, n))
-            break;
-    char *copy = strdup(hr_buf_str(&b));
+    char *copy = NULL;
+    bool from_input = word && strcmp(word, "-") == 0;
+    hr_buf_init(&b, ARGUMENTS_MAX);
+    int err = from_input ? 0 : hr_buf_adds(&b, word ? word : "{}");
+    while (from_input && !err && (n = fread(chunk, 1, sizeof(chunk), stdin)) > 0)
+        err = hr_buf_add(&b, chunk, n);
+    if (!err)
+        copy = strdup(hr_buf_str(&b));
     hr_buf_free(&b);
+    if (err == -E2BIG)
+        (void)fprintf(stderr, "handrail plugin %s: the arguments are larger than %d bytes\n",
+                      o->command, ARGUMENTS_MAX);
+    else if (!copy)
+        (void)fprintf(stderr, "handrail plugin %s: no memory for the arguments\n", o->command);
     return copy;
 }
 
@@ -216,8 +224,8 @@ int hr_plugin_call(char **argv)
     code = o.plugin ? hr_target_find(&o, o.plugin, &t) : hr_target_of_tool(&o, o.words[0], &t);
     if (code)
         return code;
-    char *args = read_arguments(o.words[1]);
-    code = args ? start_and_call(&o, &t, args) : HR_EXIT_OSERR;
+    char *args = read_arguments(&o, o.words[1]);
+    code = args ? start_and_call(&o, &t, args) : 1;
     free(args);
     hr_target_free(&t);
     return code;

@@ -77,13 +77,14 @@ static int take_options(const struct hr_plugin_options *o, struct hr_target *t)
 }
 
 /* The descriptor of a file, if it can be read without running it; its strings live as long as the
- * file is open. */
-static bool read_descriptor(const char *path, struct hr_plugin_file *file, struct hr_descriptor *d)
+ * file is open.  sha256: or "". */
+static bool read_descriptor(const char *path, const char *sha256, struct hr_plugin_file *file,
+                            struct hr_descriptor *d)
 {
     struct hr_elf e;
     struct hr_why why;
     const char *wrong = NULL;
-    if (hr_plugin_file_open(path, NULL, file, &why))
+    if (hr_plugin_file_open(path, *sha256 ? sha256 : NULL, file, &why))
         return false;
     if (hr_elf_read(file->bytes, file->len, &e, &wrong) == 0 && hr_descriptor_read(&e, d) == 0)
         return true;
@@ -104,7 +105,7 @@ static int from_file(const struct hr_plugin_options *o, const char *what, struct
     t.confinement = json_object();
     if (o->id) {
         (void)snprintf(t.id, sizeof(t.id), "%s", o->id);
-    } else if (read_descriptor(t.path, &file, &d)) {
+    } else if (read_descriptor(t.path, "", &file, &d)) {
         (void)snprintf(t.id, sizeof(t.id), "%s", d.plugin.id);
         hr_plugin_file_close(&file);
     }
@@ -176,7 +177,7 @@ int hr_target_of_tool(const struct hr_plugin_options *o, const char *tool, struc
         return code;
     bool found = false;
     for (uint32_t i = 0; i < c.nplugins && !found; i++) {
-        if (!read_descriptor(c.plugins[i].path, &file, &d))
+        if (!read_descriptor(c.plugins[i].path, c.plugins[i].sha256, &file, &d))
             continue;
         found = offers(&d, tool);
         if (found)

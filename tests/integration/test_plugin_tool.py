@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """handrail plugin: inspect, call, bench, new and check, with good plugins and with bad ones."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -128,6 +129,9 @@ class Calls(unittest.TestCase):
         self.assertIn('missing required property "text"', done.stderr)
         for args in ("[]", "{", '"x"'):
             self.assertEqual(plugin("call", "echo", args, f"--plugin={ECHO}").returncode, 1)
+        done = plugin("call", "echo", "-", f"--plugin={ECHO}", input="x" * 9000000)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("larger than", done.stderr)
         done = plugin("call", "other", "{}", f"--plugin={ECHO}")
         self.assertEqual(done.returncode, 1)
         self.assertIn('no tool "other"', done.stderr)
@@ -157,6 +161,17 @@ class Calls(unittest.TestCase):
             self.assertEqual(plugin("inspect", "echo", f"--registry={registry}").returncode, 0)
             done = plugin("call", "nothing", "{}", f"--registry={registry}")
             self.assertIn('has a tool "nothing"', done.stderr)
+
+    def test_a_file_that_only_its_hash_vouches_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            so = Path(shutil.copy(ECHO, folder))
+            so.chmod(0o666)
+            registry = Path(folder, "tool_registry.json")
+            registry.write_text(json.dumps({"plugins": [
+                {"id": "echo", "path": str(so),
+                 "sha256": hashlib.sha256(so.read_bytes()).hexdigest()}]}))
+            done = plugin("call", "echo", '{"text": "x"}', f"--registry={registry}")
+            self.assertEqual((done.returncode, done.stdout), (0, "x\n"), done.stderr)
 
     def test_confined(self):
         with tempfile.TemporaryDirectory() as folder:
