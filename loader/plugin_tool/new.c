@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "loader/config/program.h"
+#include "loader/toolhost/builtin_names.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -33,6 +34,16 @@ static bool is_name(const char *s)
     size_t n = strlen(s);
     return n > 0 && n <= NAME_MAX_LENGTH && *s >= 'a' && *s <= 'z' && s[n - 1] != '-' &&
            strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && !strstr(s, "--");
+}
+
+/* CMake has targets of these names. */
+static bool is_target(const char *name)
+{
+    static const char *const names[] = {"all", "clean", "help", "install", "preinstall", "test"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
 }
 
 static int trouble(const char *what, const char *path, int err)
@@ -158,6 +169,11 @@ int hr_plugin_new(char **argv)
     char *slash = strrchr(m.prefix, '/');
     if (slash)
         *slash = '\0';
+    if (hr_builtin_tool_name(m.identifier))
+        return hr_plugin_usage(&o, "%s: the agent-server has a tool of that name: take another",
+                               m.name);
+    if (is_target(m.name))
+        return hr_plugin_usage(&o, "%s: CMake keeps that name for itself: take another", m.name);
     (void)snprintf(from, sizeof(from), "%s/share/templates/%s", m.prefix, lang);
     if (snprintf(to, sizeof(to), "%s%s%s", o.dir ? o.dir : "", o.dir ? "/" : "", m.name) >=
         (int)sizeof(to))

@@ -308,7 +308,8 @@ class New(unittest.TestCase):
 
     def test_refusals(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("", "Upper", "a b", "../x", "-x", "x-", "a--b", "1a", "x" * 41):
+            for name in ("", "Upper", "a b", "../x", "-x", "x-", "a--b", "1a", "x" * 41,
+                         "install", "terminal", "file-editor"):
                 self.assertEqual(plugin("new", name, f"--dir={folder}").returncode, 64, name)
             self.assertEqual(plugin("new", "x", "--lang=pascal").returncode, 64)
             self.assertEqual(list(Path(folder).iterdir()), [])
