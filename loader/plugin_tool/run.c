@@ -178,7 +178,7 @@ static int wait_readable(struct hr_run *r, int fd, int64_t by_ms)
             hr_run_drain(r);
         if (n > 0 && p[0].revents)
             return 1;
-        if (n <= 0 && left <= 0)
+        if (left <= 0) /* even if it writes without end */
             return 0;
     }
 }
