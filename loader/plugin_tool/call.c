@@ -48,36 +48,38 @@ static char *read_arguments(const struct hr_plugin_options *o, const char *word)
     return copy;
 }
 
-/* Hold the arguments against the tool's schema, as is done before every call.  0 or 1. */
-int hr_call_validate(const char *command, const json_t *tool, const char *text)
+int hr_call_accepted(const json_t *tool, const char *text, struct hr_buf *why)
 {
     struct hr_schema *schema = NULL;
-    struct hr_buf errors;
     json_error_t e;
-    char why[512];
+    char wrong[512] = "no memory";
     json_t *args = json_loads(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
-    if (!json_is_object(args)) {
-        (void)fprintf(stderr, "handrail plugin %s: the arguments are no JSON object: %s\n", command,
-                      args ? text : e.text);
-        json_decref(args);
-        return 1;
-    }
-    hr_buf_init(&errors, 65536);
-    int err =
-        hr_schema_compile(json_object_get(tool, "inputSchema"), NULL, &schema, why, sizeof(why));
+    int err = json_is_object(args) ? 0 : -EINVAL;
     if (err) {
-        (void)fprintf(stderr, "handrail plugin %s: the tool's input schema: %s\n", command,
-                      err == -ENOMEM ? "no memory" : why);
+        (void)hr_buf_adds(why, "the arguments are no JSON object: ");
+        (void)hr_buf_adds(why, args ? text : e.text);
+    } else if (hr_schema_compile(json_object_get(tool, "inputSchema"), NULL, &schema, wrong,
+                                 sizeof(wrong))) {
+        err = -EINVAL;
+        (void)hr_buf_adds(why, "the arguments cannot be checked, for the tool's input schema: ");
+        (void)hr_buf_adds(why, wrong);
     } else {
-        err = hr_schema_validate(schema, args, &errors);
-        if (err)
-            (void)fprintf(stderr,
-                          "handrail plugin %s: the arguments are not what it accepts:\n%s\n",
-                          command, hr_buf_str(&errors));
+        (void)hr_buf_adds(why, "the arguments are not what it accepts:\n");
+        err = hr_schema_validate(schema, args, why) ? -EINVAL : 0;
     }
     hr_schema_free(schema);
-    hr_buf_free(&errors);
     json_decref(args);
+    return err;
+}
+
+int hr_call_validate(const char *command, const json_t *tool, const char *text)
+{
+    struct hr_buf why;
+    hr_buf_init(&why, 65536);
+    int err = hr_call_accepted(tool, text, &why);
+    if (err)
+        (void)fprintf(stderr, "handrail plugin %s: %s\n", command, hr_buf_str(&why));
+    hr_buf_free(&why);
     return err ? 1 : 0;
 }
 

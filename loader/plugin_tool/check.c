@@ -2,6 +2,7 @@
  * handrail plugin check: choosing cases, running each in its own process, and the report. */
 #include "check.h"
 
+#include "call.h"
 #include "commands.h"
 #include "common/clock.h"
 #include "common/fd.h"
@@ -108,6 +109,33 @@ char *hr_check_arguments(const struct hr_check *c, const struct hr_run *r, size_
     return text;
 }
 
+/* Are the arguments that the author gave for tools of r, and what those accept?  What a host would
+ * never hand on must not be blamed on the plugin. */
+static bool given_are_right(struct hr_check *c, const struct hr_run *r)
+{
+    bool right = true;
+    for (const char *const *given = c->options->given; *given && right; given++) {
+        char name[65] = "";
+        struct hr_buf why;
+        size_t n = strcspn(*given, "=");
+        hr_buf_init(&why, HR_FINDING_MAX);
+        if (n < sizeof(name))
+            (void)snprintf(name, sizeof(name), "%.*s", (int)n, *given);
+        int tool = hr_run_tool(r, name);
+        if (tool < 0 || !(*given)[n]) {
+            right = false;
+            (void)hr_buf_adds(&why, "expected TOOL=JSON, with a tool of this plugin");
+        } else {
+            right =
+                hr_call_accepted(json_array_get(r->tools, (size_t)tool), *given + n + 1, &why) == 0;
+        }
+        if (!right)
+            (void)hr_found(c, HR_CASE_FAILED, "--args=%.200s: %s", *given, hr_buf_str(&why));
+        hr_buf_free(&why);
+    }
+    return right;
+}
+
 enum hr_verdict hr_each_tool(struct hr_check *c, struct hr_run *r, enum hr_sample kind,
                              hr_tool_case *f)
 {
@@ -115,6 +143,8 @@ enum hr_verdict hr_each_tool(struct hr_check *c, struct hr_run *r, enum hr_sampl
     size_t tried = 0;
     size_t without = 0;
     char names[256] = "";
+    if (!given_are_right(c, r))
+        return HR_CASE_FAILED;
     for (size_t i = 0; i < json_array_size(r->tools) && verdict == HR_CASE_OK; i++) {
         char *args = hr_check_arguments(c, r, i, kind);
         hr_goes_on(c);

@@ -237,6 +237,13 @@ class Check(unittest.TestCase):
                 _, found = verdicts(PLUGINS / "careless-none.so", f"--only={case}")
                 self.assertEqual(found[case]["verdict"], "ok", found)
 
+    def test_wrong_arguments_are_not_blamed_on_the_plugin(self):
+        for args, words in (("echo={bad", "no JSON object"), ("echo={}", "not what it accepts"),
+                            ("ech={}", "a tool of this plugin"), ("echo", "expected TOOL=JSON")):
+            done, found = verdicts(ECHO, "--only=call-least", f"--args={args}")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, found["call-least"]["finding"])
+
     def test_what_is_kept_is_not_lost(self):
         if SANITIZED:
             self.skipTest("sanitizers keep freed memory")
