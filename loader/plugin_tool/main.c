@@ -26,6 +26,15 @@ static void help(FILE *out)
         (void)fprintf(out, "  handrail plugin %s %s\n", commands[i].name, commands[i].help);
 }
 
+/* What could not be written was not done. */
+static int written(int code)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    (void)fprintf(stderr, "handrail plugin: cannot write to standard output\n");
+    return code ? code : 1;
+}
+
 int main(int argc, char **argv)
 {
     hr_log_init("handrail-plugin", hr_log_level_from_env());
@@ -40,7 +49,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].function(argv + 1);
+            return written(commands[i].function(argv + 1));
     (void)fprintf(stderr, "handrail plugin: unknown command %s\n", argv[1]);
     help(stderr);
     return HR_EXIT_USAGE;

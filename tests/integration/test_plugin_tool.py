@@ -136,6 +136,14 @@ class Calls(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn('no tool "other"', done.stderr)
 
+    def test_what_cannot_be_written(self):
+        for words in (("call", "echo", '{"text": "x"}', f"--plugin={ECHO}"), ("inspect", ECHO)):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([HANDRAIL, "plugin", *words], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("cannot write", done.stderr)
+
     def test_failures(self):
         faulty = PLUGINS / "faulty.so"
         done = plugin("call", "crash", "{}", f"--plugin={faulty}")
