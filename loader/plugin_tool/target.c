@@ -4,6 +4,7 @@
 
 #include "common/confinement.h"
 #include "common/handoff.h"
+#include "common/utf8.h"
 #include "loader/config/registry.h"
 #include "loader/plugin_file/descriptor.h"
 #include "loader/plugin_file/file.h"
@@ -99,6 +100,14 @@ static int from_file(const struct hr_plugin_options *o, const char *what, struct
     struct hr_target t = {.path = realpath(what, NULL)};
     if (!t.path) {
         (void)fprintf(stderr, "handrail plugin %s: %s: %s\n", o->command, what, strerror(errno));
+        return 1;
+    }
+    if (hr_utf8_valid(t.path, strlen(t.path)) != strlen(t.path)) {
+        (void)fprintf(stderr,
+                      "handrail plugin %s: its path is not UTF-8, so no registry could name "
+                      "it: rename it\n",
+                      o->command);
+        free(t.path);
         return 1;
     }
     t.config = json_object();

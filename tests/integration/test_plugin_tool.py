@@ -94,6 +94,14 @@ class Inspect(unittest.TestCase):
                 if name not in ("builtin_name", "needs_future"):
                     self.assertIn(words, done.stdout)
 
+    def test_a_path_that_is_not_utf8(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = shutil.copy(ECHO, os.fsencode(folder) + b"/\xe9.so")
+            done = subprocess.run([HANDRAIL, "plugin", "inspect", path], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("not UTF-8", done.stderr)
+
     def test_without_running_it(self):
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder, "trace")
