@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "guard.h"
 
+#include "functions.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -70,6 +72,8 @@ static int check_function(struct sq_db *db, const char *name)
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (strcasecmp(name, functions[i]) == 0)
             return refuse(db, "the function ", name, "it reaches out of the database");
+    if (strcasecmp(name, "json_patch") == 0)
+        return refuse(db, "the function ", name, "it cannot be interrupted: use json_set()");
     return SQLITE_OK;
 }
 
@@ -114,9 +118,8 @@ static int is_over(void *watch)
 
 /* The first line of defence are the limits of time and memory.  Neither is asked while one function
  * works on its arguments, so these bound what that can be: most take as long as their arguments
- * are, LIKE and GLOB up to that times the pattern.  What is left are instr(), replace(), trim() and
- * json_patch() on two long values, which take the one times the other: some end with the process
- * only, at the host's deadline. */
+ * are, LIKE and GLOB up to that times the pattern.  Those that take the one times the other are
+ * other ones here (functions.h), or are not to be had. */
 static void set_limits(sqlite3 *handle)
 {
     static const struct {
@@ -128,7 +131,7 @@ static void set_limits(sqlite3 *handle)
         {SQLITE_LIMIT_COMPOUND_SELECT, 200},
         {SQLITE_LIMIT_VDBE_OP, 1000000},
         {SQLITE_LIMIT_ATTACHED, 0},
-        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
+        {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100},
         {SQLITE_LIMIT_VARIABLE_NUMBER, 1000},
         {SQLITE_LIMIT_TRIGGER_DEPTH, 50},
         {SQLITE_LIMIT_WORKER_THREADS, 0},
@@ -166,6 +169,8 @@ int sq_guard_set(struct sq_db *db)
         "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;";
     int rc = configure(db->handle);
 
+    if (rc == SQLITE_OK)
+        rc = sq_functions_set(db->handle);
     set_limits(db->handle);
     sqlite3_progress_handler(db->handle, STEPS_PER_POLL, is_over, db->watch);
     if (rc == SQLITE_OK)

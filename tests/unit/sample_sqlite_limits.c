@@ -50,6 +50,53 @@ static void bytes_end_at_the_limit(void **state)
     sample_tree_remove(&t);
 }
 
+/* Each took minutes, or for ever, in SQLite's own. */
+static void two_long_arguments_take_no_time(void **state)
+{
+    struct sample_tree t;
+
+    (void)state;
+    sqlite_tree_make(&t, "");
+    sqlite_tree_call(&t, "sqlite_query",
+                     ON "\"sql\":\"SELECT instr(printf('%.*c', 16000000, 'a'), "
+                        "printf('%.*c', 8000000, 'a') || 'b') AS n, "
+                        "length(replace(printf('%.*c', 16000000, 'a'), "
+                        "printf('%.*c', 8000000, 'a') || 'b', 'x')) AS r\"}",
+                     "| 0 | 16000000 |", "");
+    sample_tree_refused(&t, "sqlite_query",
+                        ON "\"sql\":\"SELECT trim('a', printf('%.*c', 1000, 'b'))\"}",
+                        HANDRAIL_E_INVALID, "at most 64");
+    sample_tree_refused(&t, "sqlite_query", ON "\"sql\":\"SELECT json_patch('{}', '{}')\"}",
+                        HANDRAIL_E_DENIED, "json_set()");
+    sample_tree_refused(&t, "sqlite_query",
+                        ON "\"sql\":\"SELECT 'x' LIKE printf('%.*c', 101, 'b')\"}",
+                        HANDRAIL_E_INVALID, "");
+    sample_tree_remove(&t);
+}
+
+/* And are what they were. */
+static void our_functions_answer_as_sqlites(void **state)
+{
+    static const char sql[] =
+        ON "\"sql\":\"SELECT instr('a\u00e9b', 'b') || ',' || instr('abc', '') || ',' || "
+           "instr('abc', 'd') || ',' || instr(x'6162', x'62') || ',' || instr(1234, 34) || ',' || "
+           "coalesce(instr(NULL, 'a'), 'null') AS a, "
+           "replace('abcabc', 'bc', 'XYZ') || ',' || replace('aaa', 'a', '') || ',' || "
+           "replace('abc', '', 'x') || ',' || replace('', 'a', 'b') || ',' || "
+           "replace('aaaa', 'aa', 'b') || ',' || coalesce(replace('a', NULL, 'b'), 'null') AS b, "
+           "'[' || trim('  a ') || '|' || ltrim('  a ') || '|' || rtrim('  a ') || '|' || "
+           "trim('\u00e9xa\u00e9', '\u00e9x') || '|' || trim('abc', '') || '|' || "
+           "trim('aaa', 'a') || ']' AS c\"}";
+    struct sample_tree t;
+
+    (void)state;
+    sqlite_tree_make(&t, "");
+    sqlite_tree_call(&t, "sqlite_query", sql, "",
+                     "[[\"3,1,0,2,3,null\",\"aXYZaXYZ,,abc,,bb,null\","
+                     "\"[a|a |  a|a|abc|]\"]]");
+    sample_tree_remove(&t);
+}
+
 static void the_host_takes_no_more(void **state)
 {
     struct sample_tree t;
@@ -174,10 +221,16 @@ static void a_lock_is_waited_for(void **state)
 int sample_sqlite_limits(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(rows_end_at_the_limit),       cmocka_unit_test(bytes_end_at_the_limit),
-        cmocka_unit_test(the_host_takes_no_more),      cmocka_unit_test(time_ends_a_statement),
-        cmocka_unit_test(the_hosts_deadline_counts),   cmocka_unit_test(a_call_can_be_cancelled),
-        cmocka_unit_test(memory_and_size_are_bounded), cmocka_unit_test(a_lock_is_waited_for),
+        cmocka_unit_test(two_long_arguments_take_no_time),
+        cmocka_unit_test(our_functions_answer_as_sqlites),
+        cmocka_unit_test(rows_end_at_the_limit),
+        cmocka_unit_test(bytes_end_at_the_limit),
+        cmocka_unit_test(the_host_takes_no_more),
+        cmocka_unit_test(time_ends_a_statement),
+        cmocka_unit_test(the_hosts_deadline_counts),
+        cmocka_unit_test(a_call_can_be_cancelled),
+        cmocka_unit_test(memory_and_size_are_bounded),
+        cmocka_unit_test(a_lock_is_waited_for),
     };
 
     return cmocka_run_group_tests_name("sqlite/limits", all, NULL, NULL);
