@@ -4,6 +4,7 @@
 #include <handrail/plugin.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ struct later {
     handrail_call *call;
 };
 
-static int cancelled_calls;
+static atomic_int cancelled_calls; /* cancel() comes on any thread */
 
 static handrail_status add(const handrail_host *host, handrail_call *call, const char *text)
 {
