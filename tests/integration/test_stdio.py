@@ -340,7 +340,8 @@ class Stdio(unittest.TestCase):
             wait_for("the end of the plugin",
                      lambda: not [p for p in descendants(c.pid)
                                   if any("toolhost" in part for part in p.argv)], 10)
-            self.assertEqual(c.ask(modern("tools/list", 3))["result"]["tools"], [])
+            wait_for("its tools to go, too", lambda: c.ask(modern("tools/list", 3))["result"]
+                     ["tools"] == [], 10)
             self.assertEqual(c.seen, [])
             self.assertEqual(c.close(), 0)
             self.assertIsNone(c.receive())
