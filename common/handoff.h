@@ -47,7 +47,7 @@
  *                      not notify SERVER= before that has worked
  *   "PAUSE <starts>"   POST /api/conversations/prepare-for-sandbox-pause, with the first session
  *                      key of the body if one is attached, else the one of the settings
- *   "PLUGINS"          (to that of `handrail mcp`) settings with other plugins are attached
+ *   "PLUGINS"          settings with other plugins are attached; nothing else in them has changed
  * An order for another life than the present one is answered with -ESTALE (or not at all).
  */
 /* clang-format on */

@@ -157,22 +157,42 @@ static int64_t hang_limit_ms(void)
     return ms;
 }
 
-static int add_plugin_checks(struct sidecar *s)
+/* ---- plugins, at the start and after a reload ---- */
+
+static int make_foreign(struct sidecar *s)
 {
-    size_t i = 0;
-    json_t *plugin = NULL;
-    json_array_foreach (json_object_get(s->p->settings, "plugins"), i, plugin) {
-        const char *id = NULL;
-        int required = 0;
-        int err = json_unpack(plugin, "{s:s, s?b}", "id", &id, "required", &required) ? -EPROTO : 0;
-        if (!err)
-            err = hr_checks_add_plugin(s->health.checks, id, required);
-        if (err) {
-            hr_error("settings: /plugins/%zu: no check can be made of it: %s", i, strerror(-err));
-            return err;
-        }
-    }
-    return 0;
+    const struct hr_foreign_config cfg = {.loop = s->p->loop, .client = s->client};
+    int err = hr_foreign_new(&cfg, &s->foreign);
+    if (!err)
+        hr_metrics_add(&s->health.metrics, hr_foreign_collect, s->foreign);
+    return err;
+}
+
+static int set_plugins(struct sidecar *s, const json_t *plugins)
+{
+    int err = hr_checks_set_plugins(s->health.checks, plugins);
+    if (!err && !s->foreign && json_array_size(plugins) > 0)
+        err = make_foreign(s);
+    return err;
+}
+
+static void take_plugins(int fd, void *arg)
+{
+    struct sidecar *s = arg;
+    json_t *settings = NULL;
+    bool had_any = s->foreign != NULL;
+    int err = fd < 0 ? -EPROTO : hr_settings_read(fd, &settings);
+    if (!err)
+        err = hr_mcp_update(s->mcp, settings);
+    if (!err)
+        err = set_plugins(s, json_object_get(settings, "plugins"));
+    if (err)
+        hr_error("cannot take over the new plugins: %s: those that there were stay",
+                 strerror(-err));
+    else if (s->foreign && !had_any)
+        hr_foreign_start(s->foreign);
+    json_decref(settings);
+    hr_checks_board_changed(s->health.checks);
 }
 
 static int make_orders(struct sidecar *s)
@@ -185,19 +205,10 @@ static int make_orders(struct sidecar *s)
                                    .port = s->health.agent_port,
                                    .init_key = s->init_key,
                                    .session_key = s->session_key,
-                                   .notify = notify};
+                                   .notify = notify,
+                                   .plugins = take_plugins,
+                                   .arg = s};
     return hr_orders_new(&cfg, &s->orders);
-}
-
-static int make_foreign(struct sidecar *s)
-{
-    const struct hr_foreign_config cfg = {.loop = s->p->loop, .client = s->client};
-    if (json_array_size(json_object_get(s->p->settings, "plugins")) == 0)
-        return 0;
-    int err = hr_foreign_new(&cfg, &s->foreign);
-    if (!err)
-        hr_metrics_add(&s->health.metrics, hr_foreign_collect, s->foreign);
-    return err;
 }
 
 static int make_parts(struct sidecar *s)
@@ -222,8 +233,6 @@ static int make_parts(struct sidecar *s)
                                    .plugin_ok = plugin_ok,
                                    .arg = s};
     err = hr_checks_new(&cfg, &s->health.checks);
-    if (!err)
-        err = add_plugin_checks(s);
     s->health.board = s->p->board;
     s->health.mcp = s->mcp;
     s->board_source.board = s->p->board;
@@ -233,7 +242,7 @@ static int make_parts(struct sidecar *s)
     hr_metrics_add(&s->health.metrics, hr_metrics_collect_requests, &s->health.requests);
     hr_metrics_add(&s->health.metrics, hr_mcp_collect, s->mcp);
     if (!err)
-        err = make_foreign(s);
+        err = set_plugins(s, json_object_get(s->p->settings, "plugins"));
     return err;
 }
 

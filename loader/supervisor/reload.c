@@ -308,13 +308,11 @@ static void tell_sidecar(struct hr_supervisor *sup)
     if (!sup->config->stdio)
         offer_tools(sup);
     int err = hr_handout_sidecar(&sup->handout, sup->config);
-    if (!err && sup->config->stdio)
+    if (!err)
         err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
     if (err)
         hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
                  strerror(-err));
-    else if (!sup->config->stdio)
-        hr_service_event(&sidecar->service, HR_EV_RESTART, 0);
 }
 
 void hr_reload_advance(struct hr_supervisor *sup)

@@ -2,8 +2,7 @@
  * Reloading the tool registry (SIGHUP, or an order): the file is read anew and checked whole; if
  * anything is wrong with it, nothing changes.  Else plugins that are gone are stopped, new ones are
  * started, and those whose entry or file has changed are started anew; the others run on.  The
- * sidecar is restarted once, at the end, with the new list: its connections are delayed, not
- * refused.  That of `handrail mcp` is given the list while it runs.
+ * sidecar is given the new list while it runs: calls of plugins that stay go on.
  *
  * The file is read by a child: a file system that hangs must not hang PID 1.  What the child has
  * read comes back in an anonymous file.  A plugin lives in a place, which is a unit, a socket and

@@ -148,6 +148,7 @@ int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret)
         return err;
     }
     hr_checks_add_builtin(c);
+    c->nbuiltin = c->count;
     *ret = c;
     return 0;
 }
@@ -168,15 +169,40 @@ static int ask_plugin(struct hr_checks *c, const struct hr_check *check, unsigne
     return c->cfg.plugin_ok(strchr(check->name, '/') + 1, reason, size, c->cfg.arg);
 }
 
-int hr_checks_add_plugin(struct hr_checks *c, const char *id, bool required)
+/* The check of one entry; what `old` had of that name is kept. */
+static int make_plugin(const json_t *plugin, const struct hr_check *old, int nold,
+                       struct hr_check *ret)
 {
-    if (!*id || strlen(id) > HR_PLUGIN_ID_MAX)
-        return -EINVAL;
-    if (c->count == HR_CHECKS_MAX)
+    const char *id = json_string_value(json_object_get(plugin, "id"));
+    bool required = json_is_true(json_object_get(plugin, "required"));
+    if (!id || !*id || strlen(id) > HR_PLUGIN_ID_MAX)
+        return -EPROTO;
+    struct hr_check check = {.ask = ask_plugin};
+    (void)snprintf(check.name, sizeof(check.name), "plugin/%s", id);
+    for (int i = 0; i < nold; i++)
+        if (strcmp(old[i].name, check.name) == 0)
+            check = old[i];
+    check.gates = required ? HR_GATE_READY : 0;
+    *ret = check;
+    return 0;
+}
+
+int hr_checks_set_plugins(struct hr_checks *c, const json_t *plugins)
+{
+    struct hr_check fresh[HR_MAX_PLUGINS];
+    const json_t *plugin = NULL;
+    size_t i = 0;
+    if (!json_is_array(plugins))
+        return -EPROTO;
+    if (json_array_size(plugins) > HR_MAX_PLUGINS)
         return -ENOSPC;
-    struct hr_check *check = &c->list[c->count++];
-    *check = (struct hr_check){.gates = required ? HR_GATE_READY : 0, .ask = ask_plugin};
-    (void)snprintf(check->name, sizeof(check->name), "plugin/%s", id);
+    json_array_foreach (plugins, i, plugin) {
+        int err = make_plugin(plugin, &c->list[c->nbuiltin], c->count - c->nbuiltin, &fresh[i]);
+        if (err)
+            return err;
+    }
+    memcpy(&c->list[c->nbuiltin], fresh, json_array_size(plugins) * sizeof(fresh[0]));
+    c->count = c->nbuiltin + (int)json_array_size(plugins);
     return 0;
 }
 

@@ -69,8 +69,10 @@ int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret)
 /* Running probes are dropped.  NULL is fine. */
 void hr_checks_free(struct hr_checks *c);
 
-/* Add plugin/<id>.  0, -EINVAL for an id that is too long, -ENOSPC over HR_MAX_PLUGINS. */
-int hr_checks_add_plugin(struct hr_checks *c, const char *id, bool required);
+/* Have a plugin/<id> for each of these and no other: "plugins" of the settings.  What was known of
+ * one that stays is kept.  0; or -EPROTO or -ENOSPC (over HR_MAX_PLUGINS) and nothing has changed.
+ */
+int hr_checks_set_plugins(struct hr_checks *c, const json_t *plugins);
 
 /* Begin to probe. */
 void hr_checks_start(struct hr_checks *c);

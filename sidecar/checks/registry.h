@@ -32,6 +32,7 @@ struct hr_checks {
     struct hr_probe alive;
     struct hr_check list[HR_CHECKS_MAX];
     int count;
+    int nbuiltin;       /* those come first, then the plugins' */
     uint32_t announced; /* the life on_ready was last called for */
     bool was_ready;
     bool was_live;

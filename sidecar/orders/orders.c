@@ -169,6 +169,10 @@ static void obey(struct hr_orders *o, const char *text, int fd)
     struct hr_order order;
     struct hr_body body = {.data = NULL};
     uint32_t life = 0;
+    if (strcmp(text, "PLUGINS") == 0) {
+        o->cfg.plugins(fd, o->cfg.arg);
+        return;
+    }
     if (hr_order_parse(text, &order)) {
         hr_warn("an order of the supervisor is not understood: is it of another version?");
         return;

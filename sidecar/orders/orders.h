@@ -7,6 +7,7 @@
  *          will initialise it once more.  So the supervisor keeps what it was initialised with and
  *          sends it here, to be posted as soon as that life of the server answers.
  *   PAUSE  Before a stop the server is asked to save what it has open.
+ *   PLUGINS is for somebody else, and passed on.
  *
  * The server is announced (SERVER=) when a life has answered /ready, unless the board says that
  * this life has to be initialised first: then only after that.
@@ -48,6 +49,8 @@ struct hr_orders_config {
     const char *init_key;    /* X-Init-API-Key; NULL or "": the header is not sent */
     const char *session_key; /* X-Session-API-Key, if no order brings one; NULL or "": none */
     void (*notify)(const char *line, void *arg); /* tell the supervisor; without a newline */
+    void (*plugins)(int fd,
+                    void *arg); /* PLUGINS, with the new settings, which stay the caller's */
     void *arg;
     unsigned init_timeout_ms; /* 0: HR_INIT_TIMEOUT_MS */
     unsigned init_retry_ms;   /* 0: HR_INIT_RETRY_MS */

@@ -246,10 +246,43 @@ class Reload(unittest.TestCase):
             self.write(h, sample("echo", required=True))
             time.sleep(0.3)
             self.assertEqual(h.child("handrail-sidecar"), sidecar)
+            self.assertNotIn("plugin/echo", h.get("/readyz?verbose").text)
             self.hup(h)
-            h.new_child("handrail-sidecar", sidecar)
+            wait_for("it to be required", lambda: "plugin/echo" in
+                     h.get("/readyz?verbose").text, 10)
+            self.assertEqual(h.get("/readyz").status, 200)
+            self.assertEqual(h.child("handrail-sidecar"), sidecar)
+
+    def test_calls_of_those_that_stay_go_on(self):
+        with standin(plugins=[test_plugin("patient"), sample("echo")]) as h:
             h.wait_status("/readyz", 200)
-            self.assertIn("plugin/echo", h.get("/readyz?verbose").text)
+            sidecar = h.child("handrail-sidecar")
+            answers = []
+            called = threading.Thread(target=lambda: answers.append(h.call_tool(
+                "work", {"seconds": 2})), daemon=True)
+            called.start()
+            wait_for("the call", lambda: h.get("/status").json()["plugins"][0]["calls_in_flight"], 5)
+            self.write(h, sample("workspace-search", {"root": "/"}), test_plugin("patient"))
+            self.hup(h)
+            wait_for("the new tools", lambda: self.tools(h) == ["work", "workspace_search"], 10)
+            self.assertTrue(called.is_alive())
+            called.join(20)
+            self.assertEqual(answers[0]["content"][0]["text"], "worked for 2 s")
+            self.assertEqual(h.child("handrail-sidecar"), sidecar)
+            metrics = h.get("/metrics").text
+            self.assertIn('handrail_plugin_up{plugin="workspace-search"} 1', metrics)
+            self.assertNotIn('plugin="echo"', metrics)
+
+    def test_the_sidecar_dies_in_a_reload(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            for name in ("workspace-search", "echo") * 3:
+                old = h.child("handrail-sidecar")
+                self.write(h, sample(name, {"root": "/"} if name != "echo" else None))
+                os.kill(old, signal.SIGKILL)
+                self.hup(h)
+                h.new_child("handrail-sidecar", old)
+                wait_for("its tool", lambda name=name: self.tools(h) == [name.replace("-", "_")], 20)
 
     def test_an_order_to_restart_what_is_being_replaced(self):
         """The old one takes two seconds to end.  On a machine that stands still for longer the order

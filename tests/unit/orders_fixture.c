@@ -92,6 +92,14 @@ void new_sidecar(void)
     hr_orders_start(fix.orders);
 }
 
+int orders_plugins_fd;
+
+static void plugins(int fd, void *arg)
+{
+    (void)arg;
+    orders_plugins_fd = fd;
+}
+
 int orders_set_up(void **state)
 {
     int ends[2];
@@ -117,6 +125,7 @@ int orders_set_up(void **state)
                                         .init_key = "init key",
                                         .session_key = "own key",
                                         .notify = notify,
+                                        .plugins = plugins,
                                         .init_timeout_ms = TIMEOUT_MS,
                                         .init_retry_ms = RETRY_MS,
                                         .pause_timeout_ms = TIMEOUT_MS};

@@ -53,6 +53,9 @@ void assert_seen(const char *want);
 /* hr_orders_init_ok() says err, and a reason with this in it. */
 void assert_init(uint32_t life, int err, const char *part);
 
+/* What came with the last PLUGINS, or 0. */
+extern int orders_plugins_fd;
+
 /* So many bodies are held. */
 void assert_bodies(int count);
 

@@ -113,6 +113,14 @@ static void note(struct hr_probe *p, int status)
     hr_probe_note(p, status, fake_now);
 }
 
+static void set_plugins(const char *text, int wanted)
+{
+    json_t *plugins = json_loads(text, 0, NULL);
+    assert_non_null(plugins);
+    assert_int_equal(hr_checks_set_plugins(checks, plugins), wanted);
+    json_decref(plugins);
+}
+
 static unsigned ask(const char *path)
 {
     struct hr_checks_query q = {.nexclude = 0};
@@ -271,12 +279,12 @@ static void only_required_plugins_gate(void **state)
     (void)state;
     put(HR_UP, 1, 42);
     note(&checks->ready, 200);
-    assert_int_equal(hr_checks_add_plugin(checks, "nice", false), 0);
+    set_plugins("[{\"id\":\"nice\"}]", 0);
     plugin_err = -EAGAIN;
     assert_int_equal(ask("/readyz"), 200);
     assert_int_equal(ask("/readyz/plugin/nice"), 503);
     assert_int_equal(ask("/livez/plugin/nice"), 404);
-    assert_int_equal(hr_checks_add_plugin(checks, "need", true), 0);
+    set_plugins("[{\"id\":\"nice\"},{\"id\":\"need\",\"required\":true}]", 0);
     assert_int_equal(ask("/readyz"), 503);
     assert_says("/readyz/plugin/need", (struct hr_checks_query){0}, 503,
                 "internal server error: need is n?t connected?\n");
@@ -334,15 +342,45 @@ static void a_wrong_agent_class_is_not_ready(void **state)
 static void plugins_are_bounded(void **state)
 {
     (void)state;
-    char id[HR_PLUGIN_ID_MAX + 2];
-    memset(id, 'x', sizeof(id));
-    id[HR_PLUGIN_ID_MAX + 1] = '\0';
-    assert_int_equal(hr_checks_add_plugin(checks, id, true), -EINVAL);
-    assert_int_equal(hr_checks_add_plugin(checks, "", true), -EINVAL);
-    id[HR_PLUGIN_ID_MAX] = '\0';
+    char text[HR_PLUGIN_ID_MAX + 32] = "[{\"id\":\"";
+    size_t n = strlen(text);
+    memset(text + n, 'x', HR_PLUGIN_ID_MAX + 1);
+    (void)snprintf(text + n + HR_PLUGIN_ID_MAX + 1, 8, "\"}]");
+    set_plugins(text, -EPROTO);
+    set_plugins("[{\"id\":\"\"}]", -EPROTO);
+    set_plugins("[{\"id\":3}]", -EPROTO);
+    set_plugins("{}", -EPROTO);
+    json_t *many = json_array();
     for (int i = 0; i < HR_MAX_PLUGINS; i++)
-        assert_int_equal(hr_checks_add_plugin(checks, id, false), 0);
-    assert_int_equal(hr_checks_add_plugin(checks, "x", false), -ENOSPC);
+        (void)json_array_append_new(many, json_pack("{s:s}", "id", "a"));
+    assert_int_equal(hr_checks_set_plugins(checks, many), 0);
+    (void)json_array_append_new(many, json_pack("{s:s}", "id", "b"));
+    assert_int_equal(hr_checks_set_plugins(checks, many), -ENOSPC);
+    json_decref(many);
+}
+
+static void plugins_that_stay_keep_what_is_known(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    note(&checks->ready, 200);
+    set_plugins("[{\"id\":\"a\"},{\"id\":\"b\",\"required\":true}]", 0);
+    json_decref(hr_checks_status(checks));
+    fake_now += 9000;
+    set_plugins("[{\"id\":\"c\"},{\"id\":\"b\"}]", 0);
+    assert_int_equal(ask("/readyz/plugin/a"), 404);
+    assert_int_equal(ask("/readyz/plugin/c"), 200);
+    json_t *all = hr_checks_status(checks);
+    size_t n = json_array_size(all);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(all, n - 1), "since_seconds")), 9);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(all, n - 2), "since_seconds")), 0);
+    json_decref(all);
+    plugin_err = -EAGAIN;
+    assert_int_equal(ask("/readyz"), 200); /* b is not required any more */
+    set_plugins("[]", 0);
+    assert_int_equal(ask("/readyz/plugin/b"), 404);
 }
 
 static void the_format_is_that_of_kubernetes(void **state)
@@ -424,7 +462,7 @@ static void status_and_metrics_tell_the_same(void **state)
     hr_buf_init(&out, 65536);
     put(HR_UP, 1, 42);
     note(&checks->ready, 200);
-    assert_int_equal(hr_checks_add_plugin(checks, "echo", false), 0);
+    set_plugins("[{\"id\":\"echo\",\"required\":false}]", 0);
     plugin_err = -EAGAIN;
     json_t *before = hr_checks_status(checks);
     fake_now += 5000;
@@ -544,6 +582,7 @@ int main(void)
         T(a_server_to_be_initialised_again_is_not_ready),
         T(a_wrong_agent_class_is_not_ready),
         T(plugins_are_bounded),
+        T(plugins_that_stay_keep_what_is_known),
         T(the_format_is_that_of_kubernetes),
         T(unknown_paths_are_not_ours),
         T(the_pace_follows_what_is_known),

@@ -44,6 +44,20 @@ static void bodies_that_cannot_be_taken(void **state)
     free(big);
 }
 
+static void new_plugins_are_passed_on(void **state)
+{
+    int fd = -1;
+    (void)state;
+    orders_plugins_fd = 0;
+    assert_int_equal(hr_memfd_sealed("settings", "{}", 2, &fd), 0);
+    send_fd("PLUGINS", fd);
+    assert_told("");
+    assert_true(orders_plugins_fd > 0);
+    send_fd("PLUGINS", -1);
+    assert_told("");
+    assert_int_equal(orders_plugins_fd, -1);
+}
+
 static void a_pipe_that_is_still_open_is_not_waited_for(void **state)
 {
     int p[2];
@@ -228,6 +242,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, orders_set_up, orders_tear_down)
     const struct CMUnitTest tests[] = {
         T(bodies_that_cannot_be_taken),
+        T(new_plugins_are_passed_on),
         T(a_pipe_that_is_still_open_is_not_waited_for),
         T(a_key_of_two_lines_is_not_sent),
         T(nonsense_harms_nobody),
