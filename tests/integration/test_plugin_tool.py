@@ -303,8 +303,9 @@ class New(unittest.TestCase):
         done = plugin("call", "my_tool2", '{"name": "you"}', f"--plugin={so}")
         self.assertEqual((done.returncode, done.stdout), (0, "Hello, you.\n"), done.stderr)
         done, found = verdicts(so)
-        self.assertEqual({n: o for n, o in found.items()
-                          if o["verdict"] not in ("ok", "skipped")}, {}, done.stdout)
+        kept = {"create-memory", "call-repeat"} if SANITIZED else set()
+        self.assertEqual({n: o for n, o in found.items() if n not in kept
+                          and o["verdict"] not in ("ok", "skipped")}, {}, done.stdout)
 
     def cmake(self, lang):
         made = self.make(lang)
