@@ -112,16 +112,14 @@ static void end_late(struct hr_mcp_call *c)
     end_without_answer(c, HR_MCP_TIMEOUT, why);
 }
 
-/* A queued call has waited long enough, or a running one has reached its deadline. */
+/* A queued call has waited long enough, or any call has reached its deadline. */
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop;
     (void)revents;
     struct hr_mcp_call *c = timer->data;
-    struct hr_mcp_worker *w = c->worker;
-    int waited_for_start =
-        !c->id && c->timeout_ms > w->start_wait_ms && !hr_mcp_conn_usable(&w->conn);
-    if (!waited_for_start) {
+    const struct hr_mcp_worker *w = c->worker;
+    if (!c->awaits_start) {
         end_late(c);
         return;
     }
@@ -139,8 +137,26 @@ static void set_timer(struct hr_mcp_call *c, int64_t ms)
 {
     struct ev_loop *loop = c->worker->conn.loop;
     ev_timer_stop(loop, &c->timer);
-    ev_timer_set(&c->timer, (double)ms / 1000, 0.);
+    ev_timer_set(&c->timer, (double)(ms > 0 ? ms : 0) / 1000, 0.);
     ev_timer_start(loop, &c->timer);
+}
+
+/* Append it to the calls that wait, as long as it has time: there is no room for it now. */
+static void await_room(struct hr_mcp_call *c)
+{
+    hr_link_append(&c->worker->queued, &c->link);
+    c->awaits_start = 0;
+    set_timer(c, c->deadline_ms - hr_now_ms());
+}
+
+/* The same while there is no toolhost: a call waits no longer for one than that should take. */
+static void await_start(struct hr_mcp_call *c)
+{
+    const struct hr_mcp_worker *w = c->worker;
+    await_room(c);
+    c->awaits_start = c->deadline_ms - hr_now_ms() > w->start_wait_ms;
+    if (c->awaits_start)
+        set_timer(c, w->start_wait_ms);
 }
 
 /* A slot that is free; there is one, because there are as many as calls. */
@@ -195,8 +211,7 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     uint64_t id = ++w->serial << SLOT_BITS | take_slot(w);
     int err = add_call(&w->conn.out, id, &head, c);
     if (err == -E2BIG && w->conn.out.len) {
-        hr_link_append(&w->queued, &c->link);
-        set_timer(c, left);
+        await_room(c);
         return;
     }
     if (err) {
@@ -210,6 +225,7 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     w->slots[id & SLOT_MASK] = c;
     hr_link_append(&w->running, &c->link);
     set_last(w, c);
+    c->awaits_start = 0;
     set_timer(c, left);
     hr_mcp_conn_flush(&w->conn);
 }
@@ -218,17 +234,13 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
 static void requeue(struct hr_mcp_call *c)
 {
     struct hr_mcp_worker *w = c->worker;
-    int64_t left = c->deadline_ms - hr_now_ms();
     if (w->last == c)
         w->last = NULL;
     if (w->slots[c->id & SLOT_MASK] == c)
         w->slots[c->id & SLOT_MASK] = NULL;
     c->id = 0;
     hr_link_remove(&c->link);
-    hr_link_append(&w->queued, &c->link);
-    if (left > w->start_wait_ms)
-        left = w->start_wait_ms;
-    set_timer(c, left > 0 ? left : 0);
+    await_start(c);
 }
 
 /* The toolhost died and had not read the last call: nothing of it has happened. */
@@ -280,7 +292,7 @@ static void send_queued(void *arg)
         const struct hr_mcp_tool *tool =
             hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
         if (!hr_mcp_conn_usable(&w->conn) || !hr_link_empty(&w->queued)) {
-            hr_link_append(&w->queued, &c->link); /* behind one that did not go */
+            await_room(c); /* behind one that did not go */
         } else if (tool) {
             send_call(w, c, (uint32_t)(tool - w->tools->tool));
         } else {
@@ -324,16 +336,14 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
         return;
     }
     if (hr_mcp_conn_usable(&w->conn)) {
-        hr_link_append(&w->queued, &c->link);
-        set_timer(c, c->timeout_ms);
+        await_room(c);
         return;
     }
     if (hr_mcp_worker_down(w, w->start_wait_ms, why, sizeof(why))) {
         end_with(c, HR_MCP_REJECTED, why);
         return;
     }
-    hr_link_append(&w->queued, &c->link);
-    set_timer(c, c->timeout_ms > w->start_wait_ms ? w->start_wait_ms : c->timeout_ms);
+    await_start(c);
 }
 
 void hr_mcp_call_cancel(struct hr_mcp_call *c)

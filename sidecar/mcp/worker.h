@@ -66,6 +66,7 @@ struct hr_mcp_call {
     struct hr_mcp_worker *worker;
     struct hr_link link;
     ev_timer timer;
+    int awaits_start;                /* the timer is for the toolhost to start, not the deadline */
     int64_t deadline_ms;             /* CLOCK_MONOTONIC */
     uint32_t timeout_ms;             /* as the tool has it */
     uint64_t id;                     /* 0: not sent */

@@ -265,6 +265,20 @@ static void test_start_takes_too_long(void **state)
     assert_int_equal(stats(f, "safe")->calls[HR_MCP_CRASHED], 1);
 }
 
+/* The deadline comes first: it is that which ends the call, and not the start. */
+static void test_start_takes_all_that_is_left(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    f->mcp->plugins[0]->worker.start_wait_ms = 250; /* `brief` has 300 */
+    begin(f, &r, "brief", "{}");
+    run_for(f, 150);
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    expect(f, &r, 1, "crashed while running this call. The tool \"brief\" did not finish");
+    assert_int_equal(stats(f, "brief")->calls[HR_MCP_TIMEOUT], 1);
+}
+
 static void test_tool_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +425,7 @@ int main(void)
         UP(test_no_next_life),
         UP(test_not_in_a_shutdown),
         UP(test_start_takes_too_long),
+        UP(test_start_takes_all_that_is_left),
         UP(test_tool_is_gone),
         UP(test_connection_given_up),
         UP(test_progress_goes_on_growing),
