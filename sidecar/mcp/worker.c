@@ -280,6 +280,24 @@ static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *
     }
 }
 
+/* The tool as it is now, maybe in another version of the plugin than the one that the call was
+ * begun with.  NULL: it is none that may be given this call; *ret_why says so, a phrase. */
+static const struct hr_mcp_tool *find_again(const struct hr_mcp_worker *w,
+                                            const struct hr_mcp_call *c, const char **ret_why)
+{
+    const struct hr_mcp_tool *tool =
+        hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
+    if (!tool)
+        *ret_why = "no longer has";
+    else if (c->deaths && !tool->repeatable)
+        *ret_why = "no longer lets calls be repeated of";
+    else if (hr_schema_validate(tool->input, c->arguments, NULL))
+        *ret_why = "has another input schema, which these arguments do not fit, for";
+    else
+        return tool;
+    return NULL;
+}
+
 /* The connection is up, or has room again: send what has waited for that. */
 static void send_queued(void *arg)
 {
@@ -289,19 +307,21 @@ static void send_queued(void *arg)
     hr_link_move_all(&w->queued, &mine);
     while ((l = hr_link_take(&mine))) {
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
-        const struct hr_mcp_tool *tool =
-            hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
         if (!hr_mcp_conn_usable(&w->conn) || !hr_link_empty(&w->queued)) {
             await_room(c); /* behind one that did not go */
-        } else if (tool) {
-            send_call(w, c, (uint32_t)(tool - w->tools->tool));
-        } else {
-            char why[HR_MCP_SENTENCE_MAX];
-            (void)snprintf(why, sizeof(why),
-                           "The plugin \"%s\" was started again and no longer has the tool \"%s\".",
-                           w->id, json_string_value(c->name));
-            end_without_answer(c, HR_MCP_REJECTED, why);
+            continue;
         }
+        const char *not_now = NULL;
+        const struct hr_mcp_tool *tool = find_again(w, c, &not_now);
+        if (tool) {
+            send_call(w, c, (uint32_t)(tool - w->tools->tool));
+            continue;
+        }
+        char why[HR_MCP_SENTENCE_MAX];
+        (void)snprintf(why, sizeof(why),
+                       "The plugin \"%s\" was started again and %s the tool \"%s\".", w->id,
+                       not_now, json_string_value(c->name));
+        end_without_answer(c, HR_MCP_REJECTED, why);
     }
 }
 

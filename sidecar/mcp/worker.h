@@ -4,7 +4,9 @@
  *
  * A call of a tool that is read-only or idempotent whose toolhost dies under it, or whose
  * connection is lost, is given to the next life, once, within its own deadline; its caller notices
- * no more than that it takes longer.  Any other call may have had its effect already, and ends.
+ * no more than that it takes longer.  Any other call may have had its effect already, and ends. The
+ * next life may be another version of the plugin: its tool must still be repeatable, and the
+ * arguments of any call that has waited for it must fit the schema that it has now.
  *
  * Loop's thread only. */
 #ifndef HR_SIDECAR_MCP_WORKER_H

@@ -289,6 +289,51 @@ static void test_tool_is_gone(void **state)
     expect(f, &r, 1, "crashed while running this call. The plugin \"p0\" was started again and no");
 }
 
+/* The next life is another version of the plugin. */
+static void test_tool_has_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    begin(f, &r, "safe", "{}");
+    f->hosts[0].tools = TOOLS("p0", ECHO_TOOL("safe", "") "," ECHO_TOOL("echo", ""));
+    die(f);
+    expect(f, &r, 1,
+           "The plugin \"p0\" crashed while running this call. The plugin \"p0\" was started again "
+           "and no longer lets calls be repeated of the tool \"safe\".");
+    /* One that has not begun is not repeated. */
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    UNTIL(f, !f->mcp->plugins[0]->worker.conn.is_up);
+    call(f, &r, "1", "safe", "{}");
+    f->hosts[0].tools = tools;
+    f->hosts[0].echo = 1;
+    host_die(&f->hosts[0]);
+    expect(f, &r, 0, "{}");
+    assert_int_equal(f->hosts[0].ncalls, 2);
+    assert_int_equal(stats(f, "safe")->retried, 0);
+}
+
+/* Whoever changes the schema of a tool may rely on it. */
+static void test_schema_has_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r[2];
+    begin(f, &r[0], "safe", "{\"n\":1}"); /* begun before */
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    UNTIL(f, f->hosts[0].hellos == 2);
+    call(f, &r[1], "1", "safe", "{\"n\":1}"); /* held against the old one, and not begun */
+    static const char other[] =
+        TOOLS("p0", "{\"name\":\"safe\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"n\":"
+                    "{\"type\":\"string\"}}},\"annotations\":{\"idempotentHint\":true}}");
+    host_send(&f->hosts[0], HR_FRAME_TOOLS, 0, other, strlen(other));
+    expect(f, &r[0], 1, "has another input schema, which these arguments do not fit, for the tool");
+    expect(f, &r[1], 1, "has another input schema, which these arguments do not fit, for the tool");
+    assert_int_equal(f->hosts[0].ncalls, 1);
+    assert_int_equal(stats(f, "safe")->calls[HR_MCP_CRASHED], 1);
+    assert_int_equal(stats(f, "safe")->calls[HR_MCP_REJECTED], 1);
+}
+
 /* It spoke rubbish, so we hung up: the call that ran is repeated, once. */
 static void test_connection_given_up(void **state)
 {
@@ -427,6 +472,8 @@ int main(void)
         UP(test_start_takes_too_long),
         UP(test_start_takes_all_that_is_left),
         UP(test_tool_is_gone),
+        UP(test_tool_has_changed),
+        UP(test_schema_has_changed),
         UP(test_connection_given_up),
         UP(test_progress_goes_on_growing),
         UP(test_unread_is_no_try),
