@@ -37,6 +37,7 @@ struct hr_schema_limits {
                       1 KiB of the caller's stack */
     size_t steps;  /* schemas applied, members visited and values compared in one validation */
     size_t errors; /* lines of one validation's report */
+    int hide_text; /* nonzero: the report does not quote the instance's strings, only its names */
 
     uint32_t regex_steps;    /* pattern items tried in one validation; also PCRE2's match limit */
     uint32_t regex_depth;    /* PCRE2's depth limit: backtracking points held at once */

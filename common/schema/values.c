@@ -11,6 +11,18 @@ enum {
     BYTES_PER_STEP = 256, /* of strings whose characters are counted */
 };
 
+/* What came.  as: how a value that is neither object nor array is said. */
+static void say_got(const struct hr_schema_run *r, struct hr_buf *out, const json_t *value,
+                    void (*as)(struct hr_buf *out, const json_t *value))
+{
+    if (json_is_string(value) && r->s->limits.hide_text)
+        (void)hr_buf_adds(out, "a string");
+    else if (json_is_object(value) || json_is_array(value))
+        hr_schema_say_value(out, value);
+    else
+        as(out, value);
+}
+
 HR_CHECK(type)
 {
     unsigned type = HR_TYPE(json_typeof(f->value));
@@ -26,7 +38,7 @@ HR_CHECK(type)
     hr_buf_init(&want, LIST_MAX);
     hr_buf_init(&got, LIST_MAX);
     hr_schema_say_types(&want, rule->types);
-    hr_schema_say_value(&got, f->value);
+    say_got(r, &got, f->value, hr_schema_say_value);
     (void)hr_schema_fault(r, f->at, "expected %s, got %s", hr_buf_str(&want), hr_buf_str(&got));
     hr_buf_free(&want);
     hr_buf_free(&got);
@@ -43,10 +55,7 @@ static int expected(struct hr_schema_run *r, const struct hr_schema_frame *f, co
     hr_buf_init(&text, TEXT_MAX);
     hr_schema_say_json(&text, wanted);
     (void)hr_buf_adds(&text, ", got ");
-    if (json_is_object(f->value) || json_is_array(f->value))
-        hr_schema_say_value(&text, f->value);
-    else
-        hr_schema_say_json(&text, f->value);
+    say_got(r, &text, f->value, hr_schema_say_json);
     (void)hr_schema_fault(r, f->at, "expected %s%s", what, hr_buf_str(&text));
     hr_buf_free(&text);
     return 1;
@@ -81,10 +90,7 @@ HR_CHECK(enum)
         (void)hr_buf_adds(&list, i ? ", " : "");
         hr_schema_say_json(&list, json_array_get(rule->value, i));
     }
-    if (json_is_object(f->value) || json_is_array(f->value))
-        hr_schema_say_value(&got, f->value);
-    else
-        hr_schema_say_json(&got, f->value);
+    say_got(r, &got, f->value, hr_schema_say_json);
     (void)hr_schema_fault(r, f->at, "expected one of %s, got %s", hr_buf_str(&list),
                           hr_buf_str(&got));
     hr_buf_free(&list);
@@ -173,7 +179,7 @@ HR_CHECK(pattern)
         return rc;
     struct hr_buf got;
     hr_buf_init(&got, LIST_MAX);
-    hr_schema_say_json(&got, f->value);
+    say_got(r, &got, f->value, hr_schema_say_json);
     (void)hr_schema_fault(r, f->at, "expected a string matching the pattern %.*s, got %s", LIST_MAX,
                           json_string_value(rule->value), hr_buf_str(&got));
     hr_buf_free(&got);

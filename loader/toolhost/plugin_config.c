@@ -44,6 +44,7 @@ static int compile(const char *text, struct hr_schema **ret, struct hr_why *why)
 {
     struct hr_schema_limits limits = hr_schema_default_limits;
     limits.errors = HR_CONFIG_FAULTS_MAX;
+    limits.hide_text = 1; /* a configuration holds keys, and everyone reads why a plugin is down */
     char reason[SAID_MAX];
     json_error_t where;
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * A plugin's configuration, held against the schema that the plugin gives for it, before create():
  * whoever wrote the registry reads all that is wrong with it at once, in the same words for every
- * plugin, and a plugin need not check again what its schema says. */
+ * plugin, and a plugin need not check again what its schema says.
+ *
+ * The words go to the log and to /status, which anyone in the network can read: they name members,
+ * but quote none of the texts in them. */
 #ifndef HR_TOOLHOST_PLUGIN_CONFIG_H
 #define HR_TOOLHOST_PLUGIN_CONFIG_H
 

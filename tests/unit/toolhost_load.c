@@ -367,6 +367,42 @@ static void configurations(void **state)
     config_refused("[]", "{}", "its config_schema is refused");
 }
 
+/* Whatever is wrong with a text, it may be a secret, and the refusal is read by many. */
+static void secrets(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "{\"properties\":{\"key\":{\"type\":\"integer\"}}}",
+        "{\"properties\":{\"key\":{\"type\":[\"integer\",\"null\"]}}}",
+        "{\"properties\":{\"key\":{\"pattern\":\"^sk-\"}}}",
+        "{\"properties\":{\"key\":{\"enum\":[\"a\",\"b\"]}}}",
+        "{\"properties\":{\"key\":{\"enum\":[\"a\"]}}}",
+        "{\"properties\":{\"key\":{\"const\":\"a\"}}}",
+        "{\"properties\":{\"key\":{\"maxLength\":3}}}",
+        "{\"properties\":{\"key\":{\"minLength\":30}}}",
+        "{\"properties\":{\"key\":false}}",
+        "{\"properties\":{\"key\":{\"not\":{\"type\":\"string\"}}}}",
+        "{\"properties\":{\"key\":{\"anyOf\":[{\"pattern\":\"^a\"},{\"type\":\"null\"}]}}}",
+        "{\"properties\":{\"key\":{\"oneOf\":[{\"const\":\"a\"},{\"const\":\"b\"}]}}}",
+        "{\"properties\":{\"list\":{\"items\":{\"const\":\"a\"},\"uniqueItems\":true}}}",
+        "{\"properties\":{\"list\":{\"contains\":{\"const\":\"a\"}}}}",
+        "{\"properties\":{\"list\":{\"const\":[\"a\"]}}}",
+        "{\"properties\":{\"list\":{\"enum\":[\"a\",[1]]}}}",
+        "{\"const\":{\"key\":\"a\"}}",
+        "{\"additionalProperties\":{\"const\":\"a\"}}",
+        "{\"unevaluatedProperties\":false}",
+    };
+    for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
+        struct hr_why why;
+        config_check(schemas[i], "{\"key\":\"hunter2\",\"list\":[\"hunter2\",\"hunter2\"]}", &why);
+        assert_non_null(strstr(why.text, "does not fit its config_schema"));
+        if (strstr(why.text, "hunter2"))
+            fail_msg("it tells the secret: %s", why.text);
+    }
+    config_refused(schemas[0], "{\"key\":\"hunter2\"}", "/key: expected integer, got a string: ");
+    config_refused(schemas[2], "{\"key\":\"x\"}", "matching the pattern ^sk-, got a string: ");
+}
+
 /* Whatever is wrong, the sentence is whole, and says how much more there is. */
 static void many_faults(void **state)
 {
@@ -399,6 +435,7 @@ int main(void)
         cmocka_unit_test(too_long_to_tell),
         cmocka_unit_test(test_plugins),
         cmocka_unit_test(configurations),
+        cmocka_unit_test(secrets),
         cmocka_unit_test(many_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
