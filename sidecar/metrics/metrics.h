@@ -13,7 +13,9 @@
 
 enum {
     HR_COLLECTORS_MAX = 16,
-    HR_METRICS_MAX = 1024 * 1024, /* bytes of a page */
+    /* Bytes of a page.  Above what HR_MAX_PLUGINS come to, each with as many tools as are counted
+     * and the longest names: one plugin must not be able to make all metrics disappear. */
+    HR_METRICS_MAX = 128 * 1024 * 1024,
 };
 
 #define HR_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
