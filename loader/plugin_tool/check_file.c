@@ -188,7 +188,7 @@ static const char *wrong_with(const char *text, char *why, size_t size)
 {
     struct hr_schema *compiled = NULL;
     json_error_t e;
-    json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+    json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     int err = schema ? hr_schema_compile(schema, NULL, &compiled, why, size) : -EINVAL;
     if (!schema)
         (void)snprintf(why, size, "it is not JSON: %s", e.text);

@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include "common/clock.h"
+#include "loader/toolhost/dispatch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -118,6 +119,38 @@ static enum hr_verdict config_wrong(struct hr_check *c)
     return v;
 }
 
+/* What it says when it is asked for the first time. */
+static enum hr_verdict health_answers(struct hr_check *c)
+{
+    struct hr_run r;
+    struct hr_run_event e;
+    int32_t status = 0;
+    int rc = 0;
+    int64_t by = hr_now_ms() + HR_RUN_START_MS + HR_HEALTH_TIMEOUT_MS + HR_GRACE_MS;
+    if (!hr_check_start(c, -1, &r))
+        return HR_CASE_FAILED;
+    if (!json_is_true(json_object_get(r.plugin, "health")))
+        return hr_found(c, HR_CASE_SKIPPED, "it has no health()");
+    do
+        rc = hr_run_next(&r, 0, by, &e);
+    while (rc == 1 && e.frame.type != HR_FRAME_HEALTH);
+    if (rc != 1 || e.frame.len < sizeof(status))
+        return hr_found(c, HR_CASE_FAILED, "its process ended in health()");
+    memcpy(&status, e.payload, sizeof(status));
+    int n = (int)(e.frame.len - sizeof(status));
+    const char *reason = e.payload + sizeof(status);
+    if (status == HANDRAIL_E_TIMEOUT)
+        return hr_found(c, HR_CASE_FAILED, "%.*s: look at time_left_ms()", n, reason);
+    if (status == HANDRAIL_OK)
+        return HR_CASE_OK;
+    if (strlen(hr_status_name(status)) == (size_t)n &&
+        memcmp(hr_status_name(status), reason, (size_t)n) == 0)
+        return hr_found(c, HR_CASE_WARNED,
+                        "it says \"%.*s\", and not why: use host->add_text() in health()", n,
+                        reason);
+    return hr_found(c, HR_CASE_OK, "here it says that it cannot work: %.*s", n, reason);
+}
+
 static enum hr_verdict stops(struct hr_check *c, struct hr_run *r)
 {
     int64_t began = hr_now_ms();
@@ -186,6 +219,7 @@ const struct hr_case hr_cases_load[] = {
     {"config-empty", "without a configuration it starts, or says what it needs", config_empty},
     {"config-wrong", "rubbish for a configuration is refused with a reason, or ignored",
      config_wrong},
+    {"health-answers", "its health() answers in time, and says what is wrong", health_answers},
     {"stop-idle", "it stops when it is asked to", stop_idle},
     {"stop-busy", "it stops in the middle of calls", stop_busy},
 };

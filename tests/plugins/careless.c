@@ -127,6 +127,20 @@ static handrail_status invoke(void *self, handrail_call *call, const char *args,
     return host->set_json(host, call, json, sizeof(json) - 1);
 }
 
+static handrail_status health(void *self, handrail_call *call)
+{
+    (void)self;
+    (void)call;
+#if defined(HANGS_IN_HEALTH)
+    sleeper(NULL);
+#elif defined(CRASHES_IN_HEALTH)
+    abort();
+#elif defined(UNWELL_SILENTLY)
+    return HANDRAIL_E_UNAVAILABLE;
+#endif
+    return HANDRAIL_OK;
+}
+
 static const handrail_tool tool = {
     .struct_size = sizeof(handrail_tool),
     .flags = HANDRAIL_TOOL_IDEMPOTENT,
@@ -169,9 +183,11 @@ static CONSTANT handrail_plugin plugin = {
 #else
     .version = "1.0.0",
 #endif
+    .config_schema = "true",
     .tools = tools,
     .create = create,
     .destroy = destroy,
+    .health = health,
 };
 
 const handrail_plugin *handrail_plugin_v1(void)
