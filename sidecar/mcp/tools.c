@@ -2,6 +2,7 @@
  * The list of tools of a toolhost.  See tools.h. */
 #include "tools.h"
 
+#include "common/utf8.h"
 #include "confinement.h"
 
 #include <errno.h>
@@ -138,7 +139,8 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     const json_t *plugin = json_object_get(root, "plugin");
     const char *version = json_string_value(json_object_get(plugin, "version"));
     if (version)
-        (void)snprintf(list->version, sizeof(list->version), "%s", version);
+        (void)snprintf(list->version, sizeof(list->version), "%.*s",
+                       (int)hr_utf8_valid(version, strnlen(version, HR_MCP_VERSION_MAX)), version);
     const char *sha256 = json_string_value(json_object_get(plugin, "sha256"));
     if (sha256 && strspn(sha256, "0123456789abcdef") == strlen(sha256))
         (void)snprintf(list->sha256, sizeof(list->sha256), "%s", sha256);

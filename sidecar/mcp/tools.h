@@ -34,7 +34,7 @@ struct hr_mcp_tool {
 };
 
 struct hr_mcp_tools {
-    char version[HR_MCP_VERSION_MAX + 1]; /* the plugin's own; "" if it gave none */
+    char version[HR_MCP_VERSION_MAX + 1]; /* the plugin's own, UTF-8; "" if it gave none */
     char sha256[HR_MCP_SHA256 + 1];       /* of the plugin's file; "" if it gave none */
     json_t *confinement;                  /* see confinement.h; owned; NULL: not told */
     int has_health;                       /* the plugin tells of its health */

@@ -279,6 +279,25 @@ static void test_open_calls(void **state)
     req_free(&r[3]);
 }
 
+/* A version that has to be cut in the middle of a character. */
+static void test_long_version(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    static const char *const list[] = {
+        "{\"plugin\":{\"id\":\"p0\",\"version\":\"0123456789012345678901234567890123456789"
+        "01234567890123456789012\xc3\xbc\"},\"tools\":[]}"};
+    fixture_start(&f, 1, list);
+    UNTIL(&f, f.mcp->plugins[0]->worker.conn.is_up);
+    json_t *status = hr_mcp_status(f.mcp);
+    assert_string_equal(text_at(status, "0.id"), "p0");
+    assert_int_equal(strlen(text_at(status, "0.version")), 63);
+    json_decref(status);
+    member(&f, "plugins.0.version",
+           "\"012345678901234567890123456789012345678901234567890123456789012\"");
+    fixture_stop(&f);
+}
+
 /* As many tools as it may have, with names as long as they may be. */
 static char *most_tools(const char *prefix)
 {
@@ -335,6 +354,7 @@ int main(void)
         UP(test_odd_words),
         cmocka_unit_test_setup_teardown(test_plugins, setup_busy, teardown),
         cmocka_unit_test_setup_teardown(test_open_calls, setup_busy, teardown),
+        cmocka_unit_test(test_long_version),
         cmocka_unit_test(test_most_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
