@@ -146,8 +146,10 @@ static void describe_end(struct hr_service *s, int status)
                    strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
     else
         set_reason(s, "%sended with code %d", hung, WEXITSTATUS(status));
-    /* What it complained of explains an end before it was ready, and no later one. */
-    if (s->pub.state == HR_STARTING && s->hint && *s->hint && !s->exec_errno) {
+    /* What it complained of explains an end before it was ready, and no later one, except that a
+     * toolhost complains only when it ends. */
+    bool explains = s->pub.state == HR_STARTING || s->pub.kind == HR_TOOLHOST;
+    if (explains && s->hint && *s->hint && !s->exec_errno) {
         char end[64];
         (void)snprintf(end, sizeof(end), "%.63s", s->pub.reason);
         set_reason(s, "%s: %s", end, s->hint);

@@ -24,7 +24,7 @@ struct hr_unit {
     struct hr_supervisor *sup;
     struct hr_output output;        /* of a plain init's command: not used, its output is ours */
     int notify[2];                  /* packet sockets, ours and theirs; -1: none */
-    char complaint[HR_REASON_MAX];  /* of a toolhost: what keeps it from being ready */
+    char complaint[HR_REASON_MAX];  /* of a toolhost: what it ends for */
     int report;                     /* exec report of the current life, or -1 */
     struct rusage usage;            /* of the last life, */
     pid_t last_pid;                 /* and its pid */

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/handoff.h"
 #include "common/log.h"
 #include "conn.h"
 #include "dispatch.h"
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -272,11 +274,17 @@ static bool all_done(const struct server *s)
     return hr_dispatch_idle();
 }
 
+/* Say what ends this process, in the log and to the supervisor, which shows it. */
 static int stuck(const struct server *s, const struct hr_call *c)
 {
-    hr_error("plugin %s, tool %s: did not return within %d ms after its call had been given up: "
-             "ending this process, which is the only way to get its thread back",
-             s->plugin->id, hr_call_name(c), HR_GRACE_MS);
+    static const char label[] = "STATUS=";
+    char status[200];
+    (void)snprintf(status, sizeof(status),
+                   "%sits %s%s did not return within %d ms after its call had been given up", label,
+                   c->tool ? "tool " : "", hr_call_name(c), HR_GRACE_MS);
+    hr_error("plugin %s: %s: ending this process, which is the only way to get its thread back",
+             s->plugin->id, status + sizeof(label) - 1);
+    hr_notify(status);
     return -ETIMEDOUT;
 }
 

@@ -177,7 +177,9 @@ class Health(unittest.TestCase):
             old = h.child("handrail-toolhost")
             h.call_tool("ail", {"ms": 60000})
             h.new_child("handrail-toolhost", old, timeout=30)
-            h.wait_line("plugin ailing, tool health..: did not return within 2000 ms")
+            h.wait_line("plugin ailing: its health.. did not return within 2000 ms")
+            self.assertIn("ended with code 75: its health() did not return within 2000 ms",
+                          h.get("/crashes").text)
             wait_for("it to be well", lambda: h.get("/status").json()["plugins"][0]["ok"], 10)
 
 

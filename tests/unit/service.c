@@ -529,6 +529,18 @@ static void what_it_complained_of_explains_an_end_before_it_was_ready(void **sta
     assert_string_equal(s.pub.reason, "killed by signal 15 (Terminated)");
 }
 
+static void what_a_toolhost_complained_of_explains_any_end(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_UP);
+    s.pub.kind = HR_TOOLHOST;
+    s.hint = "its tool hang did not return";
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_string_equal(s.pub.reason, "ended with code 1: its tool hang did not return");
+}
+
 static void an_order_to_restart(void **state)
 {
     struct hr_service s;
@@ -660,6 +672,7 @@ int main(void)
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
         cmocka_unit_test(a_hang_is_aborted_and_then_killed),
         cmocka_unit_test(what_it_complained_of_explains_an_end_before_it_was_ready),
+        cmocka_unit_test(what_a_toolhost_complained_of_explains_any_end),
         cmocka_unit_test(an_order_to_restart),
         cmocka_unit_test(the_numbers_are_the_policys),
         cmocka_unit_test(random_walks),

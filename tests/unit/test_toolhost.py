@@ -815,7 +815,7 @@ class Ends(ToolhostTest):
         self.assertTrue(peer.closed())
         self.assertEqual(host.ended(), 75)
         self.assertGreaterEqual(time.monotonic() - started, GRACE)
-        self.assertIn(f"error: plugin faulty, tool {tool}: did not return", host.text)
+        self.assertIn(f"error: plugin faulty: its tool {tool} did not return", host.text)
         return host
 
     def test_hang(self) -> None:
@@ -935,7 +935,7 @@ class Health(ToolhostTest):
         self.assertLess(time.monotonic() - started, self.TIMEOUT + 1)
         self.assertTrue(peer.closed())
         self.assertEqual(host.ended(), 75)
-        self.assertIn("error: plugin ailing, tool health(): did not return within 2000 ms",
+        self.assertIn("error: plugin ailing: its health() did not return within 2000 ms",
                       host.text)
 
     def test_it_is_late_and_comes_back(self) -> None:
