@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -27,9 +28,27 @@ static void drop_arguments(struct hr_mcp_call *c)
 {
     json_decref(c->arguments);
     c->arguments = NULL;
-    if (c->kept)
-        c->worker->kept_bytes -= c->size_hint;
-    c->kept = 0;
+    if (c->text)
+        c->worker->kept_bytes -= c->text_len;
+    free(c->text);
+    c->text = NULL;
+}
+
+/* This is how they were sent: keep that in their place, if there is room, for a second try. */
+static void keep_arguments(struct hr_mcp_call *c, const char *text, size_t len)
+{
+    struct hr_mcp_worker *w = c->worker;
+    if (len > HR_MCP_KEPT_MAX - w->kept_bytes)
+        return;
+    c->text = malloc(len + 1);
+    if (!c->text)
+        return;
+    memcpy(c->text, text, len);
+    c->text[len] = '\0';
+    c->text_len = len;
+    w->kept_bytes += len;
+    json_decref(c->arguments);
+    c->arguments = NULL;
 }
 
 /* Take a call out of everything; what is left is the caller's record. */
@@ -83,7 +102,7 @@ static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const cha
 /* Another frame is sent: this call has been. */
 static void set_last(struct hr_mcp_worker *w, struct hr_mcp_call *c)
 {
-    if (w->last && (!w->last->kept || w->last->deaths))
+    if (w->last && (!w->last->text || !w->last->repeatable || w->last->deaths))
         drop_arguments(w->last);
     w->last = c;
 }
@@ -175,7 +194,8 @@ static int add_call(struct hr_buf *out, uint64_t id, const struct hr_frame_call 
     size_t start = out->len;
     int err = hr_frame_add(out, HR_FRAME_CALL, id, head, sizeof(*head));
     if (!err)
-        err = hr_mcp_json_add(out, c->arguments, JSON_COMPACT, c->size_hint);
+        err = c->text ? hr_buf_add(out, c->text, c->text_len)
+                      : hr_mcp_json_add(out, c->arguments, JSON_COMPACT, c->size_hint);
     size_t len = out->len - start - sizeof(struct hr_frame);
     if (!err && len > HR_FRAME_MAX)
         err = -EMSGSIZE;
@@ -209,6 +229,7 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
         left = 1;
     struct hr_frame_call head = {.tool = tool, .timeout_ms = (uint32_t)left};
     uint64_t id = ++w->serial << SLOT_BITS | take_slot(w);
+    size_t start = w->conn.out.len + sizeof(struct hr_frame) + sizeof(head);
     int err = add_call(&w->conn.out, id, &head, c);
     if (err == -E2BIG && w->conn.out.len) {
         await_room(c);
@@ -221,6 +242,9 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     if (c->deaths && !c->again && c->stats)
         c->stats->retried++;
     c->again = c->deaths > 0;
+    c->repeatable = w->tools->tool[tool].repeatable;
+    if (!c->text && c->repeatable)
+        keep_arguments(c, w->conn.out.data + start, w->conn.out.len - start);
     c->id = id;
     w->slots[id & SLOT_MASK] = c;
     hr_link_append(&w->running, &c->link);
@@ -270,7 +294,7 @@ static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
         if (c->deaths++) {
             end_with(c, HR_MCP_CRASHED, twice);
-        } else if (!c->kept || over || c->deadline_ms <= hr_now_ms()) {
+        } else if (!c->text || !c->repeatable || over || c->deadline_ms <= hr_now_ms()) {
             end_with(c, HR_MCP_CRASHED, why);
         } else {
             hr_info("plugin %s, tool %s: a call is run again, as its toolhost was lost", w->id,
@@ -287,15 +311,19 @@ static const struct hr_mcp_tool *find_again(const struct hr_mcp_worker *w,
 {
     const struct hr_mcp_tool *tool =
         hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
-    if (!tool)
+    json_t *arguments = c->text ? json_loadb(c->text, c->text_len, JSON_ALLOW_NUL, NULL)
+                                : json_incref(c->arguments);
+    *ret_why = NULL;
+    if (!arguments)
+        *ret_why = "there is no memory to call";
+    else if (!tool)
         *ret_why = "no longer has";
     else if (c->deaths && !tool->repeatable)
         *ret_why = "no longer lets calls be repeated of";
-    else if (hr_schema_validate(tool->input, c->arguments, NULL))
+    else if (hr_schema_validate(tool->input, arguments, NULL))
         *ret_why = "has another input schema, which these arguments do not fit, for";
-    else
-        return tool;
-    return NULL;
+    json_decref(arguments);
+    return *ret_why ? NULL : tool;
 }
 
 /* The connection is up, or has room again: send what has waited for that. */
@@ -335,9 +363,7 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
     c->stats = tool->stats;
     c->deaths = 0;
     c->again = 0;
-    c->kept = tool->repeatable && c->size_hint <= HR_MCP_KEPT_MAX - w->kept_bytes;
-    if (c->kept)
-        w->kept_bytes += c->size_hint;
+    c->text = NULL;
     c->timeout_ms = tool->timeout_ms;
     c->deadline_ms = hr_now_ms() + tool->timeout_ms;
     hr_link_init(&c->link);

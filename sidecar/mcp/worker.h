@@ -27,8 +27,8 @@ enum {
     HR_MCP_DEATH_WAIT_MS = 50,        /* for the board to say how a toolhost died */
     HR_MCP_SENTENCE_MAX = 512,        /* bytes of a message for the model */
     HR_MCP_AILMENT_MAX = 256,         /* bytes of why a plugin says that it cannot work */
-    /* Bytes of arguments kept for a second try, of all calls of one plugin, as text; as values they
-     * take many times that.  A call whose arguments do not fit has one try. */
+    /* Bytes of arguments kept for a second try, of all calls of one plugin.  A call whose arguments
+     * do not fit has one try. */
     HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
 };
 
@@ -58,8 +58,7 @@ struct hr_mcp_told {
 struct hr_mcp_call {
     /* The caller's to fill in. */
     json_t *name;      /* of the tool, a string; taken over */
-    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent and
-                          will not be sent again */
+    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent */
     size_t size_hint;  /* bytes that the arguments will probably take as text */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
     /* From the loop, and never after the end.  It may cancel the call.  NULL: not wanted. */
@@ -75,8 +74,10 @@ struct hr_mcp_call {
     double progress;                 /* the last one */
     struct hr_mcp_tool_stats *stats; /* of the tool; may be NULL */
     unsigned deaths;                 /* toolhosts, or connections, that were lost under it */
-    int kept;                        /* its arguments are, for a second try */
-    int again;                       /* that has begun */
+    char *text;                      /* its arguments, kept for a second try; NULL: they are not */
+    size_t text_len;
+    int repeatable; /* its tool was, when it was sent */
+    int again;      /* that has begun */
 };
 
 struct hr_mcp_worker {
@@ -101,7 +102,7 @@ struct hr_mcp_worker {
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;
-    size_t kept_bytes; /* of arguments, as text */
+    size_t kept_bytes; /* of arguments */
     uint64_t serial;
     /* The list of tools is new. */
     void (*on_tools)(void *arg);

@@ -408,6 +408,44 @@ static void test_unread_is_no_try(void **state)
     assert_int_equal(stats(f, "safe")->retried, 1);
 }
 
+/* What is kept takes no more than it has as text, however many values that are. */
+static void test_kept_as_text(void **state)
+{
+    struct fixture *f = *state;
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req r;
+    begin(f, &r, "safe", "{ \"n\" : [ [], [], 1.5, \"\\u0000\" ] }");
+    assert_int_equal(w->kept_bytes, strlen("{\"n\":[[],[],1.5,\"\\u0000\"]}"));
+    assert_null(hr_link_owner(w->running.next, struct hr_mcp_call, link)->arguments);
+    die(f);
+    UNTIL(f, f->hosts[0].ncalls == 2);
+    assert_string_equal(f->hosts[0].calls[1].arguments, "{\"n\":[[],[],1.5,\"\\u0000\"]}");
+    answer_last(f, "done");
+    expect(f, &r, 0, "done");
+    begin(f, &r, "echo", "{}");
+    assert_int_equal(w->kept_bytes, 0);
+    answer_last(f, "done");
+    expect(f, &r, 0, "done");
+}
+
+/* A life in which it was not repeatable is the last one that it sees. */
+static void test_repeatable_in_another_life(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    f->hosts[0].deaf = 1;
+    call(f, &r, "1", "safe", "{}");
+    run_for(f, 10);
+    f->hosts[0].tools = TOOLS("p0", ECHO_TOOL("safe", ""));
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    UNTIL(f, f->hosts[0].ncalls == 1);
+    f->hosts[0].tools = tools;
+    die(f);
+    expect(f, &r, 1, "crashed while running this call; it is being restarted");
+    assert_int_equal(f->hosts[0].ncalls, 1);
+}
+
 /* Arguments are kept for a second try up to a limit. */
 static void test_large_arguments(void **state)
 {
@@ -477,6 +515,8 @@ int main(void)
         UP(test_connection_given_up),
         UP(test_progress_goes_on_growing),
         UP(test_unread_is_no_try),
+        UP(test_kept_as_text),
+        UP(test_repeatable_in_another_life),
         UP(test_large_arguments),
         UP(test_all_at_once),
     };
