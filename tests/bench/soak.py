@@ -98,7 +98,10 @@ def half(h: Handrail, seconds: float, killing: bool) -> tuple[bool, int]:
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    with standin(plugins=[sample("echo")], options=["--restart=always"]) as h:
+    # However long it takes, nothing is given up, and nothing waits for long before it is back.
+    patient = ["--restart=always", *(f"--{part}{name}" for part in ("", "sidecar-", "toolhost-")
+                                     for name in ("budget=0", "backoff-max=1"))]
+    with standin(plugins=[sample("echo")], options=patient) as h:
         h.wait_status("/readyz", 200)
         peace, _ = half(h, seconds, False)
         war, kills = half(h, seconds, True)
