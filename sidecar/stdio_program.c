@@ -63,11 +63,21 @@ static void on_order(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- starting ---- */
 
+/* We are in handrail's group, so that a terminal lets us read.  What is sent to all of the group is
+ * handrail's to heed, but for the signals that end us both: it reloads, and it does not stop.  In
+ * the background of a terminal reading is an error then, and not a stop that nobody would end. */
+static void leave_signals_to_handrail(void)
+{
+    static const int its[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < sizeof(its) / sizeof(its[0]); i++)
+        (void)sigaction(its[i], &ignore, NULL);
+}
+
 static int start(struct stdio *s)
 {
     struct hr_program *p = s->p;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGTSTP, &ignore, NULL); /* on a terminal: handrail itself does not stop */
+    leave_signals_to_handrail();
     int err = hr_mcp_new(p->loop, p->settings, p->board, &s->mcp);
     if (!err)
         err = hr_mcp_stdio_new(s->mcp, STDIN_FILENO, STDOUT_FILENO, on_end, s, &s->client);

@@ -422,6 +422,20 @@ class Stdio(unittest.TestCase):
                 self.assertLess(time.monotonic() - before, 6)
                 self.assertEqual(c.leftovers(), [])
 
+    def test_signals_to_the_group_are_for_handrail(self):
+        with client(sample("echo")) as c:
+            c.initialize()
+            c.tools()
+            c.call(1, "echo", {"text": "a"})
+            c.answer(1)
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP, signal.SIGTTIN):
+                os.killpg(c.pid, number)
+            c.write([])
+            os.killpg(c.pid, signal.SIGHUP)
+            c.until(lambda m: m.get("method") == "notifications/tools/list_changed")
+            self.assertEqual(c.tools(), [])
+            self.assertEqual(c.close(), 0)
+
     def test_a_client_that_does_not_read(self):
         with client(test_plugin("faulty"), sample("echo"), pipe=4096, read=False) as c:
             text = "y" * 500000
@@ -542,6 +556,31 @@ class Stdio(unittest.TestCase):
                 os.write(terminal, b"\x03")
                 self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
             finally:
+                os.close(terminal)
+
+    def test_the_background_of_a_terminal(self):
+        with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
+            registry = Path(folder, "registry.json")
+            registry.write_text(json.dumps({"plugins": [sample("echo")]}))
+            pid, terminal = pty.fork()
+            if pid == 0:  # a shell, as far as it matters
+                job = os.fork()
+                if job == 0:
+                    os.setpgid(0, 0)
+                    os.execve(HANDRAIL, [HANDRAIL, "mcp", f"--registry={registry}"],
+                              environment())
+                os._exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+            try:
+                os.write(terminal, b"what is typed is not for it\n")
+                self.assertTrue(wait_for("its end", lambda: os.waitid(
+                    os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT), 10))
+                said = os.read(terminal, 4096)
+                self.assertIn(b"cannot read the client's messages", said)
+                self.assertNotIn(b"jsonrpc", said)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
                 os.close(terminal)
 
     def test_wrong_usage(self):
