@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 200,         /* at the end: is anybody there to read the answers? */
-    SMALL = 4 * 1024,      /* bytes of an answer ... */
-    RESERVE = 256 * SMALL, /* ... for which there is still this room */
+    LOOK_MS = 200,    /* at the end: is anybody there to read the answers? */
+    SMALL = 4 * 1024, /* bytes of a line ... */
+    RESERVE = (HR_MCP_STDIO_OPEN_MAX + 1) * SMALL, /* ... for which there is still this room */
 };
 
 /* Two of the largest answers. */
@@ -142,13 +142,14 @@ static int add_line(struct hr_mcp_stdio *s, const char *text, size_t len)
 {
     if (s->gone)
         return 0; /* it will never know */
-    if (s->out_at > backlog(s)) {
+    size_t n = len + 1;
+    if (s->out_at > backlog(s) || s->out.len + n > OUT_MAX) {
         hr_buf_consume(&s->out, s->out_at);
         s->out_at = 0;
     }
-    if (len > SMALL && backlog(s) + len > OUT_MAX)
+    if (n > SMALL && backlog(s) + n > OUT_MAX)
         return -E2BIG;
-    int err = hr_buf_reserve(&s->out, len + 1);
+    int err = hr_buf_reserve(&s->out, n);
     if (err)
         return err;
     (void)hr_buf_add(&s->out, text, len);

@@ -548,6 +548,36 @@ static void test_no_room_for_an_answer(void **state)
     free(text);
 }
 
+/* What the client has read already takes no room. */
+static void test_room_is_made_by_reading(void **state)
+{
+    struct stage *s = *state;
+    enum { CALLS = 10, BYTES = 7 * 1000 * 1000, READ = 4 * BYTES };
+    uint64_t ids[CALLS];
+    char *text = malloc(BYTES + 1);
+    assert_non_null(text);
+    memset(text, 'z', BYTES);
+    text[BYTES] = '\0';
+    for (int i = 0; i < CALLS; i++)
+        ids[i] = begin(s, CALL("1", ""));
+    s->deaf = true;
+    for (int i = 0; i < CALLS - 1; i++)
+        host_answer(&s->f.hosts[0], ids[i], 0, HR_PART_TEXT, text);
+    UNTIL(&s->f, s->f.mcp->plugins[0]->worker.ncalls == 1);
+    s->deaf = false;
+    UNTIL(&s->f, (listen_to(s), s->seen.len > READ));
+    s->deaf = true;
+    host_answer(&s->f.hosts[0], ids[CALLS - 1], 0, HR_PART_TEXT, text);
+    UNTIL(&s->f, s->f.mcp->plugins[0]->worker.ncalls == 0);
+    s->deaf = false;
+    for (int i = 0; i < CALLS; i++) {
+        json_t *json = next(s);
+        assert_non_null(at(json, "result"));
+        json_decref(json);
+    }
+    free(text);
+}
+
 /* A change that could not be told is told when there is room again. */
 static void test_a_change_is_told_later(void **state)
 {
@@ -673,6 +703,7 @@ int main(void)
         ON_STAGE(test_wrong_settings_change_nothing),
         ON_STAGE(test_a_slow_reader),
         ON_STAGE(test_no_room_for_an_answer),
+        ON_STAGE(test_room_is_made_by_reading),
         ON_STAGE(test_a_change_is_told_later),
         ON_STAGE(test_nobody_reads),
         ON_STAGE(test_end_of_input),
