@@ -43,7 +43,7 @@ struct hr_mcp_stdio {
     unsigned open;  /* requests that wait for an answer */
     bool greeted;   /* by `initialize` */
     bool holding;   /* more is about to be added to out */
-    bool gone;      /* nobody reads any more */
+    bool gone;      /* nothing can be written any more */
     bool told;      /* on_end has been called */
     int64_t end_ms; /* when it is, once the input has ended */
     ev_io readable, writable;
@@ -77,8 +77,9 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)loop;
     (void)revents;
     if (hr_now_ms() >= s->end_ms) {
-        hr_warn("mcp: %u requests have not ended within %d s after the end of the input", s->open,
-                HR_MCP_STDIO_FINISH_MS / 1000);
+        hr_warn("mcp: ending %d s after the end of the input, with %u requests open and %zu bytes "
+                "of answers that were not read",
+                HR_MCP_STDIO_FINISH_MS / 1000, s->open, backlog(s));
         end(s);
     } else if (hr_outlet_ask(&s->outlet) & (POLLERR | POLLHUP | POLLNVAL)) {
         end(s);
@@ -87,9 +88,13 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
 
 /* --- out --- */
 
-static void client_is_gone(struct hr_mcp_stdio *s, int err)
+/* Nothing can be written any more.  That its client has gone is no news to a server. */
+static void give_up(struct hr_mcp_stdio *s, int err)
 {
-    hr_debug("mcp: the client does not read any more: %s", strerror(-err));
+    if (err == -EPIPE || err == -ECONNRESET)
+        hr_debug("mcp: the client does not read any more");
+    else
+        hr_error("mcp: cannot write to the client: %s", strerror(-err));
     s->gone = true;
     s->out_at = 0;
     hr_buf_free(&s->out);
@@ -107,7 +112,7 @@ static void flush(struct hr_mcp_stdio *s)
         if (n == -EAGAIN || n == 0)
             return;
         if (n < 0) {
-            client_is_gone(s, (int)n);
+            give_up(s, (int)n);
             return;
         }
         s->out_at += (size_t)n;

@@ -15,7 +15,7 @@
  *
  * The end:
  *   - End of input: what runs is answered, for HR_MCP_STDIO_FINISH_MS at most.
- *   - Nobody reads any more (EPIPE): at once.
+ *   - Nobody reads any more (EPIPE), or writing fails for another reason: at once.
  *   - Both are told by on_end, after which the owner frees the endpoint, which answers what is
  *     still open, and then this, which sends it.  At a signal he does the same by himself.
  *

@@ -528,6 +528,11 @@ class Stdio(unittest.TestCase):
                 self.assertEqual(subprocess.run(argv, stdin=source, stdout=target, timeout=30,
                                                 env=environment(), check=False).returncode, 0)
             self.assertEqual(Path(folder, "out").read_bytes().count(b'"text":"a"'), 3)
+            with open("/dev/full", "wb") as target:
+                full = subprocess.run(argv, input=line, stdout=target, stderr=subprocess.PIPE,
+                                      timeout=30, env=environment(), check=False)
+            self.assertEqual(full.returncode, 0)
+            self.assertIn(b"cannot write to the client: No space left", full.stderr)
             ours, theirs = socket.socketpair()
             with ours, subprocess.Popen(argv, stdin=theirs, stdout=theirs,
                                         env=environment()) as process:
