@@ -308,6 +308,8 @@ static void tell_sidecar(struct hr_supervisor *sup)
     if (!sup->config->stdio)
         offer_tools(sup);
     int err = hr_handout_sidecar(&sup->handout, sup->config);
+    if (!err && sup->config->stdio) /* it gets no other orders: older ones, unread, say less */
+        hr_unit_drop_orders(sidecar);
     if (!err)
         err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
     if (err)

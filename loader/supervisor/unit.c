@@ -168,8 +168,7 @@ static void drop_report(struct hr_unit *u)
     hr_close(&u->report);
 }
 
-/* Orders that an earlier life has not read are not for the next one. */
-static void drop_orders(struct hr_unit *u)
+void hr_unit_drop_orders(struct hr_unit *u)
 {
     char text[HR_NOTIFICATION_MAX];
     struct hr_packet p;
@@ -192,8 +191,8 @@ static int op_spawn(void *ctx, struct hr_service *s)
         plan_own(u, &plan);
     drop_report(u);
     u->complaint[0] = '\0';
-    if (u->notify[1] >= 0)
-        drop_orders(u);
+    if (u->notify[1] >= 0) /* what an earlier life has not read is not for this one */
+        hr_unit_drop_orders(u);
     if (s->index == HR_INDEX_SIDECAR)
         hr_watchdog_reset(&u->watchdog, u->sup->config->sidecar_watchdog_ms);
     if (u->sup->board)

@@ -49,6 +49,9 @@ void hr_unit_remove_last(struct hr_supervisor *sup);
 /* Make its notification socket.  0 or -errno. */
 int hr_unit_open_notify(struct hr_unit *u);
 
+/* Take back the orders that its process has not read. */
+void hr_unit_drop_orders(struct hr_unit *u);
+
 /* Whose process is that?  NULL: nobody's. */
 struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid);
 

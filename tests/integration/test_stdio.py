@@ -328,6 +328,24 @@ class Stdio(unittest.TestCase):
             wait_for("its complaint", lambda: "nothing is changed" in c.stderr(), 10)
             self.assertEqual(c.called(1, "echo", {"text": "a"}), ("a", False))
 
+    def test_of_several_reloads_only_the_last_matters(self):
+        with client(sample("echo")) as c:
+            c.initialize()
+            c.tools()
+            sidecar = c.child("handrail-sidecar")
+            os.kill(sidecar, signal.SIGSTOP)
+            for plugins in ([], [sample("echo")]):
+                c.write(plugins)
+                os.kill(c.pid, signal.SIGHUP)
+                wait_for("the reload", lambda n=len(plugins): len(
+                    [p for p in descendants(c.pid) if p.state != "Z"
+                     and any("toolhost" in part for part in p.argv)]) == n, 10)
+            os.kill(sidecar, signal.SIGCONT)
+            self.assertEqual(c.called(1, "echo", {"text": "a"}), ("a", False))
+            self.assertEqual(c.tools(), ["echo"])
+            self.assertEqual(c.seen, [])
+            self.assertEqual(c.close(), 0)
+
     def test_a_subscription_is_cancelled(self):
         with client(sample("echo")) as c:
             c.ask(modern("tools/list", 1))
