@@ -231,7 +231,7 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
         hr_service_event(server, HR_EV_STOP, 0);
         return;
     }
-    if (sig != SIGTERM && !sup->config->stdio)
+    if (sig != SIGTERM)
         server->policy.stop_signal = sig;
     sup->head.draining = 1;
     hr_board_put_head(sup->board, &sup->head);

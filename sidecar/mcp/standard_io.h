@@ -28,7 +28,7 @@
 enum {
     HR_MCP_STDIO_OPEN_MAX = 256, /* requests that wait for an answer */
     HR_MCP_STDIO_FINISH_MS = 30 * 1000,
-    HR_MCP_STDIO_FLUSH_MS = 1000, /* at the end, for a client that takes nothing */
+    HR_MCP_STDIO_FLUSH_MS = 1000, /* at the end, for a client that is slow to read the rest */
 };
 
 struct hr_mcp_stdio;
