@@ -300,8 +300,7 @@ static bool is_waiting(struct hr_supervisor *sup, uint32_t i)
     return false;
 }
 
-/* It reads its new settings when it starts; that of `handrail mcp` has only one life and is sent
- * them. */
+/* It reads its settings when it starts; while it runs it is sent them. */
 static void tell_sidecar(struct hr_supervisor *sup)
 {
     struct hr_unit *sidecar = &sup->units[HR_INDEX_SIDECAR];
