@@ -10,7 +10,6 @@
 #include "loader/toolhost/plugin_config.h"
 #include "loader/toolhost/serve.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
@@ -80,25 +79,13 @@ static char *config_of(const struct hr_check *c)
     return json_dumps(c->target->config, JSON_COMPACT);
 }
 
-static long count(const char *folder)
-{
-    long n = 0;
-    DIR *d = opendir(folder);
-    if (!d)
-        return -1;
-    for (const struct dirent *e = readdir(d); e; e = readdir(d))
-        n += e->d_name[0] != '.';
-    (void)closedir(d);
-    return n;
-}
-
 /* Threads that end need a moment. */
 static long threads_after(long before)
 {
-    long n = count("/proc/self/task");
+    long n = hr_run_count("/proc/self/task");
     for (int i = 0; i < 200 && n > before; i++) {
         (void)poll(NULL, 0, 5);
-        n = count("/proc/self/task");
+        n = hr_run_count("/proc/self/task");
     }
     return n;
 }
@@ -134,12 +121,12 @@ static enum hr_verdict create_destroy(struct hr_check *c)
     char *config = config_of(c);
     if (!create_once(c, &p, config))
         return HR_CASE_FAILED;
-    long fds = count("/proc/self/fd");
-    long threads = count("/proc/self/task");
+    long fds = hr_run_count("/proc/self/fd");
+    long threads = hr_run_count("/proc/self/task");
     for (int i = 0; i < TIMES; i++)
         if (!create_once(c, &p, config))
             return HR_CASE_FAILED;
-    long more_fds = count("/proc/self/fd") - fds;
+    long more_fds = hr_run_count("/proc/self/fd") - fds;
     long more_threads = threads_after(threads) - threads;
     if (more_fds > 0)
         return hr_found(c, HR_CASE_FAILED,

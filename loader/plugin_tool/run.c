@@ -394,12 +394,10 @@ void hr_run_free(struct hr_run *r)
 
 /* ---- what it holds ------------------------------------------------------------------------- */
 
-static long count_folder(const struct hr_run *r, const char *what)
+long hr_run_count(const char *folder)
 {
-    char path[64];
     long n = 0;
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)r->pid, what);
-    DIR *d = opendir(path);
+    DIR *d = opendir(folder);
     if (!d)
         return -1;
     for (const struct dirent *e = readdir(d); e; e = readdir(d))
@@ -408,14 +406,21 @@ static long count_folder(const struct hr_run *r, const char *what)
     return n;
 }
 
+static long count_of(const struct hr_run *r, const char *what)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)r->pid, what);
+    return hr_run_count(path);
+}
+
 long hr_run_descriptors(const struct hr_run *r)
 {
-    return count_folder(r, "fd");
+    return count_of(r, "fd");
 }
 
 long hr_run_threads(const struct hr_run *r)
 {
-    return count_folder(r, "task");
+    return count_of(r, "task");
 }
 
 long hr_run_rss_kib(const struct hr_run *r)

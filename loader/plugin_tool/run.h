@@ -95,4 +95,7 @@ long hr_run_descriptors(const struct hr_run *r);
 long hr_run_threads(const struct hr_run *r);
 long hr_run_rss_kib(const struct hr_run *r);
 
+/* The entries of a folder of /proc; -1: it cannot be read. */
+long hr_run_count(const char *folder);
+
 #endif

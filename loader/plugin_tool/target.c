@@ -50,27 +50,21 @@ static int take_object(const struct hr_plugin_options *o, const char *option, co
     return 0;
 }
 
-struct confinement_context {
-    const struct hr_plugin_options *o;
-};
-
 static void confinement_problem(void *arg, const char *pointer, const char *expected,
                                 const json_t *came)
 {
-    const struct confinement_context *c = arg;
     (void)came;
-    (void)hr_plugin_usage(c->o, "--confinement: %s: expected %s", pointer, expected);
+    (void)hr_plugin_usage(arg, "--confinement: %s: expected %s", pointer, expected);
 }
 
 static int take_options(const struct hr_plugin_options *o, struct hr_target *t)
 {
-    struct confinement_context context = {.o = o};
     struct hr_confinement ignored;
     int code = take_object(o, "config", o->config, &t->config);
     if (!code)
         code = take_object(o, "confinement", o->confinement, &t->confinement);
     if (!code && o->confinement &&
-        hr_confinement_read(t->confinement, confinement_problem, &context, &ignored))
+        hr_confinement_read(t->confinement, confinement_problem, (void *)(uintptr_t)o, &ignored))
         code = HR_EXIT_USAGE;
     if (code)
         hr_target_free(t);
