@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Requests to the health listener.  See health.h. */
+ * Requests to the health listener.  See health.h.
+ *
+ * What there is to ask for is the table at the end of this file: one row a path. */
 #include "health.h"
 
 #include "common/log.h"
@@ -9,10 +11,19 @@
 #include <string.h>
 
 static const char text_type[] = "text/plain; charset=utf-8";
-static const char not_found[] =
-    "not found: there are /startupz, /livez, /readyz, /metrics, /status, /plugins and /crashes\n";
 static const char not_allowed[] = "method not allowed: use GET or HEAD\n";
 static const char failed[] = "internal server error: see the sidecar's log\n";
+
+enum { NOT_FOUND_MAX = 1024 }; /* bytes of the list of all paths */
+
+struct route {
+    const char *path;
+    bool tree; /* everything below the path is the same endpoint */
+    enum hr_endpoint endpoint;
+    void (*answer)(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint);
+};
+
+static void list_routes(struct hr_buf *out);
 
 static void reply(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
                   unsigned status, const char *type, const void *body, size_t len)
@@ -28,24 +39,15 @@ static void reply_text(struct hr_health *h, struct hr_http_req *req, enum hr_end
     reply(h, req, endpoint, status, text_type, text, strlen(text));
 }
 
-/* "/readyz" and everything below it is one endpoint; the others are single paths. */
-static enum hr_endpoint endpoint_of(const char *path)
+static void reply_not_found(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    static const struct {
-        const char *path;
-        enum hr_endpoint endpoint;
-        int tree;
-    } known[] = {{"/startupz", HR_EP_STARTUPZ, 1}, {"/livez", HR_EP_LIVEZ, 1},
-                 {"/readyz", HR_EP_READYZ, 1},     {"/metrics", HR_EP_METRICS, 0},
-                 {"/status", HR_EP_STATUS, 0},     {"/plugins", HR_EP_PLUGINS, 0},
-                 {"/crashes", HR_EP_CRASHES, 0}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        size_t n = strlen(known[i].path);
-        if (strncmp(path, known[i].path, n) == 0 &&
-            (path[n] == '\0' || (known[i].tree && path[n] == '/')))
-            return known[i].endpoint;
-    }
-    return HR_EP_OTHER;
+    struct hr_buf text;
+    hr_buf_init(&text, NOT_FOUND_MAX);
+    (void)hr_buf_adds(&text, "not found: there are ");
+    list_routes(&text);
+    (void)hr_buf_addc(&text, '\n');
+    reply(h, req, endpoint, 404, text_type, hr_buf_str(&text), text.len);
+    hr_buf_free(&text);
 }
 
 static void add_exclude(const char *value, void *arg)
@@ -63,22 +65,22 @@ static void answer_checks(struct hr_health *h, struct hr_http_req *req, enum hr_
     (void)hr_http_query(req, "exclude", add_exclude, &q);
     unsigned status = hr_checks_answer(h->checks, hr_http_path(req), &q, &out);
     if (status == 404)
-        reply_text(h, req, endpoint, 404, not_found);
+        reply_not_found(h, req, endpoint);
     else
         reply(h, req, endpoint, status, text_type, hr_buf_str(&out), out.len);
     hr_buf_free(&out);
 }
 
-static void answer_metrics(struct hr_health *h, struct hr_http_req *req)
+static void answer_metrics(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
     struct hr_buf out;
     hr_buf_init(&out, HR_METRICS_MAX);
     int err = hr_metrics_render(&h->metrics, &out);
     if (err) {
         hr_error("metrics: the page could not be made: %s", strerror(-err));
-        reply_text(h, req, HR_EP_METRICS, 500, failed);
+        reply_text(h, req, endpoint, 500, failed);
     } else {
-        reply(h, req, HR_EP_METRICS, 200, HR_METRICS_TYPE, hr_buf_str(&out), out.len);
+        reply(h, req, endpoint, 200, HR_METRICS_TYPE, hr_buf_str(&out), out.len);
     }
     hr_buf_free(&out);
 }
@@ -87,8 +89,8 @@ static void answer_metrics(struct hr_health *h, struct hr_http_req *req)
 enum { REAL_DIGITS = 12 };
 
 /* Steals page. */
-static void answer_json(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
-                        json_t *page)
+static void reply_json(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
+                       json_t *page)
 {
     const size_t flags = JSON_ENSURE_ASCII | JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
     char *text = page ? json_dumps(page, flags) : NULL;
@@ -102,25 +104,65 @@ static void answer_json(struct hr_health *h, struct hr_http_req *req, enum hr_en
     json_decref(page);
 }
 
+static void answer_status(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    reply_json(h, req, endpoint, hr_status(h));
+}
+
+static void answer_plugins(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    reply_json(h, req, endpoint, hr_mcp_plugins(h->mcp));
+}
+
+static void answer_crashes(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    reply_json(h, req, endpoint, hr_crashes(h));
+}
+
+/* ---- what there is ---- */
+
+static const struct route routes[] = {
+    {"/startupz", true, HR_EP_STARTUPZ, answer_checks},
+    {"/livez", true, HR_EP_LIVEZ, answer_checks},
+    {"/readyz", true, HR_EP_READYZ, answer_checks},
+    {"/metrics", false, HR_EP_METRICS, answer_metrics},
+    {"/status", false, HR_EP_STATUS, answer_status},
+    {"/plugins", false, HR_EP_PLUGINS, answer_plugins},
+    {"/crashes", false, HR_EP_CRASHES, answer_crashes},
+};
+enum { NROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+/* "/a, /b and /c". */
+static void list_routes(struct hr_buf *out)
+{
+    for (int i = 0; i < NROUTES; i++) {
+        (void)hr_buf_adds(out, i == 0 ? "" : i == NROUTES - 1 ? " and " : ", ");
+        (void)hr_buf_adds(out, routes[i].path);
+    }
+}
+
+static const struct route *find_route(const char *path)
+{
+    for (int i = 0; i < NROUTES; i++) {
+        size_t n = strlen(routes[i].path);
+        if (strncmp(path, routes[i].path, n) == 0 &&
+            (path[n] == '\0' || (routes[i].tree && path[n] == '/')))
+            return &routes[i];
+    }
+    return NULL;
+}
+
 void hr_health_handle(struct hr_http_req *req, void *arg)
 {
     struct hr_health *h = arg;
     const char *method = hr_http_method(req);
-    enum hr_endpoint endpoint = endpoint_of(hr_http_path(req));
-    if (endpoint == HR_EP_OTHER) {
-        reply_text(h, req, endpoint, 404, not_found);
+    const struct route *route = find_route(hr_http_path(req));
+    if (!route) {
+        reply_not_found(h, req, HR_EP_OTHER);
     } else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         hr_http_add_header(req, "Allow", "GET, HEAD");
-        reply_text(h, req, endpoint, 405, not_allowed);
-    } else if (endpoint == HR_EP_METRICS) {
-        answer_metrics(h, req);
-    } else if (endpoint == HR_EP_STATUS) {
-        answer_json(h, req, endpoint, hr_status(h));
-    } else if (endpoint == HR_EP_PLUGINS) {
-        answer_json(h, req, endpoint, hr_mcp_plugins(h->mcp));
-    } else if (endpoint == HR_EP_CRASHES) {
-        answer_json(h, req, endpoint, hr_crashes(h));
+        reply_text(h, req, route->endpoint, 405, not_allowed);
     } else {
-        answer_checks(h, req, endpoint);
+        route->answer(h, req, route->endpoint);
     }
 }
