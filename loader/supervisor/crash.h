@@ -41,8 +41,8 @@
 #ifndef HR_SUPERVISOR_CRASH_H
 #define HR_SUPERVISOR_CRASH_H
 
-#include "cgroup.h"
 #include "common/board.h"
+#include "common/cgroup.h"
 #include "proc.h"
 #include "sockets.h"
 

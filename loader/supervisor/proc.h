@@ -15,7 +15,6 @@
 enum {
     HR_PROC_COMM = 16,       /* bytes of a command name, with the NUL, as the kernel has it */
     HR_PROC_LOOK_MAX = 2048, /* processes looked at by hr_proc_children(); 10 to 40 us each */
-    HR_PROC_LINE = 4096,     /* bytes; longer lines of a file are left out */
 };
 
 struct hr_proc_entry {
@@ -59,21 +58,5 @@ void hr_proc_close(struct hr_proc_dir *d);
  * max; or -errno as of hr_proc_open(). */
 int hr_proc_children(pid_t parent, const pid_t *skip, size_t nskip, struct hr_proc_entry *out,
                      size_t max);
-
-/* A file of /proc, line by line. */
-struct hr_proc_lines {
-    int fd;
-    size_t at;
-    size_t len;
-    size_t budget; /* bytes that may still be read */
-    char buf[HR_PROC_LINE];
-};
-
-/* budget: bytes read at most, for files that can be long.  0 or -errno. */
-int hr_proc_lines_open(struct hr_proc_lines *l, const char *path, size_t budget);
-/* The next line, without its newline and not NUL-terminated, in memory that the next call uses
- * again; NULL at the end. */
-const char *hr_proc_lines_next(struct hr_proc_lines *l, size_t *ret_n);
-void hr_proc_lines_close(struct hr_proc_lines *l);
 
 #endif

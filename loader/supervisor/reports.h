@@ -3,7 +3,7 @@
 #ifndef HR_SUPERVISOR_REPORTS_H
 #define HR_SUPERVISOR_REPORTS_H
 
-#include "cgroup.h"
+#include "common/cgroup.h"
 #include "crash.h"
 #include "sockets.h"
 

@@ -3,7 +3,7 @@
 #include "sockets.h"
 
 #include "common/fd.h"
-#include "proc.h"
+#include "common/file_lines.h"
 #include "sock_diag.h"
 
 #include <arpa/inet.h>
@@ -132,13 +132,13 @@ int hr_sockets_parse(const char *line, size_t n, bool v6, struct hr_socket *ret)
 /* Append those of one file to `out`, which holds *n.  0 or -ENOENT. */
 static int read_file(const char *path, bool v6, struct hr_socket *out, size_t max, size_t *n)
 {
-    struct hr_proc_lines lines;
+    struct hr_file_lines lines;
     const char *line = NULL;
     size_t len = 0;
-    int err = hr_proc_lines_open(&lines, path, HR_SOCKETS_BYTES);
+    int err = hr_file_lines_open(&lines, path, HR_SOCKETS_BYTES);
     if (err)
         return err;
-    while (*n < max && (line = hr_proc_lines_next(&lines, &len))) {
+    while (*n < max && (line = hr_file_lines_next(&lines, &len))) {
         struct hr_socket s = {0};
         int state = parse(line, len, v6, &s);
         if (state == STATE_LISTEN)
@@ -146,7 +146,7 @@ static int read_file(const char *path, bool v6, struct hr_socket *out, size_t ma
         else if (state >= 0 && state != STATE_SYN_RECEIVED)
             break; /* the kernel lists those that listen first, and there may be many others */
     }
-    hr_proc_lines_close(&lines);
+    hr_file_lines_close(&lines);
     return 0;
 }
 

@@ -7,7 +7,7 @@
 #ifndef HR_SUPERVISOR_UNIT_H
 #define HR_SUPERVISOR_UNIT_H
 
-#include "cgroup.h"
+#include "common/cgroup.h"
 #include "output.h"
 #include "service.h"
 #include "watchdog.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loader/supervisor/cgroup.h"
+#include "common/cgroup.h"
 
 #include "check.h"
 #include "common/fd.h"
@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     (void)state;
     (void)snprintf(root, sizeof(root), "/tmp/handrail-cgroup-XXXXXX");
-    cg = (struct hr_cgroup){.memory = -1, .pids = -1};
+    hr_cgroup_none(&cg);
     return mkdtemp(root) ? 0 : -1;
 }
 
@@ -210,6 +210,86 @@ static void without_proc_the_usual_places_serve(void **state)
     root[strlen(root) - 5] = '\0';
 }
 
+static void put_cpu_and_pressure(void)
+{
+    put("/sys/fs/cgroup/cpu.stat", "usage_usec 5000000\nuser_usec 1\nnr_periods 10\n"
+                                   "nr_throttled 4\nthrottled_usec 700\n");
+    put("/sys/fs/cgroup/cpu.max", "150000 100000\n");
+    put("/sys/fs/cgroup/memory.stat", "anon 1\nfile 300000\ninactive_file 200000\n");
+    put("/sys/fs/cgroup/memory.pressure", "some avg10=12.34 avg60=0.00 avg300=0.00 total=56789\n"
+                                          "full avg10=0.05 avg60=0.00 avg300=0.00 total=7\n");
+}
+
+static void processor_time_and_pressure_of_version_2(void **state)
+{
+    struct hr_cgroup_cpu cpu;
+    struct hr_pressure p;
+    (void)state;
+    put("/proc/self/cgroup", "0::/\n");
+    put("/proc/self/mountinfo", "30 23 0:27 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
+    put_v2("/sys/fs/cgroup", "524288\n");
+    put_cpu_and_pressure();
+    assert_int_equal(hr_cgroup_open(&cg, root), 0);
+    assert_int_equal(hr_cgroup_read_cpu(&cg, &cpu), 0);
+    assert_int_equal(cpu.used_us, 5000000);
+    assert_int_equal(cpu.limit_millicores, 1500);
+    assert_int_equal(cpu.periods, 10);
+    assert_int_equal(cpu.throttled, 4);
+    assert_int_equal(cpu.throttled_us, 700);
+    assert_int_equal(hr_cgroup_working_set(&cg, 524288), 324288);
+    assert_int_equal(hr_cgroup_working_set(&cg, 100), 0); /* read one after the other */
+    assert_int_equal(hr_cgroup_working_set(&cg, -1), -1);
+    assert_int_equal(hr_cgroup_read_pressure(&cg, "memory.pressure", &p), 0);
+    assert_int_equal(p.some.avg10_centi, 1234);
+    assert_int_equal(p.some.total_us, 56789);
+    assert_int_equal(p.full.avg10_centi, 5);
+    assert_int_equal(p.full.total_us, 7);
+    assert_int_equal(hr_cgroup_read_pressure(&cg, "cpu.pressure", &p), -ENOENT);
+    assert_int_equal(p.some.avg10_centi, -1);
+    put("/sys/fs/cgroup/cpu.max", "max 100000\n");
+    assert_int_equal(hr_cgroup_read_cpu(&cg, &cpu), 0);
+    assert_int_equal(cpu.limit_millicores, -1);
+}
+
+static void processor_time_of_version_1(void **state)
+{
+    struct hr_cgroup_cpu cpu;
+    struct hr_pressure p;
+    (void)state;
+    put_v1("/sys/fs/cgroup/memory");
+    put("/sys/fs/cgroup/memory/memory.stat", "inactive_file 1\ntotal_inactive_file 400\n");
+    put("/sys/fs/cgroup/cpu/cpu.stat", "nr_periods 3\nnr_throttled 1\nthrottled_time 2000\n");
+    put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
+    put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    put("/sys/fs/cgroup/cpuacct/cpuacct.usage", "9000\n");
+    assert_int_equal(hr_cgroup_open(&cg, root), 0);
+    assert_int_equal(hr_cgroup_read_cpu(&cg, &cpu), 0);
+    assert_int_equal(cpu.used_us, 9);
+    assert_int_equal(cpu.limit_millicores, 500);
+    assert_int_equal(cpu.throttled_us, 2);
+    assert_int_equal(hr_cgroup_working_set(&cg, 1000), 600);
+    assert_int_equal(hr_cgroup_read_pressure(&cg, "memory.pressure", &p), -ENOENT);
+    put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+    assert_int_equal(hr_cgroup_read_cpu(&cg, &cpu), 0);
+    assert_int_equal(cpu.limit_millicores, -1);
+}
+
+static void odd_pressure_is_not_known(void **state)
+{
+    static const char *const odd[] = {"", "some", "some avg10= total=", "full avg10=1.00 total=2\n",
+                                      "some total=99999999999999999999999\n"};
+    struct hr_pressure p;
+    (void)state;
+    put_v2("/sys/fs/cgroup", "44\n");
+    put("/sys/fs/cgroup/memory.pressure", "");
+    assert_int_equal(hr_cgroup_open(&cg, root), 0);
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        put("/sys/fs/cgroup/memory.pressure", odd[i]);
+        assert_int_equal(hr_cgroup_read_pressure(&cg, "memory.pressure", &p), -ENOENT);
+        assert_int_equal(p.some.avg10_centi, -1);
+    }
+}
+
 static void nothing_at_all(void **state)
 {
     struct hr_cgroup_sample none;
@@ -292,6 +372,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mixture_has_each_controller_where_its_files_are, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_proc_the_usual_places_serve, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(processor_time_and_pressure_of_version_2, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(processor_time_of_version_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(odd_pressure_is_not_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strange_text_is_survived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_real_one, set_up, tear_down),

@@ -181,15 +181,13 @@ static int look_without_proc(const char *root)
 {
     struct hr_proc_entry e;
     struct hr_proc_dir d;
-    struct hr_proc_lines l;
     char name[HR_PROC_COMM];
     if (chroot(root) < 0 || chdir("/") < 0)
         return 77;
     hr_proc_name(1, name);
     return hr_proc_read(1, &e) == -ENOENT && strcmp(name, "?") == 0 &&
                    hr_proc_open(&d) == -ENOENT && d.fd == -1 &&
-                   hr_proc_children(1, NULL, 0, &e, 1) == -ENOENT &&
-                   hr_proc_lines_open(&l, "/proc/net/tcp", 100) == -ENOENT
+                   hr_proc_children(1, NULL, 0, &e, 1) == -ENOENT
                ? 0
                : 1;
 }
@@ -216,50 +214,6 @@ static void without_proc_it_says_so(void **state)
         skip(); /* not root */
 }
 
-/* The lines of a file with that content, joined by '|'. */
-static const char *lines_of(const char *text, size_t n, size_t budget)
-{
-    static char all[3 * HR_PROC_LINE];
-    struct hr_proc_lines l;
-    char path[64];
-    const char *line = NULL;
-    size_t len = 0;
-    size_t at = 0;
-    int fd = -1;
-    assert_int_equal(hr_memfd_sealed("lines", text, n, &fd), 0);
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    assert_int_equal(hr_proc_lines_open(&l, path, budget), 0);
-    while ((line = hr_proc_lines_next(&l, &len))) {
-        assert_true(at + len + 2 < sizeof(all));
-        memcpy(all + at, line, len);
-        at += len;
-        all[at++] = '|';
-    }
-    hr_proc_lines_close(&l);
-    hr_close(&fd);
-    all[at] = '\0';
-    return all;
-}
-
-static void lines_come_whole_or_not_at_all(void **state)
-{
-    static char big[3 * HR_PROC_LINE];
-    (void)state;
-    assert_string_equal(lines_of("", 0, 100), "");
-    assert_string_equal(lines_of("a\n\nbc\n", 6, 100), "a||bc|");
-    assert_string_equal(lines_of("a\nbc", 4, 100), "a|"); /* cut: not whole */
-    assert_string_equal(lines_of("ab\ncd\n", 6, 5), "ab|");
-    assert_string_equal(lines_of("ab\ncd\n", 6, 0), "");
-    memset(big, 'x', sizeof(big));
-    memcpy(big, "first\n", 6);
-    memcpy(big + sizeof(big) - 6, "\nlast\n", 6);
-    assert_string_equal(lines_of(big, sizeof(big), sizeof(big)), "first|last|"); /* one too long */
-    memset(big, 'y', sizeof(big));
-    big[HR_PROC_LINE - 1] = '\n'; /* just fits */
-    memcpy(big + HR_PROC_LINE, "z\n", 2);
-    assert_int_equal(strlen(lines_of(big, HR_PROC_LINE + 2, sizeof(big))), HR_PROC_LINE + 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,7 +223,6 @@ int main(void)
         cmocka_unit_test(descendants_are_found_and_skipped),
         cmocka_unit_test(every_process_is_listed_again_and_again),
         cmocka_unit_test(without_proc_it_says_so),
-        cmocka_unit_test(lines_come_whole_or_not_at_all),
     };
     own_pids();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
  * Our own cgroup.  See cgroup.h. */
 #include "cgroup.h"
 
-#include "common/fd.h"
-#include "proc.h"
+#include "fd.h"
+#include "file_lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +14,14 @@
 enum {
     PATH_BYTES = 1024,       /* of a folder; with a longer one we know nothing */
     FILE_BYTES = 512,        /* of a file of the cgroup */
+    STAT_BYTES = 8192,       /* of memory.stat, which has a line for each kind of memory */
     MOUNTS_MAX = 256 * 1024, /* bytes of mountinfo */
 };
 
-enum hierarchy { UNIFIED, MEMORY_V1, PIDS_V1, NHIERARCHIES };
+enum hierarchy { UNIFIED, MEMORY_V1, PIDS_V1, CPU_V1, CPUACCT_V1, NHIERARCHIES };
+
+/* The controllers of version 1, as the kernel names them. */
+static const char *const controllers[NHIERARCHIES] = {"", "memory", "pids", "cpu", "cpuacct"};
 
 /* Where we are in each hierarchy, as /proc/self/cgroup has it, and the open folder. */
 struct search {
@@ -54,9 +58,8 @@ static void take_own_path(struct search *s, const char *line, size_t n)
     size_t nwords = (size_t)(second - words);
     size_t len = n - (size_t)(second + 1 - line);
     for (int h = 0; h < NHIERARCHIES; h++) {
-        static const char *const names[NHIERARCHIES] = {"", "memory", "pids"};
         bool here = h == UNIFIED ? n > 1 && line[0] == '0' && nwords == 0
-                                 : has_word(words, nwords, names[h]);
+                                 : has_word(words, nwords, controllers[h]);
         if (here && len < PATH_BYTES) {
             memcpy(s->path[h], second + 1, len);
             s->path[h][len] = '\0';
@@ -141,10 +144,9 @@ static void take_mount(struct search *s, const char *line, size_t n)
         open_in_mount(s, UNIFIED, top, mount);
     } else if (strcmp(word, "cgroup") == 0 && field(line, n, &at, word) &&
                field(line, n, &at, word)) {
-        if (has_word(word, strlen(word), "memory"))
-            open_in_mount(s, MEMORY_V1, top, mount);
-        if (has_word(word, strlen(word), "pids"))
-            open_in_mount(s, PIDS_V1, top, mount);
+        for (int h = UNIFIED + 1; h < NHIERARCHIES; h++)
+            if (has_word(word, strlen(word), controllers[h]))
+                open_in_mount(s, (enum hierarchy)h, top, mount);
     }
 }
 
@@ -152,15 +154,15 @@ static void each_line(struct search *s, const char *file,
                       void (*take)(struct search *s, const char *line, size_t n))
 {
     char path[2 * PATH_BYTES];
-    struct hr_proc_lines lines;
+    struct hr_file_lines lines;
     const char *line = NULL;
     size_t n = 0;
     (void)snprintf(path, sizeof(path), "%s%s", s->root, file);
-    if (hr_proc_lines_open(&lines, path, MOUNTS_MAX))
+    if (hr_file_lines_open(&lines, path, MOUNTS_MAX))
         return;
-    while ((line = hr_proc_lines_next(&lines, &n)))
+    while ((line = hr_file_lines_next(&lines, &n)))
         take(s, line, n);
-    hr_proc_lines_close(&lines);
+    hr_file_lines_close(&lines);
 }
 
 static bool has_file(int dir, const char *name)
@@ -168,54 +170,75 @@ static bool has_file(int dir, const char *name)
     return dir >= 0 && faccessat(dir, name, R_OK, AT_EACCESS) == 0;
 }
 
+/* A descriptor of its own for the folder; -1 if that has not the file. */
+static int keep(const struct search *s, enum hierarchy h, const char *file)
+{
+    return has_file(s->fd[h], file) ? fcntl(s->fd[h], F_DUPFD_CLOEXEC, 3) : -1;
+}
+
 int hr_cgroup_open(struct hr_cgroup *ret, const char *root)
 {
-    struct search s = {.root = root, .fd = {-1, -1, -1}};
+    struct search s = {.root = root, .fd = {-1, -1, -1, -1, -1}};
     each_line(&s, "/proc/self/cgroup", take_own_path);
     each_line(&s, "/proc/self/mountinfo", take_mount);
     /* Without /proc: where everybody mounts them. */
-    open_folder(&s, MEMORY_V1, "/sys/fs/cgroup", "/memory");
-    open_folder(&s, PIDS_V1, "/sys/fs/cgroup", "/pids");
-    open_folder(&s, UNIFIED, "/sys/fs/cgroup", "");
-    *ret = (struct hr_cgroup){.memory = -1, .pids = -1};
-    /* A controller is in one hierarchy only, so whoever has its files has it. */
-    ret->v1 = has_file(s.fd[MEMORY_V1], "memory.usage_in_bytes");
-    if (ret->v1 || has_file(s.fd[UNIFIED], "memory.current"))
-        ret->memory = fcntl(s.fd[ret->v1 ? MEMORY_V1 : UNIFIED], F_DUPFD_CLOEXEC, 3);
-    for (int h = 0; h < NHIERARCHIES; h++) {
-        if (ret->pids < 0 && has_file(s.fd[h], "pids.current"))
-            ret->pids = fcntl(s.fd[h], F_DUPFD_CLOEXEC, 3);
-        hr_close(&s.fd[h]);
+    for (int h = UNIFIED + 1; h < NHIERARCHIES; h++) {
+        char below[16];
+        (void)snprintf(below, sizeof(below), "/%s", controllers[h]);
+        open_folder(&s, (enum hierarchy)h, "/sys/fs/cgroup", below);
     }
+    open_folder(&s, UNIFIED, "/sys/fs/cgroup", "");
+    *ret = (struct hr_cgroup){.pids = -1, .cpu = -1};
+    /* A controller is in one hierarchy only, so whoever has its files has it. */
+    ret->memory = keep(&s, MEMORY_V1, "memory.usage_in_bytes");
+    ret->v1 = ret->memory >= 0;
+    if (!ret->v1)
+        ret->memory = keep(&s, UNIFIED, "memory.current");
+    for (int h = 0; h < NHIERARCHIES && ret->pids < 0; h++)
+        ret->pids = keep(&s, (enum hierarchy)h, "pids.current");
+    ret->cpuacct = keep(&s, CPUACCT_V1, "cpuacct.usage");
+    ret->cpu_v1 = ret->cpuacct >= 0;
+    ret->cpu = ret->cpu_v1 ? keep(&s, CPU_V1, "cpu.stat") : keep(&s, UNIFIED, "cpu.stat");
+    ret->unified = keep(&s, UNIFIED, "memory.pressure");
+    for (int h = 0; h < NHIERARCHIES; h++)
+        hr_close(&s.fd[h]);
     return ret->memory >= 0 || ret->pids >= 0 ? 0 : -ENOENT;
+}
+
+void hr_cgroup_none(struct hr_cgroup *ret)
+{
+    *ret = (struct hr_cgroup){.memory = -1, .pids = -1, .cpu = -1, .cpuacct = -1, .unified = -1};
 }
 
 void hr_cgroup_close(struct hr_cgroup *cg)
 {
     hr_close(&cg->memory);
     hr_close(&cg->pids);
+    hr_close(&cg->cpu);
+    hr_close(&cg->cpuacct);
+    hr_close(&cg->unified);
 }
 
 /* ---- reading it ---------------------------------------------------------------------------- */
 
 /* A file of the folder, NUL-terminated and empty if it cannot be read. */
-static void read_file(int dir, const char *name, char out[FILE_BYTES])
+static void read_file(int dir, const char *name, char *out, size_t size)
 {
     ssize_t n = -1;
     int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
-        n = read(fd, out, FILE_BYTES - 1);
+        n = read(fd, out, size - 1);
     hr_close(&fd);
     out[n > 0 ? n : 0] = '\0';
 }
 
-/* The number at the start of a line; -1 for anything else, "max" among it, and for what version 1
- * has for "max": the largest number of whole pages. */
-static int64_t number(const char *text)
+/* The number that ends at one of `ends`; -1 for anything else, "max" among it, and for what version
+ * 1 has for "max": the largest number of whole pages. */
+static int64_t number(const char *text, const char *ends)
 {
     char digits[24];
     int64_t v = -1;
-    size_t n = strcspn(text, "\n");
+    size_t n = strcspn(text, ends);
     if (n >= sizeof(digits))
         return -1;
     memcpy(digits, text, n);
@@ -228,8 +251,8 @@ static int64_t number(const char *text)
 static int64_t read_number(int dir, const char *name)
 {
     char text[FILE_BYTES];
-    read_file(dir, name, text);
-    return number(text);
+    read_file(dir, name, text, sizeof(text));
+    return number(text, "\n");
 }
 
 /* The number in the line "<key> <number>". */
@@ -238,7 +261,7 @@ static int64_t keyed(const char *text, const char *key)
     size_t len = strlen(key);
     for (const char *line = text; *line;) {
         if (strncmp(line, key, len) == 0 && line[len] == ' ')
-            return number(line + len + 1);
+            return number(line + len + 1, "\n");
         line += strcspn(line, "\n");
         line += *line == '\n';
     }
@@ -269,14 +292,101 @@ int hr_cgroup_read(const struct hr_cgroup *cg, struct hr_cgroup_sample *ret)
     ret->memory_max = read_number(cg->memory, cg->v1 ? "memory.limit_in_bytes" : "memory.max");
     ret->memory_peak =
         read_number(cg->memory, cg->v1 ? "memory.max_usage_in_bytes" : "memory.peak");
-    read_file(cg->memory, cg->v1 ? "memory.oom_control" : "memory.events", text);
+    read_file(cg->memory, cg->v1 ? "memory.oom_control" : "memory.events", text, sizeof(text));
     ret->oom_kills = keyed(text, "oom_kill");
     ret->oom = keyed(text, "oom");
     ret->high = keyed(text, "high");
     ret->max = cg->v1 ? read_number(cg->memory, "memory.failcnt") : keyed(text, "max");
     ret->pids = read_number(cg->pids, "pids.current");
     ret->pids_max = read_number(cg->pids, "pids.max");
-    read_file(cg->pids, "pids.events", text);
+    read_file(cg->pids, "pids.events", text, sizeof(text));
     ret->pids_denied = keyed(text, "max");
     return ret->memory >= 0 || ret->pids >= 0 ? 0 : -ENOENT;
+}
+
+int64_t hr_cgroup_working_set(const struct hr_cgroup *cg, int64_t memory)
+{
+    char text[STAT_BYTES];
+    read_file(cg->memory, "memory.stat", text, sizeof(text));
+    int64_t idle = keyed(text, cg->v1 ? "total_inactive_file" : "inactive_file");
+    if (memory < 0 || idle < 0)
+        return -1;
+    return memory > idle ? memory - idle : 0;
+}
+
+/* "<quota> <period>", or that in two files; the quota is "max" or -1 for no limit. */
+static int64_t limit_millicores(const struct hr_cgroup *cg)
+{
+    char text[FILE_BYTES];
+    int64_t quota = -1, period = -1;
+    if (cg->cpu_v1) {
+        quota = read_number(cg->cpu, "cpu.cfs_quota_us");
+        period = read_number(cg->cpu, "cpu.cfs_period_us");
+    } else {
+        read_file(cg->cpu, "cpu.max", text, sizeof(text));
+        quota = number(text, " ");
+        size_t n = strcspn(text, " ");
+        period = text[n] ? number(text + n + 1, "\n") : -1;
+    }
+    return quota >= 0 && quota <= INT64_MAX / 1000 && period > 0 ? quota * 1000 / period : -1;
+}
+
+int hr_cgroup_read_cpu(const struct hr_cgroup *cg, struct hr_cgroup_cpu *ret)
+{
+    char text[FILE_BYTES];
+    read_file(cg->cpu, "cpu.stat", text, sizeof(text));
+    int64_t used_ns = read_number(cg->cpuacct, "cpuacct.usage");
+    int64_t throttled_ns = keyed(text, "throttled_time");
+    ret->used_us = cg->cpu_v1 ? (used_ns < 0 ? -1 : used_ns / 1000) : keyed(text, "usage_usec");
+    ret->throttled_us =
+        cg->cpu_v1 ? (throttled_ns < 0 ? -1 : throttled_ns / 1000) : keyed(text, "throttled_usec");
+    ret->periods = keyed(text, "nr_periods");
+    ret->throttled = keyed(text, "nr_throttled");
+    ret->limit_millicores = limit_millicores(cg);
+    return ret->used_us >= 0 ? 0 : -ENOENT;
+}
+
+/* The number behind `key` in the line, which has exactly that many decimals, in units of the last
+ * of them: "0.12" is 12.  -1 if there is none. */
+static int64_t pressure_value(const char *line, size_t n, const char *key, int decimals)
+{
+    const char *p = memmem(line, n, key, strlen(key));
+    const char *end = line + n;
+    int after = -1; /* decimals seen; -1: no point yet */
+    int64_t v = -1;
+    for (p = p ? p + strlen(key) : end; p < end && *p != ' '; p++) {
+        if (*p == '.' && after < 0 && v >= 0) {
+            after = 0;
+            continue;
+        }
+        if (*p < '0' || *p > '9' || v > INT64_MAX / 100)
+            return -1;
+        v = (v < 0 ? 0 : v) * 10 + (*p - '0');
+        after += after >= 0;
+    }
+    return (after < 0 ? 0 : after) == decimals ? v : -1;
+}
+
+static void take_pressure(struct hr_pressure_line *ret, const char *text, const char *kind)
+{
+    size_t len = strlen(kind);
+    *ret = (struct hr_pressure_line){.avg10_centi = -1, .total_us = -1};
+    for (const char *line = text; *line;) {
+        size_t n = strcspn(line, "\n");
+        if (strncmp(line, kind, len) == 0) {
+            ret->avg10_centi = pressure_value(line, n, " avg10=", 2);
+            ret->total_us = pressure_value(line, n, " total=", 0);
+        }
+        line += n;
+        line += *line == '\n';
+    }
+}
+
+int hr_cgroup_read_pressure(const struct hr_cgroup *cg, const char *file, struct hr_pressure *ret)
+{
+    char text[FILE_BYTES];
+    read_file(cg->unified, file, text, sizeof(text));
+    take_pressure(&ret->some, text, "some ");
+    take_pressure(&ret->full, text, "full ");
+    return ret->some.total_us >= 0 ? 0 : -ENOENT;
 }
