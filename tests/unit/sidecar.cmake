@@ -19,3 +19,4 @@ add_dependencies(unit-sidecar_program handrail-sidecar)
 hr_unit_test(plugin_files DEPS hr_sidecar_preflight hr_common)
 hr_unit_test(foreign SOURCES unit/http_fixture.c
   DEPS hr_sidecar_preflight hr_sidecar_http hr_common hr_libev)
+hr_unit_test(aside DEPS hr_sidecar_aside hr_common hr_libev)
