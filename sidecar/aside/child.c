@@ -58,14 +58,12 @@ static void reset_signals(void)
 /* The kernel shows what stands where the first argument stood, up to its old end. */
 static void show_name(const char *name)
 {
-    char title[64];
     char comm[HR_ASIDE_NAME_MAX + 4];
     size_t room = strlen(program_invocation_name);
     (void)snprintf(comm, sizeof(comm), "hr-%s", name);
     (void)prctl(PR_SET_NAME, comm);
-    (void)snprintf(title, sizeof(title), "handrail-sidecar: %s", name);
     memset(program_invocation_name, 0, room);
-    memcpy(program_invocation_name, title, strlen(title) < room ? strlen(title) : room);
+    (void)snprintf(program_invocation_name, room + 1, "handrail-sidecar: %s", name);
 }
 
 static void serve(const struct hr_aside_child *c)
