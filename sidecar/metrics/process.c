@@ -17,7 +17,7 @@ enum { STATM_MAX = 256 }; /* bytes */
 
 static void build_info(struct hr_expo *e)
 {
-    hr_expo_family(e, "handrail_build_info", "gauge", "Always 1; the version is in the label.");
+    hr_expo_family(e, "handrail_build_info", "info", "Always 1; the version is in the label.");
     hr_expo_sample(e, "handrail_build_info", 1, "version", HR_VERSION, NULL);
 }
 
