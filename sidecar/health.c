@@ -5,6 +5,7 @@
 #include "health.h"
 
 #include "common/log.h"
+#include "sidecar/metrics/page.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,16 +74,19 @@ static void answer_checks(struct hr_health *h, struct hr_http_req *req, enum hr_
 
 static void answer_metrics(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    struct hr_buf out;
-    hr_buf_init(&out, HR_METRICS_MAX);
-    int err = hr_metrics_render(&h->metrics, &out);
+    struct hr_metrics_page page;
+    int err = hr_metrics_page(&h->metrics, hr_http_header(req, "Accept"),
+                              hr_http_header(req, "Accept-Encoding"), &page);
     if (err) {
         hr_error("metrics: the page could not be made: %s", strerror(-err));
         reply_text(h, req, endpoint, 500, failed);
-    } else {
-        reply(h, req, endpoint, 200, HR_METRICS_TYPE, hr_buf_str(&out), out.len);
+        return;
     }
-    hr_buf_free(&out);
+    hr_http_add_header(req, "Vary", HR_METRICS_VARY);
+    if (page.encoding)
+        hr_http_add_header(req, "Content-Encoding", page.encoding);
+    reply(h, req, endpoint, 200, page.type, hr_buf_str(&page.body), page.body.len);
+    hr_metrics_page_free(&page);
 }
 
 /* Of numbers of seconds: 30 years to the millisecond, and no 9.0039999999999996. */

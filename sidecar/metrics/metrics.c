@@ -2,6 +2,8 @@
  * The list of collectors.  See metrics.h. */
 #include "metrics.h"
 
+#include "common/log.h"
+
 #include <assert.h>
 
 void hr_metrics_add(struct hr_metrics *m, hr_collector *fn, void *arg)
@@ -12,11 +14,21 @@ void hr_metrics_add(struct hr_metrics *m, hr_collector *fn, void *arg)
     m->count++;
 }
 
-int hr_metrics_render(const struct hr_metrics *m, struct hr_buf *out)
+int hr_metrics_render(struct hr_metrics *m, enum hr_expo_format format, struct hr_buf *out)
 {
     struct hr_expo e;
-    hr_expo_init(&e, out);
+    size_t before = out->len;
+    (void)hr_buf_reserve(out, m->last + m->last / 8); /* most pages are as long as the one before */
+    hr_expo_init_as(&e, out, format);
     for (int i = 0; i < m->count; i++)
         m->list[i].fn(&e, m->list[i].arg);
-    return hr_expo_finish(&e);
+    int err = hr_expo_finish(&e);
+    m->last = err ? 0 : out->len - before;
+    if (e.misuse && !m->complained) {
+        m->complained = true;
+        hr_error("metrics: %s is not written as its type wants it, or twice: parts of it are "
+                 "left out; this is a mistake in handrail",
+                 e.misuse);
+    }
+    return err;
 }

@@ -11,6 +11,9 @@
 #include "common/buf.h"
 #include "common/expo.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum {
     HR_COLLECTORS_MAX = 16,
     /* Bytes of a page.  Above what HR_MAX_PLUGINS come to, each with as many tools as are counted
@@ -18,14 +21,14 @@ enum {
     HR_METRICS_MAX = 128 * 1024 * 1024,
 };
 
-#define HR_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 struct hr_metrics {
     struct {
         hr_collector *fn;
         void *arg;
     } list[HR_COLLECTORS_MAX];
     int count;
+    size_t last;     /* bytes of the last page */
+    bool complained; /* that a collector uses common/expo.h wrongly */
 };
 
 /* Append a collector; arg is borrowed for the life of m.  Adding more than HR_COLLECTORS_MAX is a
@@ -33,7 +36,7 @@ struct hr_metrics {
 void hr_metrics_add(struct hr_metrics *m, hr_collector *fn, void *arg);
 
 /* The whole page, appended to out.  0, or -errno, and then out must not be served. */
-int hr_metrics_render(const struct hr_metrics *m, struct hr_buf *out);
+int hr_metrics_render(struct hr_metrics *m, enum hr_expo_format format, struct hr_buf *out);
 
 /* handrail_build_info, and what this process costs; arg is not used. */
 hr_collector hr_metrics_collect_process;

@@ -5,7 +5,9 @@ hr_unit_test(sidecar_post SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_co
 hr_unit_test(sidecar_checks SOURCES unit/http_fixture.c
   DEPS hr_sidecar_checks hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_port DEPS hr_sidecar_checks hr_common)
+hr_unit_test(sidecar_accept DEPS hr_sidecar_metrics)
 hr_unit_test(sidecar_metrics DEPS hr_sidecar_metrics hr_common)
+hr_unit_test(sidecar_page DEPS hr_sidecar_metrics hr_common)
 foreach(part sidecar_orders sidecar_orders_odd)
   hr_unit_test(${part} SOURCES unit/http_fixture.c unit/fake_server.c unit/orders_fixture.c
     DEPS hr_sidecar_orders hr_sidecar_http hr_common hr_libev)

@@ -74,7 +74,7 @@ static void the_board_is_told(void **state)
     (void)state;
     struct hr_metrics m = {.count = 0};
     hr_metrics_add(&m, hr_metrics_collect_board, &source);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("\nhandrail_draining 1\n");
     has("\nhandrail_start_time_seconds 1700000123\n");
     has("\nhandrail_service_up{service=\"server\"} 0\n");
@@ -106,7 +106,7 @@ static void the_server_is_told(void **state)
     struct hr_board_server own = {.replays = 2, .replay_errors = 1};
     hr_metrics_add(&m, hr_metrics_collect_board, &source);
     hr_board_put_server(board, &own);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("\nhandrail_init_replays_total{result=\"success\"} 2\n");
     has("\nhandrail_init_replays_total{result=\"failure\"} 1\n");
     hasnt("heartbeat"); /* there was none yet */
@@ -115,7 +115,7 @@ static void the_server_is_told(void **state)
     own.lag_ms = -1;
     hr_board_put_server(board, &own);
     hr_buf_reset(&page);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     double age =
         (double)hr_wall_ms() / 1000 - value_of("\nhandrail_server_heartbeat_timestamp_seconds ");
     assert_true(age > 6.9 && age < 9);
@@ -123,7 +123,7 @@ static void the_server_is_told(void **state)
     own.lag_ms = 1500;
     hr_board_put_server(board, &own);
     hr_buf_reset(&page);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("\nhandrail_server_loop_lag_seconds 1.5\n");
 }
 
@@ -132,7 +132,7 @@ static void what_was_written_is_told(void **state)
     (void)state;
     struct hr_metrics m = {.count = 0};
     hr_metrics_add(&m, hr_metrics_collect_board, &source);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("\nhandrail_log_lines_total{service=\"server\"} 0\n");
     has("\nhandrail_log_lines_total{service=\"toolhost/a\\\"b\\\\c\"} 3\n");
     has("\nhandrail_log_bytes_total{service=\"toolhost/a\\\"b\\\\c\"} 200\n");
@@ -145,7 +145,7 @@ static void our_own_cost_is_told(void **state)
     struct hr_metrics m = {.count = 0};
     double rss = 0;
     hr_metrics_add(&m, hr_metrics_collect_process, NULL);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("handrail_build_info{version=\"");
     has("\nhandrail_sidecar_open_fds ");
     has("\nhandrail_sidecar_cpu_seconds_total 0");
@@ -167,7 +167,7 @@ static void requests_are_counted(void **state)
     hr_metrics_request(&r, HR_NENDPOINTS, 200); /* ignored, all three */
     hr_metrics_request(&r, HR_EP_LIVEZ, 99);
     hr_metrics_request(&r, HR_EP_LIVEZ, 600);
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     has("{endpoint=\"/readyz\",code=\"5xx\"} 2\n");
     has("{endpoint=\"/readyz\",code=\"2xx\"} 0\n");
     has("{endpoint=\"other\",code=\"4xx\"} 1\n");
@@ -188,7 +188,7 @@ static void families_are_whole(void **state)
     hr_metrics_add(&m, hr_metrics_collect_board, &source);
     hr_metrics_add(&m, hr_metrics_collect_requests, &r);
     hr_board_put_server(board, &(struct hr_board_server){.beat_ms = 1});
-    assert_int_equal(hr_metrics_render(&m, &page), 0);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &page), 0);
     assert_int_equal(page.data[page.len - 1], '\n');
     for (const char *p = page.data; *p; p = strchr(p, '\n') + 1) {
         if (strncmp(p, "# TYPE ", 7) == 0) {
@@ -214,7 +214,7 @@ static void a_page_that_does_not_fit_is_an_error(void **state)
     struct hr_buf small;
     hr_buf_init(&small, 200);
     hr_metrics_add(&m, hr_metrics_collect_board, &source);
-    assert_int_equal(hr_metrics_render(&m, &small), -E2BIG);
+    assert_int_equal(hr_metrics_render(&m, HR_EXPO_TEXT, &small), -E2BIG);
     hr_buf_free(&small);
 }
 
