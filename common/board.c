@@ -21,7 +21,7 @@
 #endif
 
 #define BOARD_MAGIC   0x44524f42u /* "BORD" */
-#define BOARD_VERSION 2u
+#define BOARD_VERSION 3u
 enum { READ_TRIES = 1000 };
 
 struct head_record {
@@ -48,6 +48,12 @@ struct server_record {
     struct hr_board_server data;
 };
 
+struct phase_record {
+    atomic_uint seq;
+    uint32_t pad;
+    struct hr_board_phase data;
+};
+
 struct crash_record {
     atomic_uint seq;
     uint32_t pad;
@@ -61,6 +67,7 @@ struct hr_board {
     uint32_t pad;
     struct head_record head;
     struct server_record server;
+    struct phase_record phase;
     struct service_record services[HR_MAX_SERVICES];
     struct output_record outputs[HR_MAX_SERVICES];
     struct crash_record crashes[HR_CRASHES_MAX];
@@ -148,6 +155,11 @@ void hr_board_put_server(struct hr_board *b, const struct hr_board_server *s)
     record_write(&b->server.seq, &b->server.data, s, sizeof(*s));
 }
 
+void hr_board_put_phase(struct hr_board *b, const struct hr_board_phase *p)
+{
+    record_write(&b->phase.seq, &b->phase.data, p, sizeof(*p));
+}
+
 void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c)
 {
     struct crash_record *r = &b->crashes[c->number % HR_CRASHES_MAX];
@@ -219,6 +231,15 @@ int hr_board_get_server(const struct hr_board *b, struct hr_board_server *ret)
 {
     struct hr_board_server copy;
     int err = record_read(&b->server.seq, &copy, &b->server.data, sizeof(copy));
+    if (!err)
+        *ret = copy;
+    return err;
+}
+
+int hr_board_get_phase(const struct hr_board *b, struct hr_board_phase *ret)
+{
+    struct hr_board_phase copy;
+    int err = record_read(&b->phase.seq, &copy, &b->phase.data, sizeof(copy));
     if (!err)
         *ret = copy;
     return err;

@@ -9,6 +9,8 @@
 #ifndef HR_COMMON_BOARD_H
 #define HR_COMMON_BOARD_H
 
+#include "phase.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -106,6 +108,7 @@ int hr_board_create(struct hr_board **ret_board, int *ret_fd);
 void hr_board_put_head(struct hr_board *b, const struct hr_board_head *head);
 void hr_board_put_service(struct hr_board *b, uint32_t index, const struct hr_board_service *s);
 void hr_board_put_output(struct hr_board *b, uint32_t index, const struct hr_board_output *o);
+void hr_board_put_phase(struct hr_board *b, const struct hr_board_phase *p);
 void hr_board_put_server(struct hr_board *b, const struct hr_board_server *s);
 /* Takes the slot number % HR_CRASHES_MAX. */
 void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c);
@@ -120,6 +123,7 @@ int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_boa
 
 int hr_board_get_output(const struct hr_board *b, uint32_t index, struct hr_board_output *ret);
 int hr_board_get_server(const struct hr_board *b, struct hr_board_server *ret);
+int hr_board_get_phase(const struct hr_board *b, struct hr_board_phase *ret);
 /* slot: 0 to HR_CRASHES_MAX - 1; -ENOENT for an empty one. */
 int hr_board_get_crash(const struct hr_board *b, uint32_t slot, struct hr_board_crash *ret);
 

@@ -38,6 +38,7 @@
  *   "READY=1\n"                  the sender itself is ready
  *   "WATCHDOG=1\n"               (sidecar) its loop turns; from the first one on it has to come
  *   "SERVER=<starts>\n"          (sidecar) the server's life with that number has answered /ready
+ *   "PHASE=<phase> <seen>[ <uid>]\n"  (sidecar) what it has found the pod to be: common/phase.h
  *   "INIT=<starts> <status>\n"   (sidecar) answer to an order; status: of HTTP, or -errno
  *   "PAUSED=<starts> <status>\n" likewise
  * Downwards, to the sidecar alone, go orders, one packet each, with at most one descriptor: the

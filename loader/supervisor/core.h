@@ -34,6 +34,7 @@ struct hr_supervisor {
     int board_fd;
     int event_fd;
     struct hr_board_head head;
+    struct hr_board_phase pod; /* what the board shows of it: pod.h */
     struct hr_handout handout;
     struct hr_ambient ambient;
     struct hr_programs programs;

@@ -113,6 +113,7 @@ static void look_for_leftovers(struct hr_supervisor *sup)
 static void begin_ending(struct hr_supervisor *sup)
 {
     sup->phase = HR_ENDING;
+    hr_publish(sup);                 /* the server is gone: that is another phase of the pod */
     if (!ev_is_active(&sup->budget)) /* no grace period: the server had all the time it wanted */
         arm(sup, &sup->budget, LEFTOVER_MS, 0);
     for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)

@@ -10,6 +10,7 @@
 #include "crash_file.h"
 #include "job.h"
 #include "orders.h"
+#include "pod.h"
 #include "preflight.h"
 #include "secrets.h"
 #include "stop.h"
@@ -41,6 +42,8 @@ static struct hr_supervisor the_supervisor;
 void hr_publish(struct hr_supervisor *sup)
 {
     static const uint64_t one = 1;
+    if (sup->board)
+        hr_pod_update(sup);
     if (sup->board && write(sup->event_fd, &one, sizeof(one)) < 0)
         hr_debug("the board's event counter is full: %s", strerror(errno));
 }
@@ -221,6 +224,7 @@ static int make_board(struct hr_supervisor *sup)
     };
     hr_board_put_head(sup->board, &sup->head);
     hr_board_put_server(sup->board, &sup->server.pub);
+    hr_pod_update(sup);
     for (uint32_t i = 0; i < sup->nunits; i++)
         hr_board_put_service(sup->board, i, &sup->units[i].service.pub);
     return 0;

@@ -9,6 +9,7 @@
 #include "common/packet.h"
 #include "core.h"
 #include "foreign_fd.h"
+#include "pod.h"
 #include "proc.h"
 #include "reports.h"
 #include "spawn.h"
@@ -272,7 +273,7 @@ static bool sidecar_told(struct hr_supervisor *sup, const char *line)
         hr_server_replayed(sup, (uint32_t)starts, (int)status);
     } else if (told(line, "PAUSED", &starts, &status)) {
         hr_stop_paused(sup, (uint32_t)starts, (int)status);
-    } else {
+    } else if (!hr_pod_told(sup, line)) {
         return false;
     }
     return true;

@@ -30,6 +30,12 @@ static void a_reader_sees_what_was_put(void **state)
     hr_board_put_head(w, &head);
     assert_int_equal(hr_board_get_head(r, &head), 0);
     assert_int_equal(head.draining, 1);
+    struct hr_board_phase phase = {.seen = HR_SEEN_ALL};
+    struct hr_board_phase shown = {.seen = 0};
+    hr_phase_enter(&phase, HR_POD_WARM, 7, 8);
+    hr_board_put_phase(w, &phase);
+    assert_int_equal(hr_board_get_phase(r, &shown), 0);
+    assert_memory_equal(&shown, &phase, sizeof(phase));
     hr_board_unmap(r);
     hr_board_unmap(w);
     hr_close(&fd);

@@ -3,7 +3,7 @@ foreach(name address agent_command config one_string options program registry re
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 foreach(name ambient control_listen control_parse control_status crash crash_file foreign_fd
-        init_record logline notify proc secrets service signals sink sock_diag sockets tail
+        init_record logline notify pod proc secrets service signals sink sock_diag sockets tail
         watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()

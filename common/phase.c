@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * The phases of a pod.  See phase.h. */
+#include "phase.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const names[HR_NPOD_PHASES] = {"starting", "warming",  "warm",    "claimed",
+                                                  "active",   "draining", "stopped", "failed"};
+
+const char *hr_pod_phase_name(uint32_t phase)
+{
+    return phase < HR_NPOD_PHASES ? names[phase] : "unknown";
+}
+
+int hr_pod_phase_parse(const char *name, size_t n, enum hr_pod_phase *ret)
+{
+    for (int i = 0; i < HR_NPOD_PHASES; i++) {
+        if (strlen(names[i]) != n || memcmp(names[i], name, n) != 0)
+            continue;
+        *ret = (enum hr_pod_phase)i;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+struct hr_phase_step hr_phase_last(const struct hr_board_phase *p)
+{
+    return p->nsteps ? p->steps[(p->nsteps - 1) % HR_PHASE_STEPS] : (struct hr_phase_step){0};
+}
+
+void hr_phase_enter(struct hr_board_phase *p, enum hr_pod_phase phase, int64_t now_ms,
+                    int64_t wall_ms)
+{
+    struct hr_phase_step last = hr_phase_last(p);
+    if (p->nsteps && p->phase == (uint32_t)phase)
+        return;
+    if (p->nsteps)
+        p->spent_ms[p->phase] += now_ms - last.since_ms;
+    p->steps[p->nsteps++ % HR_PHASE_STEPS] =
+        (struct hr_phase_step){.since_ms = now_ms, .wall_ms = wall_ms, .phase = (uint32_t)phase};
+    p->phase = (uint32_t)phase;
+    p->entered[phase]++;
+}
+
+int64_t hr_phase_spent_ms(const struct hr_board_phase *p, enum hr_pod_phase phase, int64_t now_ms)
+{
+    int64_t ms = p->spent_ms[phase];
+    if (p->nsteps && p->phase == (uint32_t)phase)
+        ms += now_ms - hr_phase_last(p).since_ms;
+    return ms;
+}
+
+/* A label's value, as Kubernetes takes it. */
+static int is_uid(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+    return n > 0 && n <= HR_CLAIM_UID_MAX && !s[n];
+}
+
+int hr_phase_word_parse(const char *text, struct hr_phase_word *ret)
+{
+    struct hr_phase_word w = {.seen = 0};
+    size_t n = strcspn(text, " ");
+    if (hr_pod_phase_parse(text, n, &w.phase) || w.phase > HR_POD_ACTIVE || text[n] != ' ')
+        return -EINVAL;
+    const char *bits = text + n + 1;
+    if (*bits < '0' || *bits > '0' + HR_SEEN_ALL)
+        return -EINVAL;
+    w.seen = (uint32_t)(*bits - '0');
+    if (bits[1] == ' ') {
+        if (!is_uid(bits + 2))
+            return -EINVAL;
+        (void)snprintf(w.claim_uid, sizeof(w.claim_uid), "%s", bits + 2);
+    } else if (bits[1]) {
+        return -EINVAL;
+    }
+    *ret = w;
+    return 0;
+}
+
+void hr_phase_word_format(const struct hr_phase_word *word, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s %u%s%s", hr_pod_phase_name(word->phase), word->seen & HR_SEEN_ALL,
+                   word->claim_uid[0] ? " " : "", word->claim_uid);
+}
