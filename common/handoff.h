@@ -67,6 +67,7 @@ enum {
     HR_FD_EVENT = 6, /* eventfd, non-blocking: readable when the board has changed */
     HR_FD_HEALTH = 7,
     HR_FD_MCP = 8,
+    HR_FD_PROBE = 9, /* listening unix stream socket; may be missing */
     /* toolhost */
     HR_FD_CALLS = 5, /* listening unix stream socket */
 };

@@ -53,9 +53,7 @@ static void reply_not_found(struct hr_health *h, struct hr_http_req *req, enum h
 
 static void add_exclude(const char *value, void *arg)
 {
-    struct hr_checks_query *q = arg;
-    if (q->nexclude < HR_EXCLUDES_MAX)
-        q->exclude[q->nexclude++] = value;
+    hr_checks_exclude(arg, value);
 }
 
 static void answer_checks(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)

@@ -34,6 +34,14 @@ _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room fo
 static const struct hr_http_limits health_limits = {
     .body_max = 4096, .connections = 512, .connections_per_ip = 128, .idle_timeout_s = 5};
 
+/* Of `handrail probe`, over a unix socket: apart from the network, so that nothing there, and no
+ * number of connections, can keep it from being answered. */
+static const struct hr_http_limits probe_limits = {.body_max = 4096,
+                                                   .connections = 64,
+                                                   .connections_per_ip = 64,
+                                                   .idle_timeout_s = 5,
+                                                   .neighbours_only = true};
+
 /* Clients keep their connections and use them again after a model has thought for a while.  All of
  * them have the same address. */
 static const struct hr_http_limits mcp_limits = {.body_max = HR_MCP_MESSAGE_MAX,
@@ -52,6 +60,7 @@ struct sidecar {
     struct hr_health health;
     struct hr_metrics_board board_source;
     struct hr_http *health_http;
+    struct hr_http *probe_http; /* NULL: no such socket */
     struct hr_http *mcp_http;
     ev_timer ending;
 };
@@ -79,8 +88,9 @@ static void on_end(void *arg)
 {
     struct sidecar *s = arg;
     bool health = hr_http_quiesce(s->health_http);
+    bool probe = s->probe_http && hr_http_quiesce(s->probe_http);
     bool mcp = hr_http_quiesce(s->mcp_http);
-    if (!health && !mcp)
+    if (!health && !probe && !mcp)
         ev_break(s->p->loop, EVBREAK_ALL);
     else if (!ev_is_active(&s->ending))
         ev_timer_start(s->p->loop, &s->ending);
@@ -112,11 +122,16 @@ static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
 
 /* ---- starting ---- */
 
-static int check_listener(int fd, const char *name)
+static bool is_listener(int fd)
 {
     int listening = 0;
     socklen_t len = sizeof(listening);
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening)
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+}
+
+static int check_listener(int fd, const char *name)
+{
+    if (is_listener(fd))
         return 0;
     hr_error("descriptor %d is not the listening socket for %s that handrail hands over", fd, name);
     return -ENOTSOCK;
@@ -250,6 +265,9 @@ static int listen_all(struct sidecar *s)
 {
     int err = hr_http_new(s->p->loop, HR_FD_HEALTH, &health_limits, NULL, hr_health_handle,
                           &s->health, &s->health_http);
+    if (!err && is_listener(HR_FD_PROBE)) /* if not, the supervisor has said why */
+        err = hr_http_new(s->p->loop, HR_FD_PROBE, &probe_limits, NULL, hr_health_handle,
+                          &s->health, &s->probe_http);
     if (!err)
         err = hr_http_new(s->p->loop, HR_FD_MCP, &mcp_limits, hr_mcp_head, hr_mcp_handle, s->mcp,
                           &s->mcp_http);
@@ -271,6 +289,7 @@ static void raise_file_limit(void)
 static void tear_down(struct sidecar *s)
 {
     hr_http_free(s->health_http);
+    hr_http_free(s->probe_http);
     hr_checks_free(s->health.checks);
     hr_orders_free(s->orders);
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The commands that talk to a running handrail over its control socket (control_client.h).
+ * The commands that talk to a running handrail over its control socket, or over the probe socket of
+ * its sidecar (control_client.h).
  *
  * argv[0] is the command's name, its arguments follow.  The result is the exit code: 0 done, 1
  * refused or not found, with the supervisor's reason on standard error, 64 wrong usage, 69 handrail
@@ -13,5 +14,6 @@ int hr_cli_stop(char **argv);
 int hr_cli_reload(char **argv);
 int hr_cli_drain(char **argv);
 int hr_cli_crashes(char **argv);
+int hr_cli_probe(char **argv);
 
 #endif

@@ -5,7 +5,7 @@
 #include "common/buf.h"
 #include "common/fd.h"
 #include "common/handoff.h"
-#include "loader/supervisor/control_listen.h"
+#include "loader/config/setting_value.h"
 #include "text.h"
 
 #include <errno.h>
@@ -19,12 +19,13 @@
 enum {
     ANSWER_MAX = 4 * 1024 * 1024, /* bytes; a crash with its output, all of it escaped, fits */
     PATIENCE_S = 10,              /* PID 1 answers at once, or is not there */
+    TIMEOUT_MAX_MS = 3600 * 1000, /* of --timeout */
     PROC_LISTENING = 0x10000,     /* in the flags of /proc/net/unix */
 };
 
-/* One line on standard error; the code, for the caller to return. */
-__attribute__((format(printf, 3, 4))) static int fail(const struct hr_client_options *o, int code,
-                                                      const char *fmt, ...)
+static const struct hr_client_place control_place = {"HANDRAIL_CONTROL", HR_CONTROL_PREFIX, false};
+
+int hr_client_fail(const struct hr_client_options *o, int code, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;
@@ -59,12 +60,17 @@ static const char *option_value(char ***argv, const char *name)
 static const char *parse_option(char ***argv, int takes, struct hr_client_options *o)
 {
     const char *value = NULL;
-    if (strcmp(**argv, "--json") == 0) {
+    if (!(takes & HR_TAKES_PROBE) && strcmp(**argv, "--json") == 0) {
         o->json = true;
     } else if (strcmp(**argv, "--help") == 0 || strcmp(**argv, "-h") == 0) {
         o->help = true;
     } else if ((takes & HR_TAKES_UNDO) && strcmp(**argv, "--undo") == 0) {
         o->undo = true;
+    } else if ((takes & HR_TAKES_PROBE) && strcmp(**argv, "--verbose") == 0) {
+        o->verbose = true;
+    } else if ((takes & HR_TAKES_PROBE) && (value = option_value(argv, "--timeout"))) {
+        if (hr_seconds_parse(value, 1, TIMEOUT_MAX_MS, &o->timeout_ms))
+            return "expected seconds, from 0.001 to 3600";
     } else if ((value = option_value(argv, "--pid"))) {
         if (hr_parse_int(value, 1, INT32_MAX, &o->pid))
             return "expected the process number of a supervisor";
@@ -93,7 +99,7 @@ int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_
         else
             o.word = arg;
         if (wrong)
-            return fail(&o, HR_EXIT_USAGE, "%s: %s; usage: %s", arg, wrong, usage);
+            return hr_client_fail(&o, HR_EXIT_USAGE, "%s: %s; usage: %s", arg, wrong, usage);
     }
     if (o.help)
         (void)printf("usage: %s\n", usage);
@@ -105,33 +111,33 @@ int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_
 
 /* One line of /proc/net/unix: "<number>: <refs> <protocol> <flags> <type> <state> <inode> <name>",
  * in hexadecimal but for the inode; NULs of an abstract name are shown as '@'. */
-static void scan_line(char *line, uint64_t space, struct hr_client_found *found)
+static void scan_line(char *line, const char *prefix, uint64_t space, struct hr_client_found *found)
 {
-    char prefix[HR_CONTROL_NAME_MAX];
+    char ours[HR_CONTROL_NAME_MAX];
     int64_t pid = 0;
-    char *name = strstr(line, " " HR_CONTROL_PREFIX);
+    char *name = strstr(line, prefix);
     char *at = strchr(line, ' ');
     for (int i = 0; i < 2 && at; i++) /* over refs and protocol */
         at = strchr(at + 1, ' ');
-    if (!name || !at || !(strtoul(at, NULL, 16) & PROC_LISTENING))
+    if (!name || name == line || name[-1] != ' ' || !at ||
+        !(strtoul(at, NULL, 16) & PROC_LISTENING))
         return;
-    name++;
     name[strcspn(name, "\n")] = '\0';
-    (void)snprintf(prefix, sizeof(prefix), HR_CONTROL_PREFIX "%llu/", (unsigned long long)space);
-    if (strncmp(name, prefix, strlen(prefix)) != 0)
+    (void)snprintf(ours, sizeof(ours), "%s%llu/", prefix, (unsigned long long)space);
+    if (strncmp(name, ours, strlen(ours)) != 0)
         found->elsewhere = true;
     else if (found->npids < HR_CLIENT_FOUND_MAX &&
-             hr_parse_int(name + strlen(prefix), 1, INT32_MAX, &pid) == 0)
+             hr_parse_int(name + strlen(ours), 1, INT32_MAX, &pid) == 0)
         found->pids[found->npids++] = pid;
 }
 
-void hr_client_scan(FILE *list, uint64_t space, struct hr_client_found *ret)
+void hr_client_scan(FILE *list, const char *prefix, uint64_t space, struct hr_client_found *ret)
 {
     char *line = NULL;
     size_t size = 0;
     *ret = (struct hr_client_found){.npids = 0};
     while (getline(&line, &size, list) >= 0)
-        scan_line(line, space, ret);
+        scan_line(line, prefix, space, ret);
     free(line);
 }
 
@@ -142,53 +148,56 @@ static int several(const struct hr_client_options *o, const struct hr_client_fou
     for (size_t i = 0; i < found->npids; i++)
         n += (size_t)snprintf(pids + n, sizeof(pids) - n, "%s%lld", i ? ", " : "",
                               (long long)found->pids[i]);
-    return fail(o, HR_EXIT_UNAVAILABLE,
-                "several supervisors run here, pids %s: choose one with "
-                "--pid=N",
-                pids);
+    return hr_client_fail(o, HR_EXIT_UNAVAILABLE,
+                          "several supervisors run here, pids %s: choose one with "
+                          "--pid=N",
+                          pids);
 }
 
 /* The supervisor of this container. */
-static int find_socket(const struct hr_client_options *o, char name[HR_CONTROL_NAME_MAX])
+static int find_socket(const struct hr_client_options *o, const struct hr_client_place *place,
+                       char name[HR_CONTROL_NAME_MAX])
 {
     struct hr_client_found found = {.npids = 0};
     uint64_t space = hr_control_namespace();
     FILE *list = fopen("/proc/net/unix", "re");
     if (!list) {
-        hr_control_name(name, space, 1); /* no /proc: the one place left to look */
+        hr_control_name(name, place->prefix, space, 1); /* no /proc: the one place left to look */
         return 0;
     }
-    hr_client_scan(list, space, &found);
+    hr_client_scan(list, place->prefix, space, &found);
     (void)fclose(list);
     if (found.npids > 1)
         return several(o, &found);
     if (found.npids == 0)
-        return fail(o, HR_EXIT_UNAVAILABLE,
-                    "cannot find a control socket: is handrail running in this container, and was "
-                    "it started without --no-sidecar? %s--socket=NAME names another socket",
-                    found.elsewhere ? "(Another container of this pod has one.) " : "");
-    hr_control_name(name, space, found.pids[0]);
+        return hr_client_fail(
+            o, HR_EXIT_UNAVAILABLE,
+            "cannot find its socket: is handrail running in this container, and was "
+            "it started without --no-sidecar? %s--socket=NAME names another socket",
+            found.elsewhere ? "(Another container of this pod has one.) " : "");
+    hr_control_name(name, place->prefix, space, found.pids[0]);
     return 0;
 }
 
-static int choose_socket(const struct hr_client_options *o, char name[HR_CONTROL_NAME_MAX])
+static int choose_socket(const struct hr_client_options *o, const struct hr_client_place *place,
+                         char name[HR_CONTROL_NAME_MAX])
 {
     struct sockaddr_un sa;
     socklen_t len = 0;
     const char *given = o->socket;
     if (!given && o->pid) {
-        hr_control_name(name, hr_control_namespace(), o->pid);
+        hr_control_name(name, place->prefix, hr_control_namespace(), o->pid);
         return 0;
     }
     if (!given)
-        given = getenv("HANDRAIL_CONTROL");
+        given = getenv(place->variable);
     if (!given || !*given)
-        return find_socket(o, name);
+        return find_socket(o, place, name);
     if (hr_control_address(given, &sa, &len))
-        return fail(o, HR_EXIT_UNAVAILABLE,
-                    "HANDRAIL_CONTROL is \"%s\": expected @NAME or an absolute path, of at most "
-                    "107 bytes",
-                    given);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE,
+                              "%s is \"%s\": expected @NAME or an absolute path, of at most "
+                              "107 bytes",
+                              place->variable, given);
     (void)snprintf(name, HR_CONTROL_NAME_MAX, "%s", given);
     return 0;
 }
@@ -196,33 +205,37 @@ static int choose_socket(const struct hr_client_options *o, char name[HR_CONTROL
 /* ---- talking ------------------------------------------------------------------------------- */
 
 /* Is it handrail that listens there? */
-static int check_listener(const struct hr_client_options *o, int fd, const char *name)
+static int check_listener(const struct hr_client_options *o, const struct hr_client_place *place,
+                          int fd, const char *name)
 {
     struct ucred peer = {.pid = 0};
     socklen_t len = sizeof(peer);
     char prefix[HR_CONTROL_NAME_MAX];
     int64_t pid = 0;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        return fail(o, HR_EXIT_UNAVAILABLE, "cannot tell who listens on %s: %s", name,
-                    strerror(errno));
-    (void)snprintf(prefix, sizeof(prefix), HR_CONTROL_PREFIX "%llu/",
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot tell who listens on %s: %s", name,
+                              strerror(errno));
+    (void)snprintf(prefix, sizeof(prefix), "%s%llu/", place->prefix,
                    (unsigned long long)hr_control_namespace());
     size_t n = strlen(prefix);
     if (strncmp(name, prefix, n) == 0 && hr_parse_int(name + n, 1, INT32_MAX, &pid) == 0 &&
         pid != peer.pid)
-        return fail(o, HR_EXIT_UNAVAILABLE, "%s is held by pid %d, which is not that supervisor",
-                    name, (int)peer.pid);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE,
+                              "%s is held by pid %d, which is not that supervisor", name,
+                              (int)peer.pid);
     if (peer.uid != 0 && peer.uid != geteuid() && geteuid() != 0)
-        return fail(o, HR_EXIT_UNAVAILABLE,
-                    "%s is held by pid %d of uid %u, which is neither root nor you: not trusted",
-                    name, (int)peer.pid, (unsigned)peer.uid);
+        return hr_client_fail(
+            o, HR_EXIT_UNAVAILABLE,
+            "%s is held by pid %d of uid %u, which is neither root nor you: not trusted", name,
+            (int)peer.pid, (unsigned)peer.uid);
     return 0;
 }
 
 /* 0 or -errno. */
-static int open_socket(const char *name, int *ret_fd)
+static int open_socket(const char *name, unsigned timeout_ms, int *ret_fd)
 {
-    static const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const struct timeval patience = {.tv_sec = timeout_ms / 1000,
+                                     .tv_usec = (long)(timeout_ms % 1000) * 1000};
     struct sockaddr_un sa;
     socklen_t len = 0;
     int err = hr_control_address(name, &sa, &len);
@@ -242,15 +255,36 @@ static int open_socket(const char *name, int *ret_fd)
     return 0;
 }
 
-static int connect_to(const struct hr_client_options *o, const char *name, int *ret_fd)
+/* Most supervisors are process 1; the list of all sockets may be long.  0 or -errno. */
+static int connect_first(const struct hr_client_options *o, const struct hr_client_place *place,
+                         unsigned timeout_ms, char name[HR_CONTROL_NAME_MAX], int *ret_fd)
+{
+    const char *given = getenv(place->variable);
+    if (!place->first || o->socket || o->pid || (given && *given))
+        return -ECONNREFUSED;
+    hr_control_name(name, place->prefix, hr_control_namespace(), 1);
+    return open_socket(name, timeout_ms, ret_fd);
+}
+
+int hr_client_connect(const struct hr_client_options *o, const struct hr_client_place *place,
+                      unsigned timeout_ms, char name[HR_CONTROL_NAME_MAX], int *ret_fd)
 {
     int fd = -1;
-    int err = open_socket(name, &fd);
-    bool nobody = err == -ECONNREFUSED || err == -ENOENT;
+    int code = 0;
+    int err = connect_first(o, place, timeout_ms, name, &fd);
+    if (err == -ECONNREFUSED) {
+        code = choose_socket(o, place, name);
+        if (code)
+            return code;
+        err = open_socket(name, timeout_ms, &fd);
+    }
     if (err)
-        return fail(o, HR_EXIT_UNAVAILABLE, "cannot connect to %s: %s%s", name, strerror(-err),
-                    nobody ? ": is handrail running in this container?" : "");
-    int code = check_listener(o, fd, name);
+        return hr_client_fail(
+            o, HR_EXIT_UNAVAILABLE, "cannot connect to %s: %s%s", name, strerror(-err),
+            err == -ECONNREFUSED || err == -ENOENT ? ": is handrail running in this container?"
+            : err == -EAGAIN                       ? ": too many are waiting there already"
+                                                   : "");
+    code = check_listener(o, place, fd, name);
     if (code)
         hr_close(&fd);
     else
@@ -291,11 +325,11 @@ static int receive_line(int fd, struct hr_buf *line)
     }
 }
 
-static int exchange(const struct hr_client_options *o, const char *name, const char *order,
-                    struct hr_buf *line)
+static int exchange(const struct hr_client_options *o, const char *order, struct hr_buf *line)
 {
+    char name[HR_CONTROL_NAME_MAX];
     int fd = -1;
-    int code = connect_to(o, name, &fd);
+    int code = hr_client_connect(o, &control_place, PATIENCE_S * 1000, name, &fd);
     if (code)
         return code;
     int err = send_all(fd, order, strlen(order));
@@ -305,15 +339,16 @@ static int exchange(const struct hr_client_options *o, const char *name, const c
         err = receive_line(fd, line);
     hr_close(&fd);
     if (err == -EPIPE || err == -ECONNRESET)
-        return fail(o, HR_EXIT_UNAVAILABLE, "%s was closed before there was an answer", name);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "%s was closed before there was an answer",
+                              name);
     if (err == -EAGAIN)
-        return fail(o, HR_EXIT_UNAVAILABLE, "no answer on %s for %d s", name, PATIENCE_S);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "no answer on %s for %d s", name, PATIENCE_S);
     if (err == -E2BIG)
-        return fail(o, HR_EXIT_UNAVAILABLE, "the answer on %s is longer than %d bytes", name,
-                    ANSWER_MAX);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "the answer on %s is longer than %d bytes",
+                              name, ANSWER_MAX);
     if (err)
-        return fail(o, HR_EXIT_UNAVAILABLE, "cannot talk to handrail on %s: %s", name,
-                    strerror(-err));
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot talk to handrail on %s: %s", name,
+                              strerror(-err));
     return 0;
 }
 
@@ -323,7 +358,8 @@ static int read_answer(const struct hr_client_options *o, const struct hr_buf *l
     json_t *answer =
         json_loadb(hr_buf_str(line), line->len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (!answer)
-        return fail(o, HR_EXIT_UNAVAILABLE, "the answer is not JSON: %.200s", hr_buf_str(line));
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "the answer is not JSON: %.200s",
+                              hr_buf_str(line));
     if (o->json)
         (void)printf("%s\n", hr_buf_str(line));
     if (!json_is_false(json_object_get(answer, "ok"))) {
@@ -331,23 +367,20 @@ static int read_answer(const struct hr_client_options *o, const struct hr_buf *l
         return 0;
     }
     if (!o->json)
-        (void)fail(o, HR_EXIT_REFUSED, "%s", hr_text_get(answer, "error", "refused"));
+        (void)hr_client_fail(o, HR_EXIT_REFUSED, "%s", hr_text_get(answer, "error", "refused"));
     json_decref(answer);
     return HR_EXIT_REFUSED;
 }
 
 int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret)
 {
-    char name[HR_CONTROL_NAME_MAX];
     struct hr_buf line;
     char *text = json_dumps(order, JSON_COMPACT);
     json_decref(order);
     if (!text)
-        return fail(o, HR_EXIT_USAGE, "an argument is not UTF-8");
+        return hr_client_fail(o, HR_EXIT_USAGE, "an argument is not UTF-8");
     hr_buf_init(&line, ANSWER_MAX);
-    int code = choose_socket(o, name);
-    if (!code)
-        code = exchange(o, name, text, &line);
+    int code = exchange(o, text, &line);
     if (!code)
         code = read_answer(o, &line, ret);
     free(text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The other end of the control socket (loader/supervisor/control.h): what the commands share.
+ * The other end of PID 1's unix sockets (loader/supervisor/control_listen.h, control.h): what the
+ * commands share.
  *
  * The socket is the one that --socket, --pid or HANDRAIL_CONTROL names, in this order; else the one
  * of the supervisor that runs in our pid namespace.  Whoever listens there must be root, or have
@@ -9,6 +10,8 @@
  * Functions that return an exit code have said on standard error what is wrong unless it is 0. */
 #ifndef HR_CLI_CONTROL_CLIENT_H
 #define HR_CLI_CONTROL_CLIENT_H
+
+#include "loader/supervisor/control_listen.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -23,15 +26,17 @@ enum {
 };
 
 /* What a command takes besides --json, --pid, --socket and --help. */
-enum { HR_TAKES_WORD = 1, HR_TAKES_UNDO = 2 };
+enum { HR_TAKES_WORD = 1, HR_TAKES_UNDO = 2, HR_TAKES_PROBE = 4 }; /* --verbose, --timeout */
 
 struct hr_client_options {
     const char *command; /* argv[0] */
     const char *socket;  /* "@name" or "/path", or NULL */
     int64_t pid;         /* of the supervisor; 0: not given */
     const char *word;    /* the argument that is not an option, or NULL */
+    int64_t timeout_ms;  /* 0: not given */
     bool json;
     bool undo;
+    bool verbose;
     bool help;
 };
 
@@ -44,12 +49,28 @@ int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_
  * set only for 0.  With --json the answer has been printed for 0 as well. */
 int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret);
 
-/* The listening control sockets that a text in the form of /proc/net/unix lists. */
+/* One line on standard error, "handrail COMMAND: ..."; the code, for the caller to return. */
+__attribute__((format(printf, 3, 4))) int hr_client_fail(const struct hr_client_options *o,
+                                                         int code, const char *fmt, ...);
+
+/* Which of the two sockets. */
+struct hr_client_place {
+    const char *variable; /* that names it */
+    const char *prefix;   /* of its name without that */
+    bool first;           /* process 1, if it has one, is it: no look at what else there is */
+};
+
+/* Find it and connect, in no longer than that; a later recv() and send() may wait as long each.
+ * name: of the socket.  0 or 69. */
+int hr_client_connect(const struct hr_client_options *o, const struct hr_client_place *place,
+                      unsigned timeout_ms, char name[HR_CONTROL_NAME_MAX], int *ret_fd);
+
+/* The listening sockets with this prefix that a text in the form of /proc/net/unix lists. */
 struct hr_client_found {
     int64_t pids[HR_CLIENT_FOUND_MAX]; /* of supervisors in this pid namespace */
     size_t npids;
     bool elsewhere; /* there are some of other pid namespaces */
 };
-void hr_client_scan(FILE *list, uint64_t space, struct hr_client_found *ret);
+void hr_client_scan(FILE *list, const char *prefix, uint64_t space, struct hr_client_found *ret);
 
 #endif

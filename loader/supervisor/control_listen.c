@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Where the control socket is.  See control_listen.h. */
+ * Where the unix sockets of PID 1 are.  See control_listen.h. */
 #include "control_listen.h"
 
 #include "common/fd.h"
@@ -13,7 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONTROL_BACKLOG = 16 };
+struct place {
+    const char *variable;
+    const char *prefix;
+    mode_t mode; /* of a path */
+    int backlog;
+};
+
+static const struct place control_place = {"HANDRAIL_CONTROL", HR_CONTROL_PREFIX, 0600, 16};
+/* Probes that came while the sidecar is restarted wait in the queue. */
+static const struct place probe_place = {"HANDRAIL_PROBE", HR_PROBE_PREFIX, 0666, 128};
 
 uint64_t hr_control_namespace(void)
 {
@@ -21,9 +30,10 @@ uint64_t hr_control_namespace(void)
     return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-void hr_control_name(char name[HR_CONTROL_NAME_MAX], uint64_t space, int64_t pid)
+void hr_control_name(char name[HR_CONTROL_NAME_MAX], const char *prefix, uint64_t space,
+                     int64_t pid)
 {
-    (void)snprintf(name, HR_CONTROL_NAME_MAX, HR_CONTROL_PREFIX "%" PRIu64 "/%" PRId64, space, pid);
+    (void)snprintf(name, HR_CONTROL_NAME_MAX, "%s%" PRIu64 "/%" PRId64, prefix, space, pid);
 }
 
 int hr_control_address(const char *name, struct sockaddr_un *ret, socklen_t *ret_len)
@@ -58,40 +68,52 @@ static int is_stale(const struct sockaddr_un *sa, socklen_t len)
     return stale;
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_un *sa, socklen_t len)
+static int bind_and_listen(int fd, const struct place *place, const struct sockaddr_un *sa,
+                           socklen_t len)
 {
     if (sa->sun_path[0]) {
         if (is_stale(sa, len) && unlink(sa->sun_path) < 0)
             return -errno;
         /* Before it has a name: Linux gives the file the mode of the socket, so that there is no
          * moment in which others could connect. */
-        if (fchmod(fd, 0600) < 0)
+        if (fchmod(fd, place->mode) < 0)
             return -errno;
     }
-    if (bind(fd, (const struct sockaddr *)sa, len) < 0 || listen(fd, CONTROL_BACKLOG) < 0)
-        return -errno;
-    return 0;
+    mode_t mask = umask(0); /* or it would take from that mode */
+    int err = bind(fd, (const struct sockaddr *)sa, len) < 0 ? -errno : 0;
+    (void)umask(mask);
+    return !err && listen(fd, place->backlog) < 0 ? -errno : err;
 }
 
-int hr_control_listen(char name[HR_CONTROL_NAME_MAX], int *ret_fd)
+static int listen_at(const struct place *place, char name[HR_CONTROL_NAME_MAX], int *ret_fd)
 {
     struct sockaddr_un sa;
     socklen_t len = 0;
-    const char *given = getenv("HANDRAIL_CONTROL");
+    const char *given = getenv(place->variable);
     if (given && *given)
         (void)snprintf(name, HR_CONTROL_NAME_MAX, "%s", given);
     else
-        hr_control_name(name, hr_control_namespace(), getpid());
+        hr_control_name(name, place->prefix, hr_control_namespace(), getpid());
     int err = hr_control_address(given && *given ? given : name, &sa, &len);
     if (err)
         return err;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    err = bind_and_listen(fd, &sa, len);
+    err = bind_and_listen(fd, place, &sa, len);
     if (err)
         hr_close(&fd);
     else
         *ret_fd = fd;
     return err;
+}
+
+int hr_control_listen(char name[HR_CONTROL_NAME_MAX], int *ret_fd)
+{
+    return listen_at(&control_place, name, ret_fd);
+}
+
+int hr_probe_listen(char name[HR_CONTROL_NAME_MAX], int *ret_fd)
+{
+    return listen_at(&probe_place, name, ret_fd);
 }

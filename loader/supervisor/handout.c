@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "control_listen.h"
 #include "listen.h"
 #include "loader/config/server_command.h"
 
@@ -133,12 +134,24 @@ static char *session_key(void)
     return copy;
 }
 
+/* Probes over the network do not need it, so the pod runs without it. */
+static void listen_for_probes(struct hr_handout *h)
+{
+    char name[HR_CONTROL_NAME_MAX];
+    int err = hr_probe_listen(name, &h->probe_fd);
+    if (err)
+        hr_warn("cannot listen on the probe socket %s: %s: running without it, so handrail probe "
+                "will not work",
+                name, strerror(-err));
+}
+
 /* What is for the network and for the server.  0 or the exit code. */
 static int make_endpoints(const struct hr_config *c, struct hr_handout *h)
 {
     h->health = c->health;
     h->mcp = c->mcp;
     h->session_key = session_key();
+    listen_for_probes(h);
     int code = listen_on("HANDRAIL_HEALTH_ADDR", &h->health, &h->health_fd);
     return code ? code : listen_on("HANDRAIL_MCP_ADDR", &h->mcp, &h->mcp_fd);
 }
@@ -146,7 +159,7 @@ static int make_endpoints(const struct hr_config *c, struct hr_handout *h)
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
 {
     struct hr_handout *h = ret;
-    h->sidecar_settings_fd = h->health_fd = h->mcp_fd = -1;
+    h->sidecar_settings_fd = h->health_fd = h->mcp_fd = h->probe_fd = -1;
     for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
         h->toolhosts[i].calls_fd = h->toolhosts[i].settings_fd = -1;
     h->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -19,6 +19,7 @@ struct hr_handout {
     struct hr_address mcp;
     int health_fd; /* -1: none, likewise */
     int mcp_fd;
+    int probe_fd; /* -1 also if its name was taken */
     int sidecar_settings_fd;
     int null_fd; /* /dev/null, standard input of our own programs */
     char mcp_token[HR_KEY_TEXT];

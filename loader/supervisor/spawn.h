@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { HR_SPAWN_FDS = 9 }; /* descriptors 0 to 8 */
+enum { HR_SPAWN_FDS = 10 }; /* descriptors 0 to 9 */
 
 struct hr_spawn {
     char *const *argv;

@@ -153,6 +153,7 @@ static void plan_own(const struct hr_unit *u, struct hr_spawn *plan)
         plan->fds[HR_FD_EVENT] = sup->event_fd;
         plan->fds[HR_FD_HEALTH] = sup->handout.health_fd;
         plan->fds[HR_FD_MCP] = sup->handout.mcp_fd;
+        plan->fds[HR_FD_PROBE] = sup->handout.probe_fd;
         if (sup->config->stdio)
             plan_stdio(sup, plan);
     } else {

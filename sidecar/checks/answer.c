@@ -1,43 +1,80 @@
 /* SPDX-License-Identifier: MIT
- * What the health endpoints say, in the words of the Kubernetes API server's
- * (k8s.io/apiserver/pkg/server/healthz), with two differences: a failure is 503, not 500, and the
- * reason is told, because nothing secret is in it and its readers have no other log to look at. */
+ * What the health endpoints say, byte for byte in the words of the Kubernetes API server's
+ * (k8s.io/apiserver/pkg/server/healthz), with one difference: a failure is 503, not 500, and tells
+ * its reason instead of "reason withheld", because nothing secret is in it and its readers have no
+ * other log to look at. */
 #include "registry.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { QUOTED_MAX = 64 }; /* bytes of a stranger's word that are repeated */
 
 static const struct {
     const char *name;
     enum hr_gate gate;
 } endpoints[] = {{"startupz", HR_GATE_STARTUP}, {"livez", HR_GATE_LIVE}, {"readyz", HR_GATE_READY}};
 
+/* Where name is in the sorted list, or where it would be. */
+static int find_exclude(const struct hr_checks_query *q, const char *name, bool *ret_found)
+{
+    int low = 0;
+    int high = q->nexclude;
+    *ret_found = false;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int order = strcmp(q->exclude[middle], name);
+        if (order == 0) {
+            *ret_found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void hr_checks_exclude(struct hr_checks_query *q, const char *name)
+{
+    bool found = false;
+    int at = find_exclude(q, name, &found);
+    if (found)
+        return;
+    if (q->nexclude == HR_EXCLUDES_MAX) {
+        q->ignored++;
+        return;
+    }
+    memmove(&q->exclude[at + 1], &q->exclude[at],
+            (size_t)(q->nexclude - at) * sizeof(q->exclude[0]));
+    q->exclude[at] = name;
+    q->nexclude++;
+}
+
 /* Whether `name` is to be left out.  used: marks the words that matched something. */
 static bool excluded(const struct hr_checks_query *q, const char *name, bool *used)
 {
     bool found = false;
-    for (int i = 0; i < q->nexclude; i++) {
-        if (strcmp(q->exclude[i], name) == 0) {
-            used[i] = true;
-            found = true;
-        }
-    }
+    int at = find_exclude(q, name, &found);
+    if (found)
+        used[at] = true;
     return found;
 }
 
+/* As Go's %q, but that what is not ASCII is shown byte by byte: it cannot be the name of a check,
+ * and may do anything to a terminal. */
 static void quote(struct hr_buf *out, const char *s)
 {
+    static const char special[] = "\"\\\a\b\f\n\r\t\v";
+    static const char letters[] = "\"\\abfnrtv";
     (void)hr_buf_addc(out, '"');
-    for (size_t i = 0; s[i] && i < QUOTED_MAX; i++) {
-        unsigned char ch = (unsigned char)s[i];
-        if (ch == '"' || ch == '\\')
-            (void)hr_buf_addf(out, "\\%c", ch);
-        else if (ch < ' ' || ch > '~')
-            (void)hr_buf_addf(out, "\\x%02x", ch);
+    for (; *s; s++) {
+        const char *known = strchr(special, *s);
+        if (known)
+            (void)hr_buf_addf(out, "\\%c", letters[known - special]);
+        else if (*s < ' ' || *s > '~')
+            (void)hr_buf_addf(out, "\\x%02x", (unsigned)(unsigned char)*s);
         else
-            (void)hr_buf_addc(out, (char)ch);
+            (void)hr_buf_addc(out, *s);
     }
     (void)hr_buf_addc(out, '"');
 }
@@ -55,7 +92,13 @@ static void warn_unused(struct hr_buf *out, const struct hr_checks_query *q, con
     }
     if (any)
         (void)hr_buf_addc(out, '\n');
+    if (q->ignored)
+        (void)hr_buf_addf(out,
+                          "warn: %u more of exclude were not looked at: there are %d at most\n",
+                          q->ignored, HR_EXCLUDES_MAX);
 }
+
+_Static_assert((int)HR_EXCLUDES_MAX >= (int)HR_CHECKS_MAX, "every check can be excluded");
 
 static unsigned answer_all(struct hr_checks *c, const char *endpoint, enum hr_gate gate,
                            const struct hr_checks_query *q, struct hr_buf *out)

@@ -43,7 +43,7 @@ enum hr_gate { HR_GATE_STARTUP = 1, HR_GATE_LIVE = 2, HR_GATE_READY = 4 };
 
 enum {
     HR_HANG_LIMIT_MS = 60000, /* default; see hang_limit_ms */
-    HR_EXCLUDES_MAX = 16,     /* ?exclude= of one request that are looked at */
+    HR_EXCLUDES_MAX = 128,    /* different ?exclude= of one request; there are fewer checks */
 };
 
 struct hr_checks_config {
@@ -84,9 +84,13 @@ void hr_checks_board_changed(struct hr_checks *c);
 
 struct hr_checks_query {
     bool verbose;
-    const char *exclude[HR_EXCLUDES_MAX]; /* borrowed */
+    const char *exclude[HR_EXCLUDES_MAX]; /* borrowed; sorted, each once */
     int nexclude;
+    unsigned ignored; /* those there was no room for */
 };
+
+/* Leave out the check of that name, which is borrowed. */
+void hr_checks_exclude(struct hr_checks_query *q, const char *name);
 
 /* Answer a request for "/readyz", "/livez/process" and so on, in the format of the Kubernetes API
  * server, appended to out.  Returns the HTTP status: 200; 503 for a failure (and then always

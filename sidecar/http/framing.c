@@ -6,7 +6,44 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <strings.h>
+
+/* The value of a hexadecimal digit, or -1. */
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+size_t hr_http_unescape(char *s)
+{
+    char *out = s;
+    for (const char *in = s; *in;) {
+        int high = in[0] == '%' ? hex(in[1]) : -1;
+        int low = high >= 0 ? hex(in[2]) : -1;
+        if (low >= 0 && (high || low)) {
+            *out++ = (char)(high << 4 | low);
+            in += 3;
+        } else {
+            *out++ = *in++;
+        }
+    }
+    *out = '\0';
+    return (size_t)(out - s);
+}
+
+const char *hr_http_target_path(const char *target)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
+        return target;
+    const char *path = strchr(target + sizeof(scheme) - 1, '/');
+    return path ? path : "/";
+}
 
 struct framing {
     unsigned hosts;

@@ -52,6 +52,7 @@ struct hr_http {
     hr_http_handler *handler;
     void *arg;
     size_t body_max;
+    bool neighbours_only;
     ev_io io;       /* libmicrohttpd's epoll */
     ev_timer timer; /* libmicrohttpd's next timeout */
     ev_io gone_io;  /* gone_fd */

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -91,6 +92,14 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
         return;
     line[strcspn(line, "\n")] = '\0';
     hr_debug("http: %s", line);
+}
+
+/* Of paths, and of the names and values of a query. */
+static size_t on_unescape(void *arg, struct MHD_Connection *connection, char *s)
+{
+    (void)arg;
+    (void)connection;
+    return hr_http_unescape(s);
 }
 
 /* ---- waiting requests, and peers that go away ---- */
@@ -227,7 +236,7 @@ static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connectio
     req->h = h;
     req->connection = connection;
     req->method = method;
-    req->path = url;
+    req->path = hr_http_target_path(url);
     req->state = REQ_RECEIVING;
     hr_buf_init(&req->body, h->body_max);
     hr_buf_init(&req->headers, REPLY_HEADERS_MAX);
@@ -316,6 +325,15 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     free(req);
 }
 
+/* Does the other end of a unix socket live in our pid namespace, or one below it?  The kernel tells
+ * the pid as we see it: 0 for a process that we cannot see. */
+static bool is_neighbour(int fd)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0;
+}
+
 static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -323,8 +341,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        *socket_context =
-            hr_http_conn_opened(&h->conns, socket_of(connection), info ? info->client_addr : NULL);
+        int fd = socket_of(connection);
+        *socket_context = hr_http_conn_opened(&h->conns, fd, info ? info->client_addr : NULL);
+        if (h->neighbours_only && !is_neighbour(fd))
+            (void)shutdown(fd, SHUT_RDWR);
     } else {
         hr_http_conn_closed(&h->conns, *socket_context);
         *socket_context = NULL;
@@ -341,7 +361,8 @@ static int start_daemon(struct hr_http *h, int listen_fd, const struct hr_http_l
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_END);
     return h->daemon ? 0 : -EIO;
 }
 
@@ -375,6 +396,7 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     h->handler = handler;
     h->arg = arg;
     h->body_max = limits->body_max;
+    h->neighbours_only = limits->neighbours_only;
     hr_http_conns_init(&h->conns, loop, limits->connections, limits->connections_per_ip,
                        (int64_t)limits->idle_timeout_s * 1000 + REQUEST_MS);
     int err = 0;

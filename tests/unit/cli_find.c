@@ -43,14 +43,14 @@ static void the_list_of_sockets_is_read(void **state)
     struct hr_client_found found;
     (void)state;
     FILE *f = fmemopen(list, strlen(list), "r");
-    hr_client_scan(f, 4026531836u, &found);
+    hr_client_scan(f, HR_CONTROL_PREFIX, 4026531836u, &found);
     (void)fclose(f);
     assert_int_equal(found.npids, 2);
     assert_int_equal(found.pids[0], 1);
     assert_int_equal(found.pids[1], 44);
     assert_false(found.elsewhere);
     f = fmemopen((char *)(uintptr_t)others, strlen(others), "r");
-    hr_client_scan(f, 4026531836u, &found);
+    hr_client_scan(f, HR_CONTROL_PREFIX, 4026531836u, &found);
     (void)fclose(f);
     assert_int_equal(found.npids, 0);
     assert_true(found.elsewhere);
@@ -154,7 +154,7 @@ static void a_false_supervisor_is_found_out(void **state)
     char name[HR_CONTROL_NAME_MAX];
     char wanted[256];
     (void)state;
-    hr_control_name(name, hr_control_namespace(), getpid());
+    hr_control_name(name, HR_CONTROL_PREFIX, hr_control_namespace(), getpid());
     (void)setenv("HANDRAIL_CONTROL", name, 1);
     pid_t liar = serve(serve_really);
     const struct captured *c = RUN(hr_cli_stop, "stop");

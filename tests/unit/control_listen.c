@@ -66,6 +66,30 @@ static void the_name_is_that_of_our_pid(void **state)
     assert_false(connects(name));
 }
 
+static void the_probe_socket_is_for_everybody(void **state)
+{
+    char name[HR_CONTROL_NAME_MAX];
+    char wanted[HR_CONTROL_NAME_MAX];
+    struct stat st;
+    int fd = -1;
+    (void)state;
+    hr_control_name(wanted, HR_PROBE_PREFIX, hr_control_namespace(), getpid());
+    assert_int_equal(strncmp(wanted, "@handrail/probe/", 16), 0);
+    assert_int_equal(hr_probe_listen(name, &fd), 0);
+    assert_string_equal(name, wanted);
+    assert_true(connects(name));
+    hr_close(&fd);
+    (void)setenv("HANDRAIL_PROBE", path, 1);
+    mode_t old = umask(077);
+    assert_int_equal(hr_probe_listen(name, &fd), 0);
+    assert_int_equal(umask(old), 077);
+    (void)unsetenv("HANDRAIL_PROBE");
+    assert_string_equal(name, path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode, S_IFSOCK | 0666);
+    hr_close(&fd);
+}
+
 static void names_that_are_no_address(void **state)
 {
     static const char *const bad[] = {"", "@", "/", "control", "./control", "http://x"};
@@ -178,6 +202,7 @@ int main(void)
         cmocka_unit_test(the_name_is_that_of_our_pid),
         cmocka_unit_test(names_that_are_no_address),
         cmocka_unit_test(a_folder_that_is_missing_is_an_error),
+        with_folder(the_probe_socket_is_for_everybody),
         with_folder(a_path_is_for_us_alone),
         with_folder(what_a_dead_one_left_is_replaced),
         with_folder(what_is_in_use_is_left_alone),

@@ -1,3 +1,4 @@
+hr_unit_test(sidecar_framing DEPS hr_sidecar_http)
 hr_unit_test(sidecar_http SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_stream SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_client SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)

@@ -141,6 +141,14 @@ static void assert_says(const char *path, struct hr_checks_query q, unsigned sta
     hr_buf_free(&out);
 }
 
+static struct hr_checks_query excluding(bool verbose, const char *const names[])
+{
+    struct hr_checks_query q = {.verbose = verbose};
+    for (; *names; names++)
+        hr_checks_exclude(&q, *names);
+    return q;
+}
+
 static void nothing_is_ready_before_it_is_measured(void **state)
 {
     (void)state;
@@ -400,17 +408,40 @@ static void the_format_is_that_of_kubernetes(void **state)
     assert_says("/readyz", (struct hr_checks_query){0}, 503,
                 "[+]supervisor ok\n[+]process ok\n[-]ready failed: GET /ready: Connection refused\n"
                 "[+]init ok\n[+]agent-module ok\n[+]draining ok\nreadyz check failed\n");
-    assert_says("/readyz", (struct hr_checks_query){.exclude = {"ready", "ready"}, .nexclude = 2},
-                200, "ok");
+    assert_says("/readyz", excluding(false, (const char *[]){"ready", "ready", NULL}), 200, "ok");
     assert_says("/readyz",
-                (struct hr_checks_query){.verbose = true,
-                                         .exclude = {"no\"such\n\xff", "ready", "alive"},
-                                         .nexclude = 3},
+                excluding(true, (const char *[]){"no\"such\n\xff\x1b", "ready", "alive", "", NULL}),
                 200,
                 "[+]supervisor ok\n[+]process ok\n[+]ready excluded: ok\n[+]init ok\n"
                 "[+]agent-module ok\n[+]draining ok\n"
                 "warn: some health checks cannot be excluded: no matches for "
-                "\"no\\\"such\\x0a\\xff\",\"alive\"\nreadyz check passed\n");
+                "\"\",\"alive\",\"no\\\"such\\n\\xff\\x1b\"\nreadyz check passed\n");
+}
+
+/* More different words than there can be checks: the first ones count, the rest are said. */
+static void excludes_have_a_limit(void **state)
+{
+    static char words[HR_EXCLUDES_MAX + 1][8];
+    struct hr_checks_query q = {.verbose = true};
+    struct hr_buf out;
+    (void)state;
+    hr_checks_exclude(&q, "ready");
+    for (int i = 0; i <= HR_EXCLUDES_MAX; i++) {
+        (void)snprintf(words[i], sizeof(words[i]), "x%d", i);
+        hr_checks_exclude(&q, words[i]);
+        hr_checks_exclude(&q, "ready"); /* again, and without a place of its own */
+    }
+    assert_int_equal(q.nexclude, HR_EXCLUDES_MAX);
+    assert_int_equal(q.ignored, 2);
+    hr_buf_init(&out, 65536);
+    put(HR_UP, 1, 42);
+    note(&checks->ready, -ECONNREFUSED);
+    assert_int_equal(hr_checks_answer(checks, "/readyz", &q, &out), 200);
+    assert_non_null(strstr(hr_buf_str(&out), "\n[+]ready excluded: ok\n"));
+    assert_non_null(strstr(hr_buf_str(&out), ": no matches for \"x0\",\"x1\",\"x10\","));
+    assert_non_null(strstr(hr_buf_str(&out), "\nwarn: 2 more of exclude were not looked at: there "
+                                             "are 128 at most\nreadyz check passed\n"));
+    hr_buf_free(&out);
 }
 
 static void unknown_paths_are_not_ours(void **state)
@@ -584,6 +615,7 @@ int main(void)
         T(plugins_are_bounded),
         T(plugins_that_stay_keep_what_is_known),
         T(the_format_is_that_of_kubernetes),
+        T(excludes_have_a_limit),
         T(unknown_paths_are_not_ours),
         T(the_pace_follows_what_is_known),
         T(status_and_metrics_tell_the_same),
