@@ -152,6 +152,7 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
         lose(c, NULL, n < 0 ? errno : 0);
         return;
     }
+    c->bytes_in += (uint64_t)n;
     c->in.len += (size_t)n;
     c->in.data[c->in.len] = '\0';
     const char *fault = take_frames(c);
@@ -216,6 +217,7 @@ void hr_mcp_conn_flush(struct hr_mcp_conn *c)
             send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             c->sent += (size_t)n;
+            c->bytes_out += (uint64_t)n;
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {

@@ -46,7 +46,8 @@ struct hr_mcp_conn {
     int64_t retry_ms; /* how long the next retry waits */
     int64_t up_since_ms;
     struct hr_buf in, out;
-    size_t sent; /* bytes of out that are gone already */
+    size_t sent;                  /* bytes of out that are gone already */
+    uint64_t bytes_in, bytes_out; /* on all connections so far */
     /* A frame has come.  NULL, or what is wrong with it (borrowed): the connection is then lost. */
     const char *(*on_frame)(void *arg, const struct hr_frame *h, const char *payload);
     /* Everything in `out` has been sent, after it had to wait. */

@@ -38,6 +38,7 @@ struct hr_mcp {
     unsigned nsessions;
     unsigned nstreams; /* of sessions and of subscriptions/listen */
     uint64_t requests[HR_MCP_NMETHODS][HR_MCP_NANSWERS];
+    unsigned shared_series; /* of HR_MCP_SHARED_SERIES, those that are taken */
     size_t nplugins;
     struct hr_mcp_plugin *plugins[HR_MAX_PLUGINS]; /* owned; in the order of the settings */
 };

@@ -67,6 +67,7 @@ static struct hr_mcp_plugin *plugin_new(struct hr_mcp *m, const struct entry *e,
     if (!p)
         return NULL;
     p->mcp = m;
+    p->stats.shared = &m->shared_series;
     (void)snprintf(p->worker.id, sizeof(p->worker.id), "%s", e->id);
     p->worker.board = m->board;
     p->worker.service = e->service;

@@ -5,7 +5,10 @@
 
 #include "internal.h"
 
-/* Is it connected, with its tools on offer, and well by its own account? */
+/* Is it connected, with its tools on offer? */
+int hr_mcp_report_up(const struct hr_mcp_plugin *p);
+
+/* And well by its own account? */
 int hr_mcp_report_ok(const struct hr_mcp_plugin *p);
 
 /* Why it is not, as a phrase. */

@@ -6,6 +6,7 @@
 
 #include "common/expo.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -14,7 +15,15 @@ enum {
     /* Tools of one plugin that are counted by name over all of its lives; a plugin that comes back
      * with other names for ever must not make the page grow for ever. */
     HR_MCP_MAX_TOOL_STATS = 2 * HR_MCP_MAX_TOOLS,
+    /* Tools that have series of their own on the page of metrics, which are 25 each: each plugin is
+     * sure of the first number, and the second is for whoever comes first.  All others are one tool
+     * named "other" there, one for each plugin.  So there are at most 13 400 series of tools,
+     * and a plugin that is alone has one for each of its tools. */
+    HR_MCP_OWN_SERIES = 8,
+    HR_MCP_SHARED_SERIES = HR_MCP_MAX_TOOLS - HR_MCP_OWN_SERIES,
 };
+
+#define HR_MCP_OTHER_TOOLS "other"
 
 /* How a tool call ended. */
 enum hr_mcp_outcome {
@@ -31,6 +40,7 @@ const char *hr_mcp_outcome_name(enum hr_mcp_outcome outcome);
 struct hr_mcp_tool_stats {
     struct hr_mcp_tool_stats *next;
     char name[HR_MCP_TOOL_NAME_MAX + 1];
+    bool folded; /* into "other" on the page of metrics; for ever: a counter must not go back */
     uint64_t calls[HR_MCP_NOUTCOMES];
     uint64_t retried;            /* calls that were given to a second toolhost */
     struct hr_histogram seconds; /* of the calls that reached the tool */
@@ -39,10 +49,13 @@ struct hr_mcp_tool_stats {
 struct hr_mcp_plugin_stats {
     struct hr_mcp_tool_stats *tools; /* in the order they were first seen */
     unsigned ntools;
+    unsigned nnamed;  /* that have series of their own */
+    unsigned *shared; /* of HR_MCP_SHARED_SERIES those that are taken; NULL: none is left */
 };
 
 /* The counters of a tool, made if they are new.  Once there are HR_MCP_MAX_TOOL_STATS the rest
- * share one entry named "other".  Borrowed; NULL without memory. */
+ * share one entry named "other".  s: all zero at first, but for `shared`.  Borrowed; NULL without
+ * memory. */
 struct hr_mcp_tool_stats *hr_mcp_stats_tool(struct hr_mcp_plugin_stats *s, const char *name);
 void hr_mcp_stats_free(struct hr_mcp_plugin_stats *s);
 

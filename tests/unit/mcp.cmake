@@ -5,7 +5,7 @@ foreach(name mcp_session mcp_streams mcp_modern mcp_http mcp_calls mcp_faults mc
     mcp_stdio)
   hr_unit_test(${name} SOURCES unit/mcp_fixture.c DEPS hr_sidecar_mcp hr_common hr_libev)
 endforeach()
-target_link_libraries(unit-mcp_report PRIVATE hr_sidecar_metrics)
+hr_unit_test(mcp_series DEPS hr_sidecar_mcp hr_sidecar_metrics hr_common)
 # Against a real toolhost.
 hr_unit_test(mcp_line SOURCES unit/mcp_fixture.c unit/mcp_relay.c
   DEPS hr_sidecar_mcp hr_common hr_libev)

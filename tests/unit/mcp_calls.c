@@ -464,6 +464,9 @@ static void test_metrics(void **state)
         "\nhandrail_plugin_up{plugin=\"p1\"} 1\n",
         "\nhandrail_plugin_healthy{plugin=\"p1\"} 1\n",
         "\nhandrail_plugin_tools{plugin=\"p0\"} 3\n",
+        "\nhandrail_plugin_folded_tools{plugin=\"p0\"} 0\n",
+        "\nhandrail_plugin_bytes_total{plugin=\"p0\",direction=\"received\"} ",
+        "\nhandrail_plugin_bytes_total{plugin=\"p0\",direction=\"sent\"} ",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
         if (!strstr(page.data, lines[i]))
@@ -472,7 +475,11 @@ static void test_metrics(void **state)
     int families = 0;
     for (const char *p = page.data; (p = strstr(p, "# HELP ")); p++)
         families++;
-    assert_int_equal(families, 11);
+    assert_int_equal(families, 13);
+    assert_null(
+        strstr(page.data, "handrail_plugin_bytes_total{plugin=\"p0\",direction=\"sent\"} 0\n"));
+    assert_null(
+        strstr(page.data, "handrail_plugin_bytes_total{plugin=\"p0\",direction=\"received\"} 0\n"));
     hr_buf_free(&page);
     req_close(&r);
     req_free(&r);

@@ -542,6 +542,51 @@ static void test_stats_bounded(void **state)
     hr_mcp_stats_free(&s);
 }
 
+static unsigned named(const struct hr_mcp_plugin_stats *s)
+{
+    unsigned n = 0;
+    for (const struct hr_mcp_tool_stats *t = s->tools; t; t = t->next)
+        n += !t->folded;
+    return n;
+}
+
+static void add_tools(struct hr_mcp_plugin_stats *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "t%d", i);
+        assert_non_null(hr_mcp_stats_tool(s, name));
+    }
+}
+
+/* Series are shared out: nobody gets none, and what is given back can be had again. */
+static void test_series_shared(void **state)
+{
+    (void)state;
+    unsigned shared = 0;
+    struct hr_mcp_plugin_stats greedy = {.shared = &shared};
+    struct hr_mcp_plugin_stats late = {.shared = &shared};
+    struct hr_mcp_plugin_stats alone = {0};
+    assert_true(hr_mcp_stats_tool(&greedy, HR_MCP_OTHER_TOOLS)->folded);
+    add_tools(&greedy, 2 * HR_MCP_MAX_TOOLS - 1);
+    assert_int_equal(named(&greedy), HR_MCP_MAX_TOOLS);
+    assert_int_equal(shared, HR_MCP_SHARED_SERIES);
+    add_tools(&late, 100);
+    assert_int_equal(named(&late), HR_MCP_OWN_SERIES);
+    assert_false(hr_mcp_stats_tool(&late, "t0")->folded);
+    assert_true(hr_mcp_stats_tool(&late, "t99")->folded);
+    hr_mcp_stats_free(&greedy);
+    assert_int_equal(shared, 0);
+    assert_true(hr_mcp_stats_tool(&late, "t99")->folded); /* it stays what it was */
+    assert_false(hr_mcp_stats_tool(&late, "t100")->folded);
+    assert_int_equal(shared, 1);
+    hr_mcp_stats_free(&late);
+    assert_int_equal(shared, 0);
+    add_tools(&alone, 20);
+    assert_int_equal(named(&alone), HR_MCP_OWN_SERIES);
+    hr_mcp_stats_free(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_json_add),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_stats_bounded),
+        cmocka_unit_test(test_series_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the MCP endpoint tells of its plugins: what they say of their own health, and /plugins. */
 #include "mcp_fixture.h"
-#include "sidecar/metrics/metrics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -298,52 +297,6 @@ static void test_long_version(void **state)
     fixture_stop(&f);
 }
 
-/* As many tools as it may have, with names as long as they may be. */
-static char *most_tools(const char *prefix)
-{
-    json_t *all = json_pack("{s:{s:s}, s:[]}", "plugin", "id", "p0", "tools");
-    for (int i = 0; i < HR_MCP_MAX_TOOLS; i++) {
-        char name[HR_MCP_TOOL_NAME_MAX + 1] = {0};
-        int n = snprintf(name, sizeof(name), "%s%d_", prefix, i);
-        memset(name + n, 'x', sizeof(name) - 1 - (size_t)n);
-        json_t *tool = json_pack("{s:s, s:{s:s}, s:i}", "name", name, "inputSchema", "type",
-                                 "object", "maxConcurrency", 2000000000);
-        assert_int_equal(json_array_append_new(json_object_get(all, "tools"), tool), 0);
-    }
-    char *text = json_dumps(all, JSON_COMPACT);
-    json_decref(all);
-    return text;
-}
-
-/* The page of metrics is served whole or not at all: it must hold whatever plugins there are. */
-static void test_most_metrics(void **state)
-{
-    (void)state;
-    static struct fixture f;
-    char *lists[2] = {most_tools("before"), most_tools("after")};
-    fixture_start(&f, 1, (const char *const *)lists);
-    UNTIL(&f, f.mcp->plugins[0]->worker.conn.is_up);
-    host_die(&f.hosts[0]);
-    f.hosts[0].tools = lists[1];
-    UNTIL(&f, f.hosts[0].hellos == 2 && f.mcp->plugins[0]->worker.conn.is_up);
-    assert_int_equal(f.mcp->plugins[0]->stats.ntools, HR_MCP_MAX_TOOL_STATS);
-    struct hr_buf page;
-    struct hr_expo e;
-    hr_buf_init(&page, HR_METRICS_MAX);
-    hr_expo_init(&e, &page);
-    hr_mcp_collect(&e, f.mcp);
-    assert_int_equal(hr_expo_finish(&e), 0);
-    size_t lines = 0;
-    for (size_t i = 0; i < page.len; i++)
-        lines += page.data[i] == '\n';
-    size_t worst = page.len + lines * (HR_PLUGIN_ID_MAX + 10); /* ids and numbers are short here */
-    assert_in_range(worst, page.len, HR_METRICS_MAX / HR_MAX_PLUGINS);
-    hr_buf_free(&page);
-    fixture_stop(&f);
-    free(lists[0]);
-    free(lists[1]);
-}
-
 int main(void)
 {
 #define UP(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -355,7 +308,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_plugins, setup_busy, teardown),
         cmocka_unit_test_setup_teardown(test_open_calls, setup_busy, teardown),
         cmocka_unit_test(test_long_version),
-        cmocka_unit_test(test_most_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
