@@ -5,6 +5,7 @@
 #include "health.h"
 
 #include "common/log.h"
+#include "sidecar/metrics/accept.h"
 #include "sidecar/metrics/page.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 static const char text_type[] = "text/plain; charset=utf-8";
+static const char plain_json[] = "application/json";
 static const char not_allowed[] = "method not allowed: use GET or HEAD\n";
 static const char failed[] = "internal server error: see the sidecar's log\n";
 
@@ -92,12 +94,12 @@ enum { REAL_DIGITS = 12 };
 
 /* Steals page. */
 static void reply_json(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint,
-                       json_t *page)
+                       unsigned status, const char *type, json_t *page)
 {
     const size_t flags = JSON_ENSURE_ASCII | JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS);
     char *text = page ? json_dumps(page, flags) : NULL;
     if (text) {
-        reply(h, req, endpoint, 200, "application/json", text, strlen(text));
+        reply(h, req, endpoint, status, type, text, strlen(text));
     } else {
         hr_error("%s: the page could not be made: %s", hr_http_path(req), strerror(ENOMEM));
         reply_text(h, req, endpoint, 500, failed);
@@ -106,19 +108,33 @@ static void reply_json(struct hr_health *h, struct hr_http_req *req, enum hr_end
     json_decref(page);
 }
 
+/* For who knows /healthz from the API server it is that, if the client asks for text. */
+static void answer_healthz(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    unsigned status = 0;
+    hr_http_add_header(req, "Vary", "Accept");
+    if (strcmp(hr_http_path(req), "/healthz") != 0 ||
+        hr_accept_text(hr_http_header(req, "Accept"))) {
+        answer_checks(h, req, endpoint);
+        return;
+    }
+    json_t *page = hr_healthz(h, &status);
+    reply_json(h, req, endpoint, status, "application/health+json", page);
+}
+
 static void answer_status(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    reply_json(h, req, endpoint, hr_status(h));
+    reply_json(h, req, endpoint, 200, plain_json, hr_status(h));
 }
 
 static void answer_plugins(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    reply_json(h, req, endpoint, hr_mcp_plugins(h->mcp));
+    reply_json(h, req, endpoint, 200, plain_json, hr_mcp_plugins(h->mcp));
 }
 
 static void answer_crashes(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    reply_json(h, req, endpoint, hr_crashes(h));
+    reply_json(h, req, endpoint, 200, plain_json, hr_crashes(h));
 }
 
 /* ---- what there is ---- */
@@ -127,6 +143,7 @@ static const struct route routes[] = {
     {"/startupz", true, HR_EP_STARTUPZ, answer_checks},
     {"/livez", true, HR_EP_LIVEZ, answer_checks},
     {"/readyz", true, HR_EP_READYZ, answer_checks},
+    {"/healthz", true, HR_EP_HEALTHZ, answer_healthz},
     {"/metrics", false, HR_EP_METRICS, answer_metrics},
     {"/status", false, HR_EP_STATUS, answer_status},
     {"/plugins", false, HR_EP_PLUGINS, answer_plugins},

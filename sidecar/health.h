@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The health listener's requests: /startupz, /livez, /readyz, /metrics, /status, /plugins and
- * /crashes.  Read-only, without secrets, for anyone who can reach the port.  Nothing here waits for
- * anything.
+ * The requests to the health listener, and to the unix socket of `handrail probe`.  Read-only,
+ * without secrets, for anyone who can reach them.  Nothing here waits for anything.
  */
 #ifndef HR_SIDECAR_HEALTH_H
 #define HR_SIDECAR_HEALTH_H
@@ -31,5 +30,12 @@ hr_http_handler hr_health_handle;
 json_t *hr_status(const struct hr_health *h);
 /* Deaths that nobody asked for, the newest first, without their output.  Likewise. */
 json_t *hr_crashes(const struct hr_health *h);
+
+/* "2026-11-21T09:30:00.123Z"; null for a time that is none.  New reference. */
+json_t *hr_wall_time(int64_t ms);
+
+/* healthz.c: all checks as draft-inadarei-api-health-check-06 has it (application/health+json).
+ * ret_status: of HTTP.  New reference, or NULL without memory. */
+json_t *hr_healthz(const struct hr_health *h, unsigned *ret_status);
 
 #endif

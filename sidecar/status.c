@@ -110,8 +110,7 @@ json_t *hr_status(const struct hr_health *h)
                      hr_checks_status(h->checks), "plugins", hr_mcp_status(h->mcp));
 }
 
-/* "2026-11-21T09:30:00.123Z" */
-static json_t *wall_time(int64_t ms)
+json_t *hr_wall_time(int64_t ms)
 {
     char text[40];
     struct tm tm;
@@ -126,12 +125,12 @@ static json_t *one_crash(const struct hr_board_crash *c)
 {
     return json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:o}", "number",
                      (json_int_t)c->number, "service", text(c->service, sizeof(c->service)), "life",
-                     (json_int_t)c->life, "pid", (json_int_t)c->pid, "time", wall_time(c->wall_ms),
-                     "exit", last_exit(c->status), "core_dumped", c->core != 0, "reason",
-                     text(c->reason, sizeof(c->reason)), "uptime_seconds", seconds(c->uptime_ms),
-                     "user_seconds", seconds(c->user_ms), "system_seconds", seconds(c->system_ms),
-                     "max_rss_bytes", (json_int_t)c->maxrss_kb * 1024, "oom_kills",
-                     c->oom_kills >= 0 ? json_integer(c->oom_kills) : json_null());
+                     (json_int_t)c->life, "pid", (json_int_t)c->pid, "time",
+                     hr_wall_time(c->wall_ms), "exit", last_exit(c->status), "core_dumped",
+                     c->core != 0, "reason", text(c->reason, sizeof(c->reason)), "uptime_seconds",
+                     seconds(c->uptime_ms), "user_seconds", seconds(c->user_ms), "system_seconds",
+                     seconds(c->system_ms), "max_rss_bytes", (json_int_t)c->maxrss_kb * 1024,
+                     "oom_kills", c->oom_kills >= 0 ? json_integer(c->oom_kills) : json_null());
 }
 
 static int newer(const void *a, const void *b)

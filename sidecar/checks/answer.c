@@ -10,8 +10,11 @@
 
 static const struct {
     const char *name;
-    enum hr_gate gate;
-} endpoints[] = {{"startupz", HR_GATE_STARTUP}, {"livez", HR_GATE_LIVE}, {"readyz", HR_GATE_READY}};
+    unsigned gate; /* bit of enum hr_gate; 0: every one that the check is part of */
+} endpoints[] = {{"startupz", HR_GATE_STARTUP},
+                 {"livez", HR_GATE_LIVE},
+                 {"readyz", HR_GATE_READY},
+                 {"healthz", 0}};
 
 /* Where name is in the sorted list, or where it would be. */
 static int find_exclude(const struct hr_checks_query *q, const char *name, bool *ret_found)
@@ -98,9 +101,22 @@ static void warn_unused(struct hr_buf *out, const struct hr_checks_query *q, con
                           q->ignored, HR_EXCLUDES_MAX);
 }
 
+/* One check as that endpoint has it; all of its own endpoints for gate 0. */
+static int ask(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
+               size_t size)
+{
+    if (gate || !check->gates)
+        return hr_check_ask(c, check, gate, reason, size);
+    int err = 0;
+    for (unsigned bit = 1; !err && bit <= check->gates; bit <<= 1)
+        if (check->gates & bit)
+            err = hr_check_ask(c, check, bit, reason, size);
+    return err;
+}
+
 _Static_assert((int)HR_EXCLUDES_MAX >= (int)HR_CHECKS_MAX, "every check can be excluded");
 
-static unsigned answer_all(struct hr_checks *c, const char *endpoint, enum hr_gate gate,
+static unsigned answer_all(struct hr_checks *c, const char *endpoint, unsigned gate,
                            const struct hr_checks_query *q, struct hr_buf *out)
 {
     bool used[HR_EXCLUDES_MAX] = {false};
@@ -109,11 +125,11 @@ static unsigned answer_all(struct hr_checks *c, const char *endpoint, enum hr_ga
     for (int i = 0; i < c->count; i++) {
         char reason[HR_CHECK_REASON_MAX];
         const struct hr_check *check = &c->list[i];
-        if (!(check->gates & gate))
+        if (!(gate ? check->gates & gate : check->gates))
             continue;
         if (excluded(q, check->name, used)) {
             (void)hr_buf_addf(out, "[+]%s excluded: ok\n", check->name);
-        } else if (hr_check_ask(c, check, gate, reason, sizeof(reason))) {
+        } else if (ask(c, check, gate, reason, sizeof(reason))) {
             (void)hr_buf_addf(out, "[-]%s failed: %s\n", check->name, reason);
             failed = true;
         } else {
@@ -130,17 +146,16 @@ static unsigned answer_all(struct hr_checks *c, const char *endpoint, enum hr_ga
     return failed ? 503 : 200;
 }
 
-static unsigned answer_one(struct hr_checks *c, const char *name, enum hr_gate gate,
-                           struct hr_buf *out)
+static unsigned answer_one(struct hr_checks *c, const char *name, unsigned gate, struct hr_buf *out)
 {
     char reason[HR_CHECK_REASON_MAX];
     for (int i = 0; i < c->count; i++) {
         const struct hr_check *check = &c->list[i];
         /* Plugins that are not required can be looked at where they would be if they were. */
         unsigned gates = check->gates ? check->gates : HR_GATE_READY;
-        if (!(gates & gate) || strcmp(check->name, name) != 0)
+        if ((gate && !(gates & gate)) || strcmp(check->name, name) != 0)
             continue;
-        if (!hr_check_ask(c, check, gate, reason, sizeof(reason))) {
+        if (!ask(c, check, gate, reason, sizeof(reason))) {
             (void)hr_buf_adds(out, "ok");
             return 200;
         }

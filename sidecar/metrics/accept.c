@@ -141,6 +141,20 @@ enum hr_expo_format hr_accept_format(const char *accept)
     return HR_EXPO_TEXT;
 }
 
+bool hr_accept_text(const char *accept)
+{
+    struct wish text = {-1, 0};
+    struct wish json = {-1, 0};
+    struct wish health = {-1, 0};
+    struct element e;
+    for (const char *at = accept ? accept : ""; next(&at, &e);) {
+        wish_format(&text, &e, "text/*", "text/plain", "");
+        wish_format(&json, &e, "application/*", "application/json", "");
+        wish_format(&health, &e, "application/*", "application/health+json", "");
+    }
+    return text.precision >= ANY_SUBTYPE && text.q > json.q && text.q > health.q;
+}
+
 bool hr_accept_gzip(const char *accept_encoding)
 {
     struct wish gzip = {-1, 0};

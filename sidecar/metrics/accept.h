@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a scraper wants the page to be: its headers Accept and Accept-Encoding (RFC 9110, 12.5).
+ * What a client wants an answer to be, a scraper above all: its headers Accept and Accept-Encoding
+ * (RFC 9110, 12.5).
  *
  * Prometheus 2.42 sends
  *     application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,
@@ -19,6 +20,9 @@
  * read everywhere, and so does who accepts neither, as any answer tells more than a 406.
  * accept: NULL without such a header. */
 enum hr_expo_format hr_accept_format(const char *accept);
+
+/* Is plain text asked for, and more than JSON ("application/json" or "application/health+json")? */
+bool hr_accept_text(const char *accept);
 
 /* May the answer be compressed, and is that not wanted less than the plain one?  NULL as above. */
 bool hr_accept_gzip(const char *accept_encoding);

@@ -23,3 +23,13 @@ hr_unit_test(plugin_files DEPS hr_sidecar_preflight hr_common)
 hr_unit_test(foreign SOURCES unit/http_fixture.c
   DEPS hr_sidecar_preflight hr_sidecar_http hr_common hr_libev)
 hr_unit_test(aside DEPS hr_sidecar_aside hr_common hr_libev)
+
+# What the program handrail-sidecar is made of, but for its main(): for tests of its own files.
+get_target_property(sources handrail-sidecar SOURCES)
+get_target_property(parts handrail-sidecar LINK_LIBRARIES)
+list(REMOVE_ITEM sources main.c)
+list(TRANSFORM sources PREPEND "${PROJECT_SOURCE_DIR}/sidecar/")
+add_library(sidecar_program STATIC ${sources})
+target_include_directories(sidecar_program PUBLIC "${PROJECT_SOURCE_DIR}/sidecar")
+target_link_libraries(sidecar_program PUBLIC ${parts})
+hr_unit_test(sidecar_health SOURCES unit/health_fixture.c DEPS sidecar_program)

@@ -105,11 +105,39 @@ static void encodings(void **state)
             fail_msg("Accept-Encoding: %s", cases[i].accept ? cases[i].accept : "(none)");
 }
 
+static void text_or_json(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool text;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"*/*", false},
+        {"text/html,application/xhtml+xml,*/*;q=0.8", false},
+        {"text/plain", true},
+        {"TEXT/*", true},
+        {"text/plain, */*", false}, /* equal: JSON, which tells more */
+        {"text/plain, */*;q=0.9", true},
+        {"text/plain;q=0.5, application/json", false},
+        {"application/json;q=0.2, text/plain;q=0.5", true},
+        {"application/health+json, text/plain;q=0.9", false},
+        {"application/*, text/plain;q=0.9", false},
+        {"text/plain;q=0", false},
+        {"text/plain;q=x", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (hr_accept_text(cases[i].accept) != cases[i].text)
+            fail_msg("Accept: %s", cases[i].accept ? cases[i].accept : "(none)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats),
         cmocka_unit_test(encodings),
+        cmocka_unit_test(text_or_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -448,7 +448,7 @@ static void unknown_paths_are_not_ours(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-        "/",          "",       "/healthz",     "/readyzz",  "/readyz/",
+        "/",          "",       "/healthy",     "/readyzz",  "/readyz/",
         "/readyz/no", "readyz", "/livez/ready", "/readyz//", "/livez/draining/x"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         assert_says(paths[i], (struct hr_checks_query){.verbose = true}, 404, "");
