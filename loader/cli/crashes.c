@@ -25,7 +25,7 @@ void hr_crashes_print(FILE *out, const json_t *answer)
     (void)fprintf(out, "%6s  %-24s  %-20s  %-8s  %s\n", "NUMBER", "WHEN", "SERVICE", "UPTIME",
                   "REASON");
     json_array_foreach (answer, i, crash) {
-        char uptime[HR_DURATION_TEXT];
+        char uptime[HR_HUMAN_MAX];
         const char *service = hr_text_get(crash, "service", "?");
         hr_text_get_duration(uptime, crash, "uptime_seconds");
         (void)fprintf(out, "%6lld  ",

@@ -21,7 +21,7 @@ static bool truth(const json_t *object, const char *key)
 /* Why it is in this state, and what comes next; or how its last process ended. */
 static void print_reason(FILE *out, const json_t *service)
 {
-    char retry[HR_DURATION_TEXT];
+    char retry[HR_HUMAN_MAX];
     const char *reason = hr_text_get(service, "reason", "");
     const json_t *last = json_object_get(service, "last_exit");
     hr_text_print(out, reason);
@@ -37,8 +37,8 @@ static void print_reason(FILE *out, const json_t *service)
 
 static void print_service(FILE *out, const json_t *service, int width)
 {
-    char uptime[HR_DURATION_TEXT];
-    char since[HR_DURATION_TEXT];
+    char uptime[HR_HUMAN_MAX];
+    char since[HR_HUMAN_MAX];
     char pid[24] = "-";
     long long starts = integer(service, "starts");
     const char *name = hr_text_get(service, "name", "?");
@@ -72,7 +72,7 @@ static void print_services(FILE *out, const json_t *services)
 /* What the server tells of itself, if its helper is there to tell. */
 static void print_server(FILE *out, const json_t *server)
 {
-    char age[HR_DURATION_TEXT];
+    char age[HR_HUMAN_MAX];
     const char *agent = hr_text_get(server, "agent", "unknown");
     const char *words = hr_text_get(server, "status", NULL);
     (void)fputs("\nheartbeat   ", out);
@@ -105,7 +105,7 @@ static void print_server(FILE *out, const json_t *server)
 
 void hr_status_print(FILE *out, const json_t *status)
 {
-    char uptime[HR_DURATION_TEXT];
+    char uptime[HR_HUMAN_MAX];
     hr_text_get_duration(uptime, status, "uptime_seconds");
     (void)fputs("handrail ", out);
     hr_text_print(out, hr_text_get(status, "version", "?"));

@@ -33,34 +33,17 @@ void hr_text_print_lines(FILE *out, const char *s, size_t n)
     print(out, s, n, true);
 }
 
-void hr_text_duration(char out[HR_DURATION_TEXT], double seconds)
-{
-    static const double most = 1e12; /* what a long long surely holds */
-    double clipped = seconds < 0 ? 0 : seconds > most ? most : seconds;
-    long long s = (long long)clipped;
-    if (clipped < 9.95)
-        (void)snprintf(out, HR_DURATION_TEXT, "%.1fs", clipped);
-    else if (s < 60)
-        (void)snprintf(out, HR_DURATION_TEXT, "%llds", s);
-    else if (s < 3600)
-        (void)snprintf(out, HR_DURATION_TEXT, "%lldm %llds", s / 60, s % 60);
-    else if (s < 86400)
-        (void)snprintf(out, HR_DURATION_TEXT, "%lldh %lldm", s / 3600, s / 60 % 60);
-    else
-        (void)snprintf(out, HR_DURATION_TEXT, "%lldd %lldh", s / 86400, s / 3600 % 24);
-}
-
 const char *hr_text_get(const json_t *object, const char *key, const char *missing)
 {
     const char *s = json_string_value(json_object_get(object, key));
     return s ? s : missing;
 }
 
-void hr_text_get_duration(char out[HR_DURATION_TEXT], const json_t *object, const char *key)
+void hr_text_get_duration(char out[HR_HUMAN_MAX], const json_t *object, const char *key)
 {
     const json_t *v = json_object_get(object, key);
     if (json_is_number(v))
-        hr_text_duration(out, json_number_value(v));
+        hr_human_duration(out, json_number_value(v));
     else
-        (void)snprintf(out, HR_DURATION_TEXT, "-");
+        (void)snprintf(out, HR_HUMAN_MAX, "-");
 }

@@ -4,10 +4,10 @@
 #ifndef HR_CLI_TEXT_H
 #define HR_CLI_TEXT_H
 
+#include "common/human.h"
+
 #include <jansson.h>
 #include <stdio.h>
-
-enum { HR_DURATION_TEXT = 32 }; /* bytes that hold any duration */
 
 /* Print a string on one line: control characters as "^X", as cat -v does. */
 void hr_text_print(FILE *out, const char *s);
@@ -15,13 +15,10 @@ void hr_text_print(FILE *out, const char *s);
 /* The same for n bytes, NULs among them, but lines and tabs stay what they are. */
 void hr_text_print_lines(FILE *out, const char *s, size_t n);
 
-/* "4.2s", "59s", "3m 20s", "2h 11m", "5d 3h". */
-void hr_text_duration(char out[HR_DURATION_TEXT], double seconds);
-
 /* The string under key, or `missing` if there is none. */
 const char *hr_text_get(const json_t *object, const char *key, const char *missing);
 
 /* The duration under key, in seconds; "-" if it is null or not there. */
-void hr_text_get_duration(char out[HR_DURATION_TEXT], const json_t *object, const char *key);
+void hr_text_get_duration(char out[HR_HUMAN_MAX], const json_t *object, const char *key);
 
 #endif

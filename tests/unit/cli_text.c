@@ -167,26 +167,6 @@ static void one_crash_whole(void **state)
                         "number                  1\n\nIt had written nothing.\n");
 }
 
-static void durations(void **state)
-{
-    static const struct {
-        double seconds;
-        const char *text;
-    } cases[] = {{-1, "0.0s"},       {0, "0.0s"},
-                 {0.04, "0.0s"},     {9.94, "9.9s"},
-                 {9.96, "9s"},       {10, "10s"},
-                 {59.9, "59s"},      {60, "1m 0s"},
-                 {3599, "59m 59s"},  {3600, "1h 0m"},
-                 {86399, "23h 59m"}, {86400, "1d 0h"},
-                 {1e9, "11574d 1h"}, {1e300, "11574074d 1h"}};
-    char out[HR_DURATION_TEXT];
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        hr_text_duration(out, cases[i].seconds);
-        assert_string_equal(out, cases[i].text);
-    }
-}
-
 static void the_terminal_is_not_for_others_to_steer(void **state)
 {
     char out[64];
@@ -206,7 +186,6 @@ int main(void)
         cmocka_unit_test(any_answer_can_be_printed),
         cmocka_unit_test(crashes_in_a_table),
         cmocka_unit_test(one_crash_whole),
-        cmocka_unit_test(durations),
         cmocka_unit_test(the_terminal_is_not_for_others_to_steer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
