@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "sidecar/metrics/accept.h"
 #include "sidecar/metrics/page.h"
+#include "sidecar/page/page.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -137,9 +138,33 @@ static void answer_crashes(struct hr_health *h, struct hr_http_req *req, enum hr
     reply_json(h, req, endpoint, 200, plain_json, hr_crashes(h));
 }
 
+static void answer_page(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    struct hr_buf out;
+    json_t *status = hr_status(h);
+    json_t *plugins = hr_mcp_plugins(h->mcp);
+    json_t *crashes = hr_crashes(h);
+    hr_buf_init(&out, HR_PAGE_MAX);
+    int err = hr_page_render(status, plugins, crashes, &out);
+    if (err) {
+        hr_error("/: the page could not be made: %s", strerror(-err));
+        reply_text(h, req, endpoint, 500, failed);
+    } else {
+        hr_http_add_header(req, "Content-Security-Policy", hr_page_policy);
+        hr_http_add_header(req, "Referrer-Policy", "no-referrer");
+        hr_http_add_header(req, "X-Frame-Options", "DENY");
+        reply(h, req, endpoint, 200, HR_PAGE_TYPE, hr_buf_str(&out), out.len);
+    }
+    hr_buf_free(&out);
+    json_decref(status);
+    json_decref(plugins);
+    json_decref(crashes);
+}
+
 /* ---- what there is ---- */
 
 static const struct route routes[] = {
+    {"/", false, HR_EP_PAGE, answer_page},
     {"/startupz", true, HR_EP_STARTUPZ, answer_checks},
     {"/livez", true, HR_EP_LIVEZ, answer_checks},
     {"/readyz", true, HR_EP_READYZ, answer_checks},

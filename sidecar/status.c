@@ -6,10 +6,12 @@
 #include "common/clock.h"
 #include "common/utf8.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TEXT_MAX = 1024 }; /* bytes of a string after cleaning */
 
@@ -96,20 +98,6 @@ static json_t *server(const struct hr_board *board, int64_t now)
                      (json_int_t)own.replays, "replay_errors", (json_int_t)own.replay_errors);
 }
 
-json_t *hr_status(const struct hr_health *h)
-{
-    struct hr_board_head head = {.nservices = 0};
-    int64_t now = hr_now_ms();
-    int known = hr_board_get_head(h->board, &head) == 0;
-    return json_pack("{s:s, s:o, s:o, s:b, s:{s:s, s:i, s:b}, s:o, s:o, s:o, s:o}", "version",
-                     HR_VERSION, "pid", known ? json_integer(head.supervisor_pid) : json_null(),
-                     "uptime_seconds", known ? seconds(now - head.started_ms) : json_null(),
-                     "draining", head.draining != 0, "agent", "host", h->agent_host, "port",
-                     h->agent_port, "deferred", h->deferred, "server", server(h->board, now),
-                     "services", services(h->board, head.nservices, now), "checks",
-                     hr_checks_status(h->checks), "plugins", hr_mcp_status(h->mcp));
-}
-
 json_t *hr_wall_time(int64_t ms)
 {
     char text[40];
@@ -119,6 +107,49 @@ json_t *hr_wall_time(int64_t ms)
     if (!n)
         return json_null();
     return json_sprintf("%s.%03dZ", text, (int)(ms % 1000));
+}
+
+/* Would a probe of this path be answered 200? */
+static json_t *probe(const struct hr_health *h, const char *path)
+{
+    const struct hr_checks_query q = {.verbose = false};
+    struct hr_buf out;
+    hr_buf_init(&out, HR_METRICS_MAX);
+    unsigned status = hr_checks_answer(h->checks, path, &q, &out);
+    hr_buf_free(&out);
+    return json_boolean(status == 200);
+}
+
+static json_t *hostname(void)
+{
+    char name[HOST_NAME_MAX + 1] = "";
+    return gethostname(name, sizeof(name) - 1) ? json_null() : text(name, sizeof(name));
+}
+
+/* What a probe of each kind would be answered: true for 200. */
+static json_t *probes(const struct hr_health *h)
+{
+    return json_pack("{s:o, s:o, s:o}", "startup", probe(h, "/startupz"), "live",
+                     probe(h, "/livez"), "ready", probe(h, "/readyz"));
+}
+
+json_t *hr_status(const struct hr_health *h)
+{
+    struct hr_board_head head = {.nservices = 0};
+    int64_t now = hr_now_ms();
+    int known = hr_board_get_head(h->board, &head) == 0;
+    json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:{s:s, s:i, s:b}}", "version",
+                            HR_VERSION, "hostname", hostname(), "time", hr_wall_time(hr_wall_ms()),
+                            "pid", known ? json_integer(head.supervisor_pid) : json_null(),
+                            "uptime_seconds", known ? seconds(now - head.started_ms) : json_null(),
+                            "draining", head.draining != 0, "agent", "host", h->agent_host, "port",
+                            h->agent_port, "deferred", h->deferred);
+    (void)json_object_set_new(all, "probes", probes(h));
+    (void)json_object_set_new(all, "server", server(h->board, now));
+    (void)json_object_set_new(all, "services", services(h->board, head.nservices, now));
+    (void)json_object_set_new(all, "checks", hr_checks_status(h->checks));
+    (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
+    return all;
 }
 
 static json_t *one_crash(const struct hr_board_crash *c)

@@ -58,6 +58,7 @@ enum hr_endpoint {
     HR_EP_STATUS,
     HR_EP_PLUGINS,
     HR_EP_CRASHES,
+    HR_EP_PAGE,
     HR_EP_OTHER,
     HR_NENDPOINTS
 };

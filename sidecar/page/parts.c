@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of the page share.  See parts.h. */
+#include "parts.h"
+
+#include <ctype.h>
+#include <string.h>
+
+const char *hr_page_text(const json_t *object, const char *key)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+    return s ? s : "";
+}
+
+long long hr_page_count(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+bool hr_page_is_number(const json_t *object, const char *key)
+{
+    return json_is_number(json_object_get(object, key));
+}
+
+double hr_page_number(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+const char *hr_page_clock(char out[9], const char *time)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] == '0' ? !isdigit((unsigned char)time[i]) : time[i] != form[i])
+            return "";
+    memcpy(out, time + 11, 8);
+    out[8] = '\0';
+    return out;
+}
+
+void hr_page_state(struct hr_html *h, enum hr_tone tone, const char *word)
+{
+    static const char *const classes[] = {"ok", "busy", "warn", "bad", "off"};
+    hr_html(h, "<span class=\"state %s\">%s</span>", classes[tone], word);
+}
+
+void hr_page_duration(struct hr_html *h, const json_t *object, const char *key)
+{
+    char text[HR_HUMAN_MAX] = "\xe2\x80\x93";
+    if (hr_page_is_number(object, key))
+        hr_human_duration(text, hr_page_number(object, key));
+    hr_html(h, "%s", text);
+}
+
+void hr_page_exit(struct hr_html *h, const json_t *exit)
+{
+    long long number = hr_page_count(exit, "signal");
+    if (number)
+        hr_html(h, "ended by signal %lld", number);
+    else if (json_object_get(exit, "code"))
+        hr_html(h, "ended with code %lld", hr_page_count(exit, "code"));
+}
