@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "json_escape.h"
+#include "wall_text.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char *our_name = "handrail";
@@ -109,14 +109,11 @@ static int try_write(const char *data, size_t n)
     return w == (ssize_t)n ? 0 : -EAGAIN;
 }
 
+_Static_assert(HR_LOG_STAMP + 1 == HR_WALL_TEXT, "a stamp is a time as text");
+
 void hr_log_stamp(char stamp[HR_LOG_STAMP + 1])
 {
-    int64_t now = hr_wall_ms();
-    time_t seconds = (time_t)(now / 1000);
-    struct tm tm;
-    (void)gmtime_r(&seconds, &tm);
-    size_t n = strftime(stamp, HR_LOG_STAMP + 1, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(stamp + n, HR_LOG_STAMP + 1 - n, ".%03uZ", (unsigned)(now % 1000));
+    hr_wall_text(hr_wall_ms(), stamp);
 }
 
 /* What stands before the message.  Its length; size if it does not fit. */

@@ -4,13 +4,13 @@
 
 #include "common/clock.h"
 #include "common/json_out.h"
+#include "common/wall_text.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Number n is at n % HR_CRASHES_MAX. */
@@ -125,13 +125,8 @@ static void put_known(struct hr_json_out *w, const char *key, int64_t v)
 
 static void put_time(struct hr_json_out *w, const char *key, int64_t ms)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm = {0};
-    char stamp[32];
-    char text[40];
-    (void)gmtime_r(&seconds, &tm);
-    (void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(text, sizeof(text), "%s.%03dZ", stamp, (int)(ms % 1000));
+    char text[HR_WALL_TEXT];
+    hr_wall_text(ms, text);
     put_string(w, key, text);
 }
 

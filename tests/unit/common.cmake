@@ -1,3 +1,3 @@
-foreach(name board buf cgroup confinement expo fd file_lines frame handoff human json_escape json_out log log_terminal packet phase utf8)
+foreach(name board buf cgroup confinement expo fd file_lines frame handoff human json_escape json_out log log_terminal packet phase utf8 wall_text)
   hr_unit_test(${name} DEPS hr_common)
 endforeach()
