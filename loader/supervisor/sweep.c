@@ -23,6 +23,8 @@ static size_t look(struct hr_proc_dir *proc, size_t n, pid_t keep)
         struct hr_proc_entry e;
         if (pid == self || pid == keep || hr_proc_among(ours, n, pid) || hr_proc_read(pid, &e))
             continue;
+        if (keep && e.ppid == keep)
+            continue;
         if (self == 1 || e.ppid == self || hr_proc_among(ours, n, e.ppid))
             ours[n++] = pid;
     }

@@ -16,9 +16,9 @@ struct hr_sweep {
 };
 
 /* Ask every process that is left and has not been asked yet to end (SIGTERM, and SIGCONT in case it
- * is stopped), but for `keep` (0: none) and ourselves.  Returns how many are left, asked or not;
- * ret_pid is one of them, 0 if there is none.  Without /proc, and as PID 1, everybody is asked,
- * `keep` too, and -1 is returned: not known. */
+ * is stopped), but for `keep` (0: none), its children, which end with it, and ourselves.  Returns
+ * how many are left, asked or not; ret_pid is one of them, 0 if there is none.  Without /proc, and
+ * as PID 1, everybody is asked, `keep` too, and -1 is returned: not known. */
 int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid);
 
 /* SIGKILL to all that is left. */
