@@ -15,6 +15,8 @@
  *       "mcp":     {"token": "<hex>"},                   bearer token of the MCP endpoint
  *       "ipc_key": "<hex>",                              first frame to every toolhost
  *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...],
+ *       "webhook": {"url": "...",                        whom to tell what happens; optional
+ *                   "authorization": "Bearer ..."},      value of that header; optional
  *       "watchdog_ms": 30000 }                           silence that is taken for a hang; 0: none
  *
  * Of `handrail mcp` it has standard input and output to serve instead:

@@ -10,12 +10,14 @@
 #include "sidecar/http/server.h"
 #include "sidecar/mcp/mcp.h"
 #include "sidecar/metrics/metrics.h"
+#include "sidecar/webhook/webhook.h"
 
 /* What an answer is made of; all borrowed. */
 struct hr_health {
     const struct hr_board *board;
     struct hr_checks *checks;
     const struct hr_mcp *mcp;
+    const struct hr_webhook *webhook; /* NULL: none */
     const char *agent_host;
     int agent_port;
     int deferred; /* nonzero: the server starts dormant */
@@ -28,7 +30,9 @@ hr_http_handler hr_health_handle;
 
 /* status.c: everything known, for people and the CLI.  New reference, or NULL without memory. */
 json_t *hr_status(const struct hr_health *h);
-/* Deaths that nobody asked for, the newest first, without their output.  Likewise. */
+/* One death that nobody asked for, without its output; and all of them, the newest first.
+ * Likewise. */
+json_t *hr_crash(const struct hr_board_crash *c);
 json_t *hr_crashes(const struct hr_health *h);
 
 /* "2026-11-21T09:30:00.123Z"; null for a time that is none.  New reference. */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "health.h"
 #include "program.h"
+#include "sidecar/aside/aside.h"
 #include "sidecar/http/client.h"
 #include "sidecar/orders/orders.h"
 #include "sidecar/preflight/foreign.h"
@@ -56,6 +57,8 @@ struct sidecar {
     struct hr_orders *orders;
     const char *init_key;       /* in settings; NULL: none */
     const char *session_key;    /* likewise */
+    struct hr_webhook *webhook; /* NULL: nobody is told what happens */
+    bool telling;               /* we end, and it tells what is left */
     struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
     struct hr_metrics_board board_source;
@@ -73,6 +76,7 @@ static void on_board(void *arg)
     hr_orders_board_changed(s->orders);
     hr_checks_board_changed(s->health.checks);
     hr_mcp_board_changed(s->mcp);
+    hr_webhook_board_changed(s->webhook);
 }
 
 static void on_ending(struct ev_loop *loop, ev_timer *w, int events)
@@ -84,7 +88,7 @@ static void on_ending(struct ev_loop *loop, ev_timer *w, int events)
 
 /* A client that has just been accepted gets the moment it needs to send its request; those that
  * come later wait for our next life. */
-static void on_end(void *arg)
+static void end_http(void *arg)
 {
     struct sidecar *s = arg;
     bool health = hr_http_quiesce(s->health_http);
@@ -94,6 +98,17 @@ static void on_end(void *arg)
         ev_break(s->p->loop, EVBREAK_ALL);
     else if (!ev_is_active(&s->ending))
         ev_timer_start(s->p->loop, &s->ending);
+}
+
+/* Until all is told, which is a second at most, probes are answered as ever. */
+static void on_end(void *arg)
+{
+    struct sidecar *s = arg;
+    if (s->telling)
+        return;
+    s->telling = hr_webhook_end(s->webhook, end_http, s);
+    if (!s->telling)
+        end_http(s);
 }
 
 static void on_server_ready(uint32_t starts, void *arg)
@@ -226,6 +241,44 @@ static int make_orders(struct sidecar *s)
     return hr_orders_new(&cfg, &s->orders);
 }
 
+/* The processes of asides are copies of this one, and none of them needs a key but its own. */
+static void forget_keys(void *arg)
+{
+    static const char *const keys[][2] = {{"agent", "session_key"},
+                                          {"agent", "init_key"},
+                                          {"mcp", "token"},
+                                          {"webhook", "authorization"},
+                                          {"ipc_key", NULL}};
+    const struct sidecar *s = arg;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const json_t *key = json_object_get(s->p->settings, keys[i][0]);
+        if (keys[i][1])
+            key = json_object_get(key, keys[i][1]);
+        if (json_is_string(key))
+            explicit_bzero((char *)(uintptr_t)json_string_value(key), json_string_length(key));
+    }
+    if (s->mcp)
+        hr_mcp_forget_keys(s->mcp);
+}
+
+static int make_webhook(struct sidecar *s)
+{
+    const json_t *settings = json_object_get(s->p->settings, "webhook");
+    struct hr_webhook_config cfg = {
+        .loop = s->p->loop,
+        .board = s->p->board,
+        .url = json_string_value(json_object_get(settings, "url")),
+        .authorization = json_string_value(json_object_get(settings, "authorization")),
+        .crash = hr_crash};
+    if (!cfg.url)
+        return 0;
+    int err = hr_webhook_new(&cfg, &s->webhook);
+    if (!err)
+        hr_metrics_add(&s->health.metrics, hr_webhook_collect, s->webhook);
+    s->health.webhook = s->webhook;
+    return err;
+}
+
 static int make_parts(struct sidecar *s)
 {
     int err = hr_client_new(s->p->loop, &s->client);
@@ -235,6 +288,8 @@ static int make_parts(struct sidecar *s)
         hr_error("settings: /ipc_key or one of /plugins is not as handrail writes it");
     if (!err)
         err = make_orders(s);
+    if (!err)
+        err = make_webhook(s);
     if (err)
         return err;
     struct hr_checks_config cfg = {.loop = s->p->loop,
@@ -295,6 +350,7 @@ static void tear_down(struct sidecar *s)
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */
     hr_http_free(s->mcp_http); /* ... which this sends */
     hr_foreign_free(s->foreign);
+    hr_webhook_free(s->webhook);
     hr_client_free(s->client);
 }
 
@@ -320,6 +376,7 @@ static int serve_http(struct hr_program *p)
 {
     static struct sidecar s;
     s.p = p;
+    hr_aside_at_fork(forget_keys, &s);
     int err = start(&s);
     if (!err) {
         p->on_board = on_board;
@@ -328,6 +385,7 @@ static int serve_http(struct hr_program *p)
         ev_timer_init(&s.ending, on_ending, ENDING_MS / 1000., 0.);
         hr_checks_start(s.health.checks);
         hr_orders_start(s.orders);
+        hr_webhook_board_changed(s.webhook);
         if (s.foreign)
             hr_foreign_start(s.foreign);
         hr_program_run(p);

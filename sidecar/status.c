@@ -5,12 +5,12 @@
 
 #include "common/clock.h"
 #include "common/utf8.h"
+#include "common/wall_text.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 1024 }; /* bytes of a string after cleaning */
@@ -100,13 +100,9 @@ static json_t *server(const struct hr_board *board, int64_t now)
 
 json_t *hr_wall_time(int64_t ms)
 {
-    char text[40];
-    struct tm tm;
-    time_t whole = (time_t)(ms / 1000);
-    size_t n = gmtime_r(&whole, &tm) ? strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) : 0;
-    if (!n)
-        return json_null();
-    return json_sprintf("%s.%03dZ", text, (int)(ms % 1000));
+    char stamp[HR_WALL_TEXT];
+    hr_wall_text(ms, stamp);
+    return text(stamp, sizeof(stamp));
 }
 
 /* Would a probe of this path be answered 200? */
@@ -149,10 +145,11 @@ json_t *hr_status(const struct hr_health *h)
     (void)json_object_set_new(all, "services", services(h->board, head.nservices, now));
     (void)json_object_set_new(all, "checks", hr_checks_status(h->checks));
     (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
+    (void)json_object_set_new(all, "webhook", hr_webhook_status(h->webhook));
     return all;
 }
 
-static json_t *one_crash(const struct hr_board_crash *c)
+json_t *hr_crash(const struct hr_board_crash *c)
 {
     return json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:o}", "number",
                      (json_int_t)c->number, "service", text(c->service, sizeof(c->service)), "life",
@@ -181,6 +178,6 @@ json_t *hr_crashes(const struct hr_health *h)
             n++;
     qsort(found, n, sizeof(found[0]), newer);
     for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(all, one_crash(&found[i]));
+        (void)json_array_append_new(all, hr_crash(&found[i]));
     return all;
 }

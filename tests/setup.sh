@@ -22,7 +22,7 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace python3-prometheus-client abigail-tools"
+    strace python3-jsonschema python3-prometheus-client abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor"
 
 say() { echo "setup: $*"; }

@@ -11,6 +11,7 @@
 #include "registry.h"
 #include "server_command.h"
 #include "settings.h"
+#include "web_url.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -191,6 +192,21 @@ static void match_terminal(struct hr_config *c)
     c->sidecar = false;
 }
 
+/* From the environment alone: an option would be in `ps`. */
+static int load_webhook(struct hr_config *c)
+{
+    const char *text = getenv("HANDRAIL_WEBHOOK_AUTHORIZATION");
+    if (!c->webhook || !text || !*text)
+        return 0;
+    if (hr_header_value_check(text)) {
+        hr_error("HANDRAIL_WEBHOOK_AUTHORIZATION: expected the value of an Authorization header, "
+                 "such as \"Bearer ...\": one line, without control characters");
+        return HR_EXIT_CONFIG;
+    }
+    c->webhook_authorization = text;
+    return 0;
+}
+
 /* Everything but the options, which c has already. */
 static int load(struct hr_config *c)
 {
@@ -202,7 +218,9 @@ static int load(struct hr_config *c)
         code = match_settings(c);
     if (code || !c->sidecar || c->nested)
         return code;
-    code = load_agent(c);
+    code = load_webhook(c);
+    if (!code)
+        code = load_agent(c);
     if (!code)
         code = check_addresses(c);
     if (!code)

@@ -85,6 +85,7 @@ struct hr_config {
     const char *config_dir;      /* where tool_registry.json is looked for */
     const char *registry;        /* the file itself; NULL: the one in config_dir */
     const char *crash_dir;       /* absolute; NULL: crash reports stay in memory */
+    const char *webhook;         /* URL that is told what happens; NULL: nobody is */
     struct hr_address health;
     struct hr_address mcp;
     enum hr_cleanup cleanup;
@@ -100,6 +101,7 @@ struct hr_config {
     unsigned char origins[HR_MAX_SETTINGS]; /* enum hr_origin of each; see hr_setting_origin() */
 
     /* What follows from them. */
+    const char *webhook_authorization; /* value of that header; NULL: none */
     bool nested;         /* a handrail supervises already: run the command in our place, no more */
     char agent_host[64]; /* numeric address at which the agent-server is probed */
     char registry_path[4096]; /* `registry`, or the one in config_dir */

@@ -4,6 +4,7 @@
 
 #include "common/fd.h"
 #include "rewrite.h"
+#include "web_url.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -132,6 +133,11 @@ int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_con
             return -EINVAL;
         memcpy(place(c, s), &text, sizeof(text));
         return 0;
+    case HR_SETTING_URL:
+        if (hr_web_url_check(text))
+            return -EINVAL;
+        memcpy(place(c, s), &text, sizeof(text));
+        return 0;
     case HR_SETTING_ADDRESS: return parse_address(s, text, place(c, s));
     case HR_SETTING_REWRITE: return hr_rewrite_parse(text, place(c, s));
     }
@@ -145,8 +151,7 @@ void hr_setting_fall_back(const struct hr_setting *s, struct hr_config *c)
     switch (s->type) {
     case HR_SETTING_PATH:
     case HR_SETTING_ABSOLUTE:
-        memcpy(place(c, s), &s->fallback_text, sizeof(s->fallback_text));
-        break;
+    case HR_SETTING_URL: memcpy(place(c, s), &s->fallback_text, sizeof(s->fallback_text)); break;
     case HR_SETTING_ADDRESS: (void)parse_address(s, s->fallback_text, place(c, s)); break;
     case HR_SETTING_REWRITE: hr_rewrite_none(place(c, s)); break;
     default: put_number(c, s, s->fallback); break;
@@ -188,6 +193,12 @@ void hr_setting_expected(const struct hr_setting *s, char out[HR_SETTING_EXPECTE
         (void)snprintf(out, HR_SETTING_EXPECTED, "a numeric address and port such as %s",
                        s->fallback_text);
         break;
+    case HR_SETTING_URL:
+        (void)snprintf(out, HR_SETTING_EXPECTED,
+                       "a URL such as http://host:8080/path, in ASCII, without user, password and "
+                       "#fragment (%s_AUTHORIZATION is for credentials)",
+                       s->variable);
+        break;
     case HR_SETTING_REWRITE:
         (void)snprintf(out, HR_SETTING_EXPECTED,
                        "signals such as TERM:INT or HUP:0, commas between, and none that is "
@@ -211,6 +222,7 @@ void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
         break;
     case HR_SETTING_PATH:
     case HR_SETTING_ABSOLUTE:
+    case HR_SETTING_URL:
         memcpy(&path, at, sizeof(path));
         (void)snprintf(out, HR_SETTING_TEXT, "%s", path ? path : "");
         break;

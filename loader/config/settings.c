@@ -27,6 +27,7 @@ enum {
 #define SWITCH(normal)        .type = HR_SETTING_SWITCH, .value = "off|on", .fallback = (normal)
 #define CHOICE(words, normal) .type = HR_SETTING_CHOICE, .value = (words), .fallback = (normal)
 #define PATH(word, normal)    .type = HR_SETTING_PATH, .value = (word), .fallback_text = (normal)
+#define URL                   .type = HR_SETTING_URL, .value = "URL"
 #define ADDRESS(normal)       .type = HR_SETTING_ADDRESS, .value = "ADDR:PORT", .fallback_text = (normal)
 #define AT(member)                                                                                 \
     .offset = offsetof(struct hr_config, member), .size = sizeof(((struct hr_config *)0)->member)
@@ -98,6 +99,8 @@ const struct hr_setting hr_settings[] = {
      .help = "it lags this much: restarted; 0: never"},
     {NAMES("sidecar-watchdog", "SIDECAR_WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(30)),
      AT(sidecar_watchdog_ms), .help = "the same of our own sidecar"},
+    {NAMES("webhook", "WEBHOOK"), .group = HR_GROUP_WATCH, URL, AT(webhook),
+     .help = "is told of phases, crashes and restarts, by POST"},
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 
@@ -138,6 +141,8 @@ int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_orig
         return 0;
     }
     hr_setting_expected(s, expected);
+    if (s->type == HR_SETTING_URL)
+        text = "..."; /* there may be a password in it */
     if (origin == HR_FROM_OPTION) {
         hr_error("--%s=%s: expected %s", s->option, text, expected);
         return HR_EXIT_USAGE;

@@ -29,6 +29,7 @@ enum hr_setting_type {
     HR_SETTING_PATH,     /* not empty; borrowed */
     HR_SETTING_ABSOLUTE, /* a path from the root; borrowed */
     HR_SETTING_ADDRESS,  /* see address.h; the default host is that of the default */
+    HR_SETTING_URL,      /* see web_url.h; borrowed */
     HR_SETTING_REWRITE,  /* see rewrite.h; each use of the option adds to the table */
 };
 
@@ -42,7 +43,7 @@ struct hr_setting {
     int64_t min;
     int64_t max;
     int64_t fallback;          /* the default; of a switch or choice its place */
-    const char *fallback_text; /* the same for paths and addresses; NULL: none */
+    const char *fallback_text; /* the same for paths, addresses and URLs; NULL: none */
     size_t offset;             /* in struct hr_config */
     size_t size;
     const char *help;

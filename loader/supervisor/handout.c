@@ -9,6 +9,7 @@
 #include "listen.h"
 #include "loader/config/server_command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -101,6 +102,19 @@ static json_t *stdio_settings(const struct hr_handout *h, const struct hr_config
                      "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms);
 }
 
+/* Whom to tell what happens; NULL if nobody is.  New reference. */
+static json_t *webhook_settings(const struct hr_config *c)
+{
+    if (!c->webhook)
+        return NULL;
+    const char *secret = c->webhook_authorization;
+    size_t n = secret ? strlen(secret) : 0;
+    while (n && isspace((unsigned char)secret[n - 1])) /* a file's last newline */
+        n--;
+    return json_pack("{s:s, s:o*}", "url", c->webhook, "authorization",
+                     n ? json_stringn_nocheck(secret, n) : NULL);
+}
+
 int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
 {
     json_t *list = json_array();
@@ -113,9 +127,10 @@ int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
                               "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
     set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
-    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:I}", "agent", agent, "mcp", "token",
-                                   h->mcp_token, "ipc_key", h->ipc_key, "plugins", list,
-                                   "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms),
+    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:I, s:o*}", "agent", agent, "mcp",
+                                   "token", h->mcp_token, "ipc_key", h->ipc_key, "plugins", list,
+                                   "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms, "webhook",
+                                   webhook_settings(c)),
                          &h->sidecar_settings_fd);
 }
 

@@ -13,9 +13,14 @@ static const char *const passed[] = {
     "PATH",   "HOME",       "USER",         "LANG",          "LC_*",         "TZ",          "TERM",
     "TMPDIR", "HANDRAIL_*", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"};
 
+/* What is for the sidecar alone, which has it in its settings. */
+static const char secret[] = "HANDRAIL_WEBHOOK";
+
 static int is_passed(const char *variable)
 {
     size_t n = strcspn(variable, "=");
+    if (strncmp(variable, secret, sizeof(secret) - 1) == 0)
+        return 0;
     for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
         size_t len = strlen(passed[i]);
         int open = passed[i][len - 1] == '*';

@@ -409,6 +409,19 @@ static bool names(const char *variable, const char *name)
     return strncmp(variable, name, n) == 0 && variable[n] == '=';
 }
 
+/* Those that we set ourselves or leave out, and those that are for our sidecar alone: the agent
+ * reads the server's environment. */
+static bool is_ours(const char *variable)
+{
+    static const char *const ours[] = {"NOTIFY_SOCKET",    "WATCHDOG_USEC",
+                                       "WATCHDOG_PID",     "HANDRAIL_SUPERVISED",
+                                       "HANDRAIL_WEBHOOK", "HANDRAIL_WEBHOOK_AUTHORIZATION"};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (names(variable, ours[i]))
+            return true;
+    return false;
+}
+
 /* The given environment, with the notification socket in place of whatever was there. */
 static int make_env(struct hr_supervisor *sup, char *const *env)
 {
@@ -423,8 +436,7 @@ static int make_env(struct hr_supervisor *sup, char *const *env)
         return -ENOMEM;
     char **to = copy;
     for (size_t i = 0; i < n; i++)
-        if (!names(env[i], "NOTIFY_SOCKET") && !names(env[i], "WATCHDOG_USEC") &&
-            !names(env[i], "WATCHDOG_PID") && !names(env[i], "HANDRAIL_SUPERVISED"))
+        if (!is_ours(env[i]))
             *to++ = env[i];
     *to++ = supervised;
     if (sup->server.notify_fd >= 0) {

@@ -72,6 +72,13 @@ void hr_mcp_free(struct hr_mcp *m)
     free(m);
 }
 
+void hr_mcp_forget_keys(struct hr_mcp *m)
+{
+    if (m->token)
+        explicit_bzero(m->token, strlen(m->token));
+    explicit_bzero(m->ipc_key, strlen(m->ipc_key));
+}
+
 /* --- the catalogue --- */
 
 /* The first tool of the plugin in place `at` whose name a plugin before it has already; NULL if

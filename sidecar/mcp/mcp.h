@@ -40,6 +40,10 @@ int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_boa
  * not run the loop in between.  NULL is fine. */
 void hr_mcp_free(struct hr_mcp *m);
 
+/* For a copy of this process that has no use for them: wipe the keys.  Nothing but the end of the
+ * process may follow, as far as this object is concerned. */
+void hr_mcp_forget_keys(struct hr_mcp *m);
+
 /* The handlers for the MCP listener; arg is the struct hr_mcp.  The first refuses strangers from
  * the head of their request; the second takes it from there. */
 hr_http_handler hr_mcp_head;

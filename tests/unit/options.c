@@ -107,6 +107,8 @@ static void wrong_options_are_usage_errors(void **state)
         {"--crash-dir=here", "x"},
         {"--budget=101", "x"},
         {"--agent-port=0", "x"},
+        {"--webhook=ftp://host/", "x"},
+        {"--webhook=http://user:sekrit@host/", "x"},
         {"-"},
         {"-x", "y"},
         {"---grace=1", "x"},
@@ -134,6 +136,8 @@ static void every_option_is_known(void **state)
         hr_setting_format(&c, s, value);
         if (s->type == HR_SETTING_PATH || s->type == HR_SETTING_ABSOLUTE)
             (void)snprintf(value, sizeof(value), "/some/where");
+        else if (s->type == HR_SETTING_URL)
+            (void)snprintf(value, sizeof(value), "http://host/");
         else if (s->type == HR_SETTING_REWRITE)
             (void)snprintf(value, sizeof(value), "1:2");
         (void)snprintf(arg, sizeof(arg), "--%s=%.60s", s->option, value);

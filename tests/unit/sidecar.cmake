@@ -34,3 +34,6 @@ target_include_directories(sidecar_program PUBLIC "${PROJECT_SOURCE_DIR}/sidecar
 target_link_libraries(sidecar_program PUBLIC ${parts})
 hr_unit_test(sidecar_health SOURCES unit/health_fixture.c DEPS sidecar_program)
 hr_unit_test(status_page DEPS hr_sidecar_page hr_common)
+foreach(part webhook webhook_queue webhook_watch)
+  hr_unit_test(${part} DEPS hr_sidecar_webhook hr_sidecar_aside hr_common hr_libev)
+endforeach()

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * Which pod this is.  See pod.h. */
+#include "pod.h"
+
+#include "common/buf.h"
+#include "common/fd.h"
+#include "common/utf8.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Bytes; a name in Kubernetes has at most 253, and what is no UTF-8 in it grows by its cleaning. */
+enum { VALUE_MAX = 256, HOSTNAME_MAX = 256, CLEAN_MAX = 1024 };
+
+static const char account[] = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/* Its first line, or NULL if there is none. */
+static json_t *text(const char *s)
+{
+    struct hr_buf clean;
+    size_t n = strcspn(s, "\r\n");
+    if (!n || n > VALUE_MAX)
+        return NULL;
+    hr_buf_init(&clean, CLEAN_MAX);
+    (void)hr_utf8_clean(&clean, s, n);
+    json_t *j = json_string(hr_buf_str(&clean));
+    hr_buf_free(&clean);
+    return j;
+}
+
+static json_t *from_file(const char *path)
+{
+    struct hr_buf content;
+    json_t *j = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    hr_buf_init(&content, VALUE_MAX + 2);
+    if (!hr_read_fd(fd, &content))
+        j = text(hr_buf_str(&content));
+    hr_buf_free(&content);
+    hr_close(&fd);
+    return j;
+}
+
+static json_t *value(const char *variable, const char *file)
+{
+    char path[PATH_MAX];
+    const char *given = getenv(variable);
+    const char *dir = getenv("HANDRAIL_PODINFO_DIR");
+    json_t *j = given ? text(given) : NULL;
+    int n = snprintf(path, sizeof(path), "%s/%s", dir && *dir ? dir : "/etc/podinfo", file);
+    if (!j && n > 0 && (size_t)n < sizeof(path))
+        j = from_file(path);
+    return j;
+}
+
+json_t *hr_webhook_pod(void)
+{
+    char host[HOSTNAME_MAX] = "";
+    json_t *space = value("HANDRAIL_POD_NAMESPACE", "namespace");
+    (void)gethostname(host, sizeof(host) - 1);
+    if (!space)
+        space = from_file(account);
+    return json_pack("{s:o?, s:o?, s:o?, s:o?}", "hostname", text(host), "name",
+                     value("HANDRAIL_POD_NAME", "name"), "namespace", space, "uid",
+                     value("HANDRAIL_POD_UID", "uid"));
+}
