@@ -27,13 +27,29 @@ int hr_frame_peek(const char *data, size_t n, struct hr_frame *ret_header, const
     if (n < sizeof(h))
         return 0;
     memcpy(&h, data, sizeof(h));
-    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_HEALTH)
+    if (h.len > HR_FRAME_MAX || h.type < HR_FRAME_HELLO || h.type > HR_FRAME_PHASE)
         return -EPROTO;
     if (n - sizeof(h) < h.len)
         return 0;
     *ret_header = h;
     *ret_payload = data + sizeof(h);
     return 1;
+}
+
+int hr_frame_phase(const char *payload, size_t n, const char **ret_event)
+{
+    size_t name = 0;
+    while (name < n && payload[name] >= 'a' && payload[name] <= 'z')
+        name++;
+    if (name == 0 || name > HR_PHASE_NAME_MAX || name == n || payload[name] != '\0')
+        return -EPROTO;
+    const char *event = payload + name + 1;
+    size_t len = n - name - 1;
+    if (len < 2 || len > HR_PHASE_EVENT_MAX || event[0] != '{' || event[len - 1] != '}' ||
+        memchr(event, '\0', len))
+        return -EPROTO;
+    *ret_event = event;
+    return 0;
 }
 
 int hr_part_add(struct hr_buf *out, enum hr_part_kind kind, const void *data, size_t len)

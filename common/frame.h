@@ -22,6 +22,9 @@
  *     T -> S  HEALTH   payload: int32 handrail_status, then a reason unless that is OK.  Of a
  *                      plugin whose TOOLS say "health": after TOOLS as soon as it is known, and
  *                      whenever it has changed.
+ *     S -> T  PHASE    payload: the pod's phase, NUL, and the event, a JSON object, both as
+ *                      plugin-api/include/handrail/phase.h has them.  After TOOLS as soon as it is
+ *                      known, and whenever it has changed.
  *
  * Calls run concurrently and are answered in any order.  A peer that breaks these rules is
  * disconnected.  A closed connection ends all of its calls on both sides.
@@ -43,6 +46,7 @@ enum hr_frame_type {
     HR_FRAME_PROGRESS = 6,
     HR_FRAME_TELL = 7,
     HR_FRAME_HEALTH = 8,
+    HR_FRAME_PHASE = 9,
 };
 
 struct hr_frame {
@@ -77,6 +81,11 @@ struct hr_frame_part {
 /* Largest payload of any frame, bytes.  Caps arguments and results; each end checks it. */
 #define HR_FRAME_MAX 8388608u /* 8 MiB */
 
+enum {
+    HR_PHASE_NAME_MAX = 31,     /* bytes of a phase's name */
+    HR_PHASE_EVENT_MAX = 32768, /* of an event */
+};
+
 /* Append a whole frame.  0, -E2BIG (also for a payload over HR_FRAME_MAX) or -ENOMEM. */
 int hr_frame_add(struct hr_buf *out, enum hr_frame_type type, uint64_t id, const void *payload,
                  size_t len);
@@ -86,6 +95,10 @@ int hr_frame_add(struct hr_buf *out, enum hr_frame_type type, uint64_t id, const
  */
 int hr_frame_peek(const char *data, size_t n, struct hr_frame *ret_header,
                   const char **ret_payload);
+
+/* The two halves of the payload of PHASE: it starts with the name, *ret_event points to the event,
+ * which ends with the payload.  0 or -EPROTO. */
+int hr_frame_phase(const char *payload, size_t n, const char **ret_event);
 
 /* Append one part of a RESULT.  0, -E2BIG or -ENOMEM. */
 int hr_part_add(struct hr_buf *out, enum hr_part_kind kind, const void *data, size_t len);

@@ -97,7 +97,7 @@ int hr_call_new(struct hr_plugin *plugin, const handrail_tool *tool, char *args,
     (void)pthread_mutex_lock(&c->lock);
     c->plugin = plugin;
     c->tool = tool;
-    c->health = false;
+    c->of = HR_CALL_CREATE;
     c->args = args;
     c->args_len = len;
     c->deadline_ms = deadline_ms;
@@ -150,7 +150,12 @@ handrail_call *hr_call_handle(const struct hr_call *c)
 
 const char *hr_call_name(const struct hr_call *c)
 {
-    return c->tool ? c->tool->name : c->health ? "health()" : "create()";
+    static const char *const others[] = {
+        [HR_CALL_CREATE] = "create()",
+        [HR_CALL_HEALTH] = "health()",
+        [HR_CALL_PHASE] = "on_phase()",
+    };
+    return c->tool ? c->tool->name : others[c->of];
 }
 
 struct hr_call *hr_call_next(size_t *at)
@@ -419,6 +424,18 @@ static bool take_answer(struct hr_call *c, handrail_status status)
     return false;
 }
 
+static handrail_status run_in_plugin(struct hr_call *c)
+{
+    handrail_call *handle = hr_call_handle(c);
+    void *self = c->plugin->self;
+    if (c->tool)
+        return c->tool->invoke(self, handle, c->args, c->args_len);
+    if (c->of == HR_CALL_HEALTH)
+        return c->plugin->api.health(self, handle);
+    size_t at = strlen(c->args) + 1;
+    return c->plugin->on_phase(self, handle, c->args, c->args + at, c->args_len - at);
+}
+
 void hr_call_run(void *arg)
 {
     struct hr_call *c = arg;
@@ -426,10 +443,7 @@ void hr_call_run(void *arg)
     handrail_status status = HANDRAIL_E_CANCELLED;
     if (!c->cancelled) {
         (void)pthread_mutex_unlock(&c->lock);
-        if (c->tool)
-            status = c->tool->invoke(c->plugin->self, hr_call_handle(c), c->args, c->args_len);
-        else
-            status = c->plugin->api.health(c->plugin->self, hr_call_handle(c));
+        status = run_in_plugin(c);
         (void)pthread_mutex_lock(&c->lock);
     }
     bool cancel = take_answer(c, status);

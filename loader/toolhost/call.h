@@ -28,6 +28,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a call is of that has no tool. */
+enum hr_call_of {
+    HR_CALL_CREATE, /* create() */
+    HR_CALL_HEALTH, /* health() */
+    HR_CALL_PHASE,  /* on_phase(); args: the phase, NUL, the event */
+};
+
 enum {
     HR_CALLS_MAX = 512,              /* running, waiting or not yet let go of by the plugin */
     HR_RESULT_MAX = 4 * 1024 * 1024, /* bytes that a plugin may put into one result */
@@ -45,16 +52,16 @@ enum {
 struct hr_call {
     /* Constant while the call lives. */
     struct hr_plugin *plugin;
-    const handrail_tool *tool; /* NULL: a call of create() or health() */
-    bool health;               /* of health() */
-    char *args;                /* NUL-terminated */
+    const handrail_tool *tool; /* NULL: a call of something else: */
+    enum hr_call_of of;
+    char *args; /* NUL-terminated */
     size_t args_len;
     int64_t deadline_ms; /* monotonic; 0 for none */
 
     pthread_mutex_t lock; /* guards what follows */
     uintptr_t handle;     /* 0: the slot is free */
     int inside;           /* threads of ours in the plugin with this call, or about to be */
-    bool in_invoke;       /* one of them is for invoke(), or health() */
+    bool in_invoke;       /* one of them is for invoke(), or what else it is of */
     bool pending;         /* invoke() answered PENDING */
     bool ended;
     bool cancelled;
@@ -106,7 +113,7 @@ void hr_call_free(struct hr_call *c);
 
 handrail_call *hr_call_handle(const struct hr_call *c);
 
-/* The tool's name, "create()" or "health()": for messages. */
+/* The tool's name, "create()", "health()" or "on_phase()": for messages. */
 const char *hr_call_name(const struct hr_call *c);
 
 /* All calls that live: start with *at = 0.  NULL at the end. */

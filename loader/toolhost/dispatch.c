@@ -23,6 +23,8 @@ int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_send_fn
         err = hr_workers_new("hr-cancel", 1, &d->cancellers);
     if (!err)
         err = hr_plugin_health_init(&d->health, plugin);
+    if (!err)
+        err = hr_plugin_phase_init(&d->phase, plugin);
     return err;
 }
 
@@ -52,11 +54,15 @@ static size_t tool_index(const struct hr_dispatch *d, const handrail_tool *tool)
 
 static void free_call(struct hr_dispatch *d, struct hr_call *c)
 {
-    if (!c->tool)
+    if (c->tool) {
+        if (c->started)
+            d->running[tool_index(d, c->tool)]--;
+        d->args_bytes -= c->args_len;
+    } else if (c->of == HR_CALL_PHASE) {
+        hr_plugin_phase_freed(&d->phase);
+    } else {
         hr_plugin_health_freed(&d->health);
-    else if (c->started)
-        d->running[tool_index(d, c->tool)]--;
-    d->args_bytes -= c->args_len;
+    }
     hr_call_free(c);
 }
 
@@ -178,6 +184,11 @@ int hr_dispatch_call(struct hr_dispatch *d, uint64_t conn, uint64_t id, const vo
     return 0;
 }
 
+int hr_dispatch_phase(struct hr_dispatch *d, const void *payload, size_t len)
+{
+    return hr_plugin_phase_take(&d->phase, payload, len);
+}
+
 /* Nobody waits for this call any more: answer it, tell the plugin, start its grace time. */
 static void give_up(struct hr_dispatch *d, struct hr_call *c, handrail_status status,
                     const char *reason)
@@ -239,11 +250,13 @@ static void send_news(struct hr_dispatch *d, struct hr_call *c, bool ended)
     hr_buf_free(&news);
 }
 
-/* The same for the call of health(): nobody waits for its answer but us. */
-static void collect_health(struct hr_dispatch *d, struct hr_call *c,
-                           const struct hr_call_state *state)
+/* The same for a call of no tool: nobody waits for its answer but us. */
+static void collect_ours(struct hr_dispatch *d, struct hr_call *c,
+                         const struct hr_call_state *state)
 {
-    if (state->ended && !c->answered)
+    if (state->ended && !c->answered && c->of == HR_CALL_PHASE)
+        hr_plugin_phase_ended(&d->phase, c);
+    else if (state->ended && !c->answered)
         hr_plugin_health_ended(&d->health, c);
     c->answered = c->answered || state->ended;
     if (state->released)
@@ -255,7 +268,7 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
 {
     struct hr_call_state state = hr_call_state(c);
     if (!c->tool) {
-        collect_health(d, c, &state);
+        collect_ours(d, c, &state);
         return;
     }
     if (c->started && !c->returned && !state.in_invoke) {
@@ -296,11 +309,32 @@ void hr_dispatch_collect(struct hr_dispatch *d)
     start_waiting(d);
 }
 
+/* A call of no tool has reached its deadline. */
+static void late(struct hr_dispatch *d, const struct hr_call *c)
+{
+    if (c->of == HR_CALL_PHASE)
+        hr_plugin_phase_late(&d->phase);
+    else
+        hr_plugin_health_late(&d->health);
+}
+
+/* Begin what of our own calls is due.  When the next one is, INT64_MAX for never. */
+static int64_t start_ours(struct hr_dispatch *d, int64_t now)
+{
+    if (d->stopping)
+        return INT64_MAX;
+    if (now >= hr_plugin_health_due(&d->health))
+        hr_plugin_health_start(&d->health, now);
+    if (now >= hr_plugin_phase_due(&d->phase))
+        hr_plugin_phase_start(&d->phase, now);
+    int64_t health = hr_plugin_health_due(&d->health);
+    int64_t phase = hr_plugin_phase_due(&d->phase);
+    return health < phase ? health : phase;
+}
+
 int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_stuck)
 {
-    if (!d->stopping && now >= hr_plugin_health_due(&d->health))
-        hr_plugin_health_start(&d->health, now);
-    int64_t next = d->stopping ? INT64_MAX : hr_plugin_health_due(&d->health);
+    int64_t next = start_ours(d, now);
     size_t at = 0;
     for (struct hr_call *c = hr_call_next(&at); c; c = hr_call_next(&at)) {
         if (c->progress_due && now >= c->progress_at_ms)
@@ -318,7 +352,7 @@ int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_
                            c->started ? "" : ": all that time it waited for other calls to end");
             bool running = c->started;
             if (!c->tool)
-                hr_plugin_health_late(&d->health);
+                late(d, c);
             give_up(d, c, HANDRAIL_E_TIMEOUT, reason);
             if (!running)
                 continue; /* it has been freed */

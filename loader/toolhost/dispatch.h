@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Which call runs when, and when one is given up: the main thread's side of all calls, those of the
- * plugin's health() among them.
+ * plugin's health() and on_phase() among them.
  *
  * A call waits until its tool's max_concurrency and the number of workers let it start.  At its
  * deadline, or when it is cancelled, it is answered at once, whatever the plugin does; if the
@@ -18,6 +18,7 @@
 #include "call.h"
 #include "health.h"
 #include "load.h"
+#include "phase.h"
 #include "workers.h"
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct hr_dispatch {
     struct hr_workers *workers;    /* for invoke() */
     struct hr_workers *cancellers; /* for cancel(), which must not wait for the former */
     struct hr_plugin_health health;
+    struct hr_plugin_phase phase;
     struct hr_call *waiting; /* oldest first */
     unsigned nwaiting;
     unsigned busy;                  /* calls inside invoke() */
@@ -63,6 +65,9 @@ int hr_dispatch_init(struct hr_dispatch *d, struct hr_plugin *plugin, hr_send_fn
  * before this returns.  0, or -EPROTO: it breaks the rules of common/frame.h. */
 int hr_dispatch_call(struct hr_dispatch *d, uint64_t conn, uint64_t id, const void *payload,
                      size_t len);
+
+/* A frame PHASE.  0, or -EPROTO. */
+int hr_dispatch_phase(struct hr_dispatch *d, const void *payload, size_t len);
 
 /* A frame CANCEL. */
 void hr_dispatch_cancel(struct hr_dispatch *d, uint64_t conn, uint64_t id);

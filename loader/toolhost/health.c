@@ -27,7 +27,8 @@ void hr_plugin_health_start(struct hr_plugin_health *h, int64_t now_ms)
     h->due_ms = now_ms + HR_HEALTH_EVERY_MS;
     if (hr_call_new(h->plugin, NULL, NULL, 0, now_ms + HR_HEALTH_TIMEOUT_MS, &c))
         return;
-    c->health = c->started = true;
+    c->of = HR_CALL_HEALTH;
+    c->started = true;
     hr_call_start(c);
     int err = hr_workers_submit(h->workers, &c->run_job);
     if (err) {

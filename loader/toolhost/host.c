@@ -8,8 +8,10 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "phase.h"
 
 #include <errno.h>
+#include <handrail/phase.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -312,11 +314,18 @@ static void host_complete(const handrail_host *host, handrail_call *call, handra
     hr_call_end_and_unlock(c, status);
 }
 
-static const void *host_get_extension(const handrail_host *host, const char *id)
+static size_t phase_present(const handrail_host *host, char *json, size_t size)
 {
     (void)host;
-    (void)id;
-    return NULL; /* this host has none */
+    return hr_phase_present(json, size);
+}
+
+static const void *host_get_extension(const handrail_host *host, const char *id)
+{
+    static const handrail_phase_source phase = {.struct_size = sizeof(phase),
+                                                .present = phase_present};
+    (void)host;
+    return id && strcmp(id, HANDRAIL_PHASE) == 0 ? &phase : NULL;
 }
 
 static handrail_host services = {

@@ -26,7 +26,10 @@ typedef const handrail_plugin *entry_fn(void);
 
 static int check_extensions(const handrail_plugin *api, struct hr_why *why)
 {
+    const handrail_host *host = hr_host_services();
     const char *const *id = api->needs_extensions;
+    while (id && *id && host->get_extension(host, *id))
+        id++;
     if (id && *id)
         return hr_refuse(why,
                          "needs the host extension \"%.100s\", which this handrail does not have: "

@@ -12,6 +12,7 @@
 #include "loader/plugin_file/file.h"
 #include "loader/plugin_file/why.h"
 
+#include <handrail/phase.h>
 #include <handrail/plugin.h>
 #include <stddef.h>
 
@@ -29,6 +30,9 @@ struct hr_plugin {
     size_t ntools;
     struct hr_buf tools_json; /* payload of the frame TOOLS */
     void *self;               /* what create() made */
+    /* The one of its handrail_phase_listener; NULL: it has none, or was not asked yet. */
+    handrail_status (*on_phase)(void *self, handrail_call *call, const char *phase,
+                                const char *json, size_t len);
 };
 
 /* Open the file, and judge it by reading; nothing of it runs.  Before the process is confined. What

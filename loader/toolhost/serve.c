@@ -175,6 +175,9 @@ static void handle(struct server *s, struct hr_conn *c, const struct hr_frame *f
             c->broken = "it sent a CALL that is not one";
     } else if (frame->type == HR_FRAME_CANCEL && frame->len == 0) {
         hr_dispatch_cancel(&s->dispatch, c->serial, frame->id);
+    } else if (frame->type == HR_FRAME_PHASE) {
+        if (hr_dispatch_phase(&s->dispatch, payload, frame->len))
+            c->broken = "it sent a PHASE that is not one";
     } else {
         c->broken = "it sent a frame that is not for us";
     }

@@ -34,6 +34,18 @@ static void walk_parts(const char *parts, size_t n)
     }
 }
 
+static void split_phase(const char *payload, size_t n)
+{
+    const char *event = NULL;
+    int got = hr_frame_phase(payload, n, &event);
+    require(got == 0 || got == -EPROTO);
+    if (got)
+        return;
+    size_t name = strnlen(payload, n);
+    require(name > 0 && name <= HR_PHASE_NAME_MAX && event == payload + name + 1);
+    require(event < payload + n && payload + n - event <= HR_PHASE_EVENT_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* an exact copy, so that one byte too far is seen */
@@ -50,14 +62,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             require(got == 0 || got == -EPROTO);
             break;
         }
-        require(frame.type >= HR_FRAME_HELLO && frame.type <= HR_FRAME_HEALTH);
+        require(frame.type >= HR_FRAME_HELLO && frame.type <= HR_FRAME_PHASE);
         require(frame.len <= HR_FRAME_MAX && payload == copy + at + sizeof(frame));
         require(frame.len <= size - at - sizeof(frame));
         if (frame.type == HR_FRAME_RESULT && frame.len >= sizeof(int32_t))
             walk_parts(payload + sizeof(int32_t), frame.len - sizeof(int32_t));
+        if (frame.type == HR_FRAME_PHASE)
+            split_phase(payload, frame.len);
         at += sizeof(frame) + frame.len;
     }
     walk_parts(copy, size);
+    split_phase(copy, size);
     free(copy);
     return 0;
 }

@@ -53,6 +53,36 @@ static void too_large_a_payload_is_not_sent(void **state)
     hr_buf_free(&b);
 }
 
+static void a_phase_is_a_name_and_an_event(void **state)
+{
+    static const struct {
+        const char *payload;
+        size_t n;
+        const char *event; /* NULL: it is none */
+    } cases[] = {
+        {"warm\0{}", 7, "{}"},   {"warm\0{\"a\":1}", 12, "{\"a\":1}"},
+        {"a\0{}", 4, "{}"},      {"", 0, NULL},
+        {"warm", 4, NULL},       {"warm\0", 5, NULL},
+        {"warm\0{", 6, NULL},    {"warm\0[]", 7, NULL},
+        {"\0{}", 3, NULL},       {"War\0{}", 6, NULL},
+        {"warm\0{\0}", 8, NULL}, {"a123456789012345678901234567890123\0{}", 38, NULL},
+        {"w m\0{}", 6, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *event = NULL;
+        int err = hr_frame_phase(cases[i].payload, cases[i].n, &event);
+        assert_int_equal(err, cases[i].event ? 0 : -EPROTO);
+        if (cases[i].event) {
+            size_t len = (size_t)(cases[i].payload + cases[i].n - event);
+            assert_int_equal(len, strlen(cases[i].event));
+            assert_memory_equal(event, cases[i].event, len);
+        } else {
+            assert_null(event);
+        }
+    }
+}
+
 static void parts_are_walked_in_order(void **state)
 {
     struct hr_buf b;
@@ -85,6 +115,7 @@ int main(void)
         cmocka_unit_test(a_frame_arrives_whole_or_not_at_all),
         cmocka_unit_test(what_cannot_be_a_frame_is_refused_at_once),
         cmocka_unit_test(too_large_a_payload_is_not_sent),
+        cmocka_unit_test(a_phase_is_a_name_and_an_event),
         cmocka_unit_test(parts_are_walked_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

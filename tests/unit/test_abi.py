@@ -14,18 +14,24 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 API = Path(sys.argv[1])
+EXTENSIONS = {path.stem: path for path in (API / "include" / "handrail").glob("*.h")
+              if path.name != "plugin.h"}
 TODAY = API / "include" / "handrail" / "plugin.h"
 RELEASED = {path.parts[-3]: path for path in sorted((API / "abi").glob("*/handrail/plugin.h"))}
 
 
-def build(folder: Path, header: str, name: str) -> Path:
-    """A shared object in whose debug information the whole ABI of that header is."""
+def build(folder: Path, header: str, name: str, extension: str = "") -> Path:
+    """A shared object in whose debug information the whole ABI of that header is; or that of an
+    extension's, beside today's plugin.h."""
     include = folder / name / "handrail"
     include.mkdir(parents=True)
-    (include / "plugin.h").write_text(header)
+    (include / "plugin.h").write_text(TODAY.read_text() if extension else header)
+    if extension:
+        (include / f"{extension}.h").write_text(header)
+    probe = API / "abi" / (f"probe_{extension}.c" if extension else "probe.c")
     target = folder / f"{name}.so"
     subprocess.run(["cc", "-g", "-O0", "-shared", "-fPIC", "-fvisibility=hidden",
-                    f"-I{include.parent}", API / "abi" / "probe.c", "-o", target], check=True)
+                    f"-I{include.parent}", probe, "-o", target], check=True)
     return target
 
 
@@ -92,6 +98,11 @@ def problems(old: Path, new: Path) -> list[str]:
     return said
 
 
+def names(header: str) -> list[str]:
+    """The ids of the extensions."""
+    return re.findall(r'^#define \w+ +"([^"]+)"', header, re.M)
+
+
 class Abi(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -138,6 +149,34 @@ class Abi(unittest.TestCase):
             TODAY.read_text(), count=1), "appended")
         self.assertEqual(problems(self.today, appended), [])
         self.assertTrue(differs(self.today, appended))  # so a new minor is asked for
+
+    def test_extensions_are_frozen(self):
+        """The newest revision of each is what it was when it was published; an older one may be
+        gone from today's header."""
+        self.assertIn("phase", EXTENSIONS)
+        for name, header in EXTENSIONS.items():
+            with self.subTest(name):
+                revision = re.search(rf'"handrail\.{name}/(\d+)"', header.read_text()).group(1)
+                frozen = API / "abi" / f"{name}-{revision}" / "handrail" / f"{name}.h"
+                old = build(self.folder, frozen.read_text(), f"{name}-frozen", name)
+                new = build(self.folder, header.read_text(), f"{name}-today", name)
+                self.assertEqual(names(frozen.read_text()), names(header.read_text()))
+                self.assertEqual(problems(old, new), [])
+                self.assertFalse(differs(old, new), "what changes is a new revision")
+
+    def test_what_would_break_an_extension_is_seen(self):
+        today = build(self.folder, EXTENSIONS["phase"].read_text(), "phase-today", "phase")
+        for what, (pattern, text) in {
+            "a member more": (r"(\n\} handrail_phase_source;)", r"\n    void (*more)(void);\1"),
+            "another argument": (r"const char \*json, size_t len\)", "const char *json)"),
+            "another result": (r"    size_t \(\*present\)", "    int32_t (*present)"),
+            "another limit": (r"32768u", "65536u"),
+        }.items():
+            with self.subTest(what):
+                changed, n = re.subn(pattern, text, EXTENSIONS["phase"].read_text())
+                self.assertGreaterEqual(n, 1)
+                new = build(self.folder, changed, what.replace(" ", "-"), "phase")
+                self.assertTrue(problems(today, new) or differs(today, new))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PROGRAM = Path(sys.argv[1])
 PLUGINS = Path(sys.argv[2])
 KEY = "00112233445566778899aabbccddeeff"
 
-HELLO, TOOLS, CALL, CANCEL, RESULT, PROGRESS, TELL, HEALTH = range(1, 9)
+HELLO, TOOLS, CALL, CANCEL, RESULT, PROGRESS, TELL, HEALTH, PHASE = range(1, 10)
 TEXT, BLOB, JSON, ERROR, RESOURCE = range(1, 6)
 OK, E_CANCELLED, E_TIMEOUT, E_DENIED, E_LIMIT, E_UNAVAILABLE, E_FAILED = 0, -4, -5, -6, -7, -8, -9
 FRAME_MAX = 8 * 1024 * 1024
@@ -128,6 +128,12 @@ class Peer:
         kind, _, payload = self.read_frame()
         assert kind == HEALTH, kind
         return struct.unpack_from("=i", payload)[0], payload[4:].decode()
+
+    def tell_phase(self, phase: str, **more: object) -> str:
+        """The event as it was told."""
+        event = json.dumps({"phase": phase, **more})
+        self.sock.sendall(frame(PHASE, 0, phase.encode() + b"\0" + event.encode()))
+        return event
 
     def call(self, tool: str, timeout_ms: int = 15000, **arguments: object) -> Result:
         return self.wait(self.start(tool, timeout_ms, **arguments))
@@ -959,6 +965,185 @@ class Health(ToolhostTest):
         host.process.terminate()
         self.assertEqual(host.ended(), 0)
         self.assertIn("destroy() was not called", host.text)
+
+
+class Phases(ToolhostTest):
+    """The pod's phases, for a plugin that listens."""
+
+    TIMEOUT = 5.0
+    ALL = ["starting", "warming", "warm", "claimed", "active", "draining", "stopped", "failed"]
+
+    def listener(self, **config: object) -> tuple[Host, Peer]:
+        host = self.host(PLUGINS / "phases.so", "phases", config=config)
+        peer = host.peer()
+        self.addCleanup(peer.close)
+        return host, peer
+
+    def heard(self, peer: Peer, last: str) -> list[str]:
+        """All that it has heard once it has heard that."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            lines = peer.call("heard").text.splitlines()
+            if lines and lines[-1] == last:
+                return lines
+            time.sleep(0.01)
+        raise AssertionError(f"not heard: {last}; but: {lines}")
+
+    def test_each_one(self) -> None:
+        _, peer = self.listener()
+        self.assertEqual(peer.call("present").text, "")
+        self.assertEqual(peer.call("room").status, OK)
+        said = []
+        for n, phase in enumerate(self.ALL):
+            event = peer.tell_phase(phase, at=str(n), labels={"name": "gr\u00fcn \u2028"})
+            self.assertEqual(peer.call("present").text, event)  # whether it was told or not
+            said.append(f"{phase} {event}")
+            self.assertEqual(peer.call("room").status, OK)
+            self.assertEqual(self.heard(peer, said[-1]), said)
+
+    def test_the_same_again_is_no_news(self) -> None:
+        host, peer = self.listener()
+        first = peer.tell_phase("warm", at="1")
+        self.heard(peer, f"warm {first}")
+        peer.tell_phase("warm", at="1")
+        other = host.peer()  # another life of the sidecar
+        self.addCleanup(other.close)
+        other.tell_phase("warm", at="1")
+        again = other.tell_phase("warm", at="2")
+        self.assertEqual(self.heard(other, f"warm {again}"), [f"warm {first}", f"warm {again}"])
+
+    def test_one_that_is_slow_hears_the_latest(self) -> None:
+        _, peer = self.listener(ms=1000)
+        first = peer.tell_phase("starting", at="0")
+        self.heard(peer, f"starting {first}")
+        for n in range(1000):
+            last = peer.tell_phase("active", at=str(n))
+        started = time.monotonic()
+        self.assertEqual(peer.call("present").text, last)  # calls do not wait for it
+        self.assertLess(time.monotonic() - started, 0.9)
+        self.assertEqual(self.heard(peer, f"active {last}"),
+                         [f"starting {first}", f"active {last}"])
+
+    def test_beside_calls(self) -> None:
+        """It does not wait for a worker."""
+        _, peer = self.listener()
+        ids = [peer.start("wait_ms", ms=2000) for _ in range(WORKERS_MAX)]
+        started = time.monotonic()
+        event = peer.tell_phase("claimed")
+        for call_id in ids:
+            peer.wait(call_id)
+        self.assertEqual(self.heard(peer, f"claimed {event}"), [f"claimed {event}"])
+        self.assertGreater(time.monotonic() - started, 1.9)
+
+    def test_in_the_middle_of_everything(self) -> None:
+        _, peer = self.listener()
+        ids = []
+        for n in range(500):
+            last = peer.tell_phase(self.ALL[n % 8], at=str(n))
+            ids.append(peer.start("present"))
+        for call_id in ids:
+            self.assertEqual(peer.wait(call_id).status, OK)
+        lines = self.heard(peer, f"{self.ALL[499 % 8]} {last}")
+        order = [int(json.loads(line.partition(" ")[2])["at"]) for line in lines]
+        self.assertEqual(order, sorted(set(order)))
+
+    def test_what_it_answers(self) -> None:
+        for config, warned in (({}, ""), ({"text": "nothing wrong"}, ""),
+                               ({"status": -8, "text": "no disk"}, "warm: no disk"),
+                               ({"status": -6}, "warm: denied"),
+                               ({"status": -77}, "warm: failed"),
+                               ({"status": 1}, "warm: failed")):
+            with self.subTest(config):
+                host, peer = self.listener(**config)
+                event = peer.tell_phase("warm")
+                self.heard(peer, f"warm {event}")
+                if warned:
+                    self.assertTrue(host.said(f"warning: plugin phases: on_phase(): {warned}\n"))
+                else:
+                    self.assertNotIn("on_phase", host.text)
+                self.assertEqual("complete() for the call of on_phase(): ignored" in host.text,
+                                 config.get("status") == 1)
+
+    def test_it_hangs(self) -> None:
+        host, peer = self.listener(ms=60000)
+        started = time.monotonic()
+        peer.tell_phase("claimed")
+        self.assertTrue(peer.closed())
+        self.assertEqual(host.ended(), 75)
+        self.assertGreater(time.monotonic() - started, self.TIMEOUT + GRACE - 0.5)
+        self.assertIn("on_phase(): claimed: it did not return within 5000 ms", host.text)
+        self.assertIn("error: plugin phases: its on_phase() did not return within 2000 ms",
+                      host.text)
+        self.assertIn(b"STATUS=its on_phase() did not return", os.read(host.notify, 512))
+
+    def test_it_is_late_and_comes_back(self) -> None:
+        host, peer = self.listener(ms=int(1000 * (self.TIMEOUT + GRACE / 2)))
+        first = peer.tell_phase("warm")
+        self.assertTrue(host.said("did not return within 5000 ms"))
+        peer.call("behave")
+        second = peer.tell_phase("claimed")
+        self.assertEqual(self.heard(peer, f"claimed {second}"),
+                         [f"warm {first}", f"claimed {second}"])
+        self.assertIsNone(host.process.poll())
+
+    def test_a_stop_waits_for_it(self) -> None:
+        host, peer = self.listener(ms=1000)
+        event = peer.tell_phase("draining")
+        self.heard(peer, f"draining {event}")
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
+        self.assertIn("destroyed\n", host.text)
+
+    def test_a_stop_does_not_wait_for_ever(self) -> None:
+        host, peer = self.listener(ms=60000)
+        event = peer.tell_phase("draining")
+        self.heard(peer, f"draining {event}")
+        host.process.terminate()
+        self.assertEqual(host.ended(), 0)
+        self.assertIn("destroy() was not called", host.text)
+
+    def test_plugins_that_do_not_listen(self) -> None:
+        host, peer = self.faulty()
+        peer.tell_phase("warm")
+        self.assertEqual(peer.call("slow", ms=0).text, "slept")
+        for odd, word in (("too small", "struct_size"), ("empty", "no on_phase()")):
+            with self.subTest(odd):
+                host, peer = self.listener(text=odd)
+                self.assertTrue(host.said("it is not told of phases"))
+                self.assertIn(word, host.text)
+                event = peer.tell_phase("warm")
+                self.assertEqual(peer.call("present").text, event)
+                self.assertEqual(peer.call("heard").text, "")
+
+    def test_a_large_one(self) -> None:
+        _, peer = self.listener()
+        room = 32768 - len(json.dumps({"phase": "warm", "fill": ""}))
+        event = peer.tell_phase("warm", fill="x" * room)
+        self.assertEqual(len(event), 32768)
+        self.assertEqual(self.heard(peer, f"warm {event}"), [f"warm {event}"])
+
+    def test_rubbish(self) -> None:
+        good = b'warm\0{"phase":"warm"}'
+        for payload in (b"", b"\0", b"warm", b"warm\0", b"\0{}", b"Warm\0{}", b"warm 1\0{}",
+                        b"warm\0[]", b"warm\0{", b"warm\0{\0}", b"w" * 32 + b"\0{}",
+                        b'warm\0{"x":"' + b"x" * 32768 + b'"}'):
+            with self.subTest(payload[:40]):
+                host, peer = self.listener()
+                peer.sock.sendall(frame(PHASE, 0, payload))
+                self.assertTrue(peer.closed())
+                self.assertTrue(host.said("it sent a PHASE that is not one"))
+                other = host.peer()
+                self.addCleanup(other.close)
+                self.assertEqual(other.call("present").text, "")
+                other.sock.sendall(frame(PHASE, 0, good))
+                self.assertEqual(other.call("present").text, '{"phase":"warm"}')
+
+    def test_before_hello(self) -> None:
+        host, _ = self.listener()
+        peer = Peer(host.address, key=None)
+        self.addCleanup(peer.close)
+        peer.tell_phase("warm")
+        self.assertTrue(peer.closed())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ target_compile_definitions(unit-toolhost_load PRIVATE
 hr_unit_test(toolhost_call DEPS hr_toolhost)
 
 # The whole program, over its socket.  Much of this is waiting for grace times, so it is run in parts.
-foreach(part Loading Greeting Calls Minors News Ends Health)
+foreach(part Loading Greeting Calls Minors News Ends Health Phases)
   add_test(NAME unit/toolhost_${part}
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_toolhost.py
             $<TARGET_FILE:handrail-toolhost> ${CMAKE_BINARY_DIR}/tests/plugins ${part})

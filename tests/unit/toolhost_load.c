@@ -144,6 +144,7 @@ static void descriptor(void **state)
 {
     (void)state;
     static const char *const extensions[] = {"com.example.gpu/1", NULL};
+    const char *some[] = {HANDRAIL_PHASE, "handrail.phase/2", NULL};
     struct fixture f;
     make(&f);
     f.plugin.magic = 1;
@@ -157,6 +158,10 @@ static void descriptor(void **state)
     f.plugin.needs_extensions = extensions;
     refused(&f, "\"com.example.gpu/1\"");
     f.plugin.needs_extensions = &extensions[1];
+    accepted(&f);
+    f.plugin.needs_extensions = some;
+    refused(&f, "\"handrail.phase/2\"");
+    some[1] = NULL;
     accepted(&f);
     f.plugin.id = "org.example.other";
     refused(&f, "org.example.other");
