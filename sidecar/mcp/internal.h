@@ -29,6 +29,7 @@ struct hr_mcp {
     int64_t catalogue_wait_ms; /* HR_MCP_CATALOGUE_WAIT_MS */
     int64_t stream_after_ms;   /* HR_MCP_STREAM_AFTER_MS */
     size_t page_tools;         /* HR_MCP_PAGE_TOOLS */
+    struct hr_buf phase;       /* of the pod: payload of PHASE; empty while none is known */
     json_t *shown;             /* all tools on offer, as last looked at; owned, NULL at first */
     struct hr_link waiting;    /* requests that wait for the catalogue */
     struct hr_link calling;    /* requests that wait for a tool */

@@ -44,6 +44,7 @@ int hr_mcp_new(struct ev_loop *loop, const json_t *settings, const struct hr_boa
     m->catalogue_wait_ms = HR_MCP_CATALOGUE_WAIT_MS;
     m->stream_after_ms = HR_MCP_STREAM_AFTER_MS;
     m->page_tools = HR_MCP_PAGE_TOOLS;
+    hr_buf_init(&m->phase, HR_PHASE_NAME_MAX + 1 + HR_PHASE_EVENT_MAX);
     hr_link_init(&m->waiting);
     hr_link_init(&m->calling);
     hr_link_init(&m->listening);
@@ -67,6 +68,7 @@ void hr_mcp_free(struct hr_mcp *m)
     hr_mcp_sessions_end(m);
     hr_mcp_plugins_free(m);
     json_decref(m->shown);
+    hr_buf_free(&m->phase);
     free(m->token);
     free(m->ipc_key);
     free(m);
@@ -160,6 +162,27 @@ int hr_mcp_update(struct hr_mcp *m, const json_t *settings)
     if (!err)
         offer(m);
     return err;
+}
+
+int hr_mcp_phase(struct hr_mcp *m, const char *phase, const char *event)
+{
+    struct hr_buf payload;
+    const char *at = NULL;
+    hr_buf_init(&payload, m->phase.max);
+    int err = hr_buf_add(&payload, phase, strlen(phase) + 1);
+    if (!err)
+        err = hr_buf_adds(&payload, event);
+    if (!err)
+        err = hr_frame_phase(payload.data, payload.len, &at);
+    if (err) {
+        hr_buf_free(&payload);
+        return err == -ENOMEM ? err : -EINVAL;
+    }
+    hr_buf_free(&m->phase);
+    m->phase = payload;
+    for (size_t i = 0; i < m->nplugins; i++)
+        hr_mcp_worker_phase_changed(&m->plugins[i]->worker);
+    return 0;
 }
 
 const struct hr_mcp_tool *hr_mcp_find_tool(struct hr_mcp *m, const char *name, size_t len,

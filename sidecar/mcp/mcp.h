@@ -56,6 +56,10 @@ int hr_mcp_update(struct hr_mcp *m, const json_t *settings);
 /* The board has changed: a toolhost may have died or come up. */
 void hr_mcp_board_changed(struct hr_mcp *m);
 
+/* The pod's phase, and the event (common/frame.h, PHASE) that plugins are told.  0, -EINVAL, or
+ * -ENOMEM, and nothing has changed. */
+int hr_mcp_phase(struct hr_mcp *m, const char *phase, const char *event);
+
 /* Is this plugin connected, with all of its tools on offer, and well by its own account?  0, or
  * -EAGAIN with the reason (a sentence for people) in `reason`. */
 int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_t size);

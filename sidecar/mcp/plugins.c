@@ -71,6 +71,7 @@ static struct hr_mcp_plugin *plugin_new(struct hr_mcp *m, const struct entry *e,
     (void)snprintf(p->worker.id, sizeof(p->worker.id), "%s", e->id);
     p->worker.board = m->board;
     p->worker.service = e->service;
+    p->worker.phase = &m->phase;
     p->worker.on_tools = on_tools;
     p->worker.arg = p;
     return p;

@@ -117,6 +117,25 @@ static void send_cancel(struct hr_mcp_worker *w, uint64_t id)
         hr_mcp_conn_flush(&w->conn);
 }
 
+/* Only when nothing waits to be sent: while it does, the latest is enough. */
+static void send_phase(struct hr_mcp_worker *w)
+{
+    struct hr_buf *out = &w->conn.out;
+    if (!w->phase_unsent || !hr_mcp_conn_usable(&w->conn) || out->len > w->conn.sent)
+        return;
+    if (w->phase->len && hr_frame_add(out, HR_FRAME_PHASE, 0, w->phase->data, w->phase->len) < 0)
+        return; /* no memory: with the next frames */
+    w->phase_unsent = 0;
+    set_last(w, NULL);
+    hr_mcp_conn_flush(&w->conn);
+}
+
+void hr_mcp_worker_phase_changed(struct hr_mcp_worker *w)
+{
+    w->phase_unsent = 1;
+    send_phase(w);
+}
+
 static void end_late(struct hr_mcp_call *c)
 {
     char why[HR_MCP_SENTENCE_MAX];
@@ -326,11 +345,13 @@ static const struct hr_mcp_tool *find_again(const struct hr_mcp_worker *w,
     return *ret_why ? NULL : tool;
 }
 
-/* The connection is up, or has room again: send what has waited for that. */
+/* The connection is up, or has room again: send what has waited for that.  The phase comes first,
+ * so that a call sees it. */
 static void send_queued(void *arg)
 {
     struct hr_mcp_worker *w = arg;
     struct hr_link mine, *l;
+    send_phase(w);
     hr_link_init(&mine);
     hr_link_move_all(&w->queued, &mine);
     while ((l = hr_link_take(&mine))) {
@@ -607,6 +628,8 @@ static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,
     w->life = hr_board_get_service(w->board, w->service, &s) < 0 ? 0 : s.starts;
     hr_mcp_conn_set_up(&w->conn);
     hr_debug("plugin %s: connected, %zu tools", w->id, tools->n);
+    w->phase_unsent = 1;
+    send_phase(w);
     w->on_tools(w->arg);
     send_queued(w);
     return NULL;

@@ -102,14 +102,16 @@ struct hr_mcp_worker {
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;
-    size_t kept_bytes; /* of arguments */
+    size_t kept_bytes;          /* of arguments */
+    const struct hr_buf *phase; /* payload of PHASE, empty while none is known; borrowed */
+    int phase_unsent;           /* the toolhost is to be sent it */
     uint64_t serial;
     /* The list of tools is new. */
     void (*on_tools)(void *arg);
     void *arg;
 };
 
-/* Zeroed; fill in id, board, service, on_tools, arg before.  key: borrowed. */
+/* Zeroed; fill in id, board, service, phase, on_tools, arg before.  key: borrowed. */
 void hr_mcp_worker_start(struct hr_mcp_worker *w, struct ev_loop *loop, const char *key,
                          const void *socket, size_t n);
 /* End all of its calls for this reason, a sentence. */
@@ -122,6 +124,9 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
                         struct hr_mcp_call *c);
 /* End it without an answer; `done` is not called.  Harmless for a call that has ended. */
 void hr_mcp_call_cancel(struct hr_mcp_call *c);
+
+/* What w->phase points to has changed. */
+void hr_mcp_worker_phase_changed(struct hr_mcp_worker *w);
 
 /* The board has changed. */
 void hr_mcp_worker_board_changed(struct hr_mcp_worker *w);

@@ -1,7 +1,7 @@
 hr_unit_test(mcp_parts DEPS hr_sidecar_mcp hr_common)
 hr_unit_test(mcp_lines DEPS hr_sidecar_mcp)
 hr_unit_test(mcp_confinement DEPS hr_sidecar_mcp hr_common)
-foreach(name mcp_session mcp_streams mcp_modern mcp_http mcp_calls mcp_faults mcp_report mcp_retry
+foreach(name mcp_session mcp_streams mcp_modern mcp_http mcp_calls mcp_faults mcp_phase mcp_report mcp_retry
     mcp_stdio)
   hr_unit_test(${name} SOURCES unit/mcp_fixture.c DEPS hr_sidecar_mcp hr_common hr_libev)
 endforeach()

@@ -275,6 +275,16 @@ static void host_call(struct host *h, const struct hr_frame *f, const char *payl
         host_answer(h, c->id, 0, HR_PART_TEXT, c->arguments);
 }
 
+static void host_phase(struct host *h, const struct hr_frame *f, const char *payload)
+{
+    const char *event = NULL;
+    assert_int_equal(hr_frame_phase(payload, f->len, &event), 0);
+    free(h->phase);
+    h->phase = strndup(event, f->len - (size_t)(event - payload));
+    h->calls_then = h->ncalls;
+    h->nphases++;
+}
+
 static void host_frame(struct host *h, const struct hr_frame *f, const char *payload)
 {
     if (f->type == HR_FRAME_HELLO) {
@@ -285,6 +295,8 @@ static void host_frame(struct host *h, const struct hr_frame *f, const char *pay
             host_send(h, HR_FRAME_TOOLS, 0, h->tools, strlen(h->tools));
     } else if (f->type == HR_FRAME_CALL) {
         host_call(h, f, payload);
+    } else if (f->type == HR_FRAME_PHASE) {
+        host_phase(h, f, payload);
     } else {
         assert_int_equal(f->type, HR_FRAME_CANCEL);
         assert_true(h->ncancels < SEEN_MAX);
@@ -358,6 +370,7 @@ static void host_stop(struct host *h)
     ev_io_stop(h->loop, &h->accepting);
     hr_close(&h->listen_fd);
     hr_buf_free(&h->in);
+    free(h->phase);
     for (unsigned i = 0; i < h->ncalls; i++)
         free(h->calls[i].arguments);
 }
@@ -377,7 +390,7 @@ void fixture_board(struct fixture *f, size_t i, enum hr_state state, uint32_t st
     hr_board_put_service(f->board, SERVICE_OF(i), &s);
 }
 
-static json_t *settings(const struct fixture *f)
+json_t *fixture_settings(const struct fixture *f)
 {
     json_t *plugins = json_array();
     for (size_t i = 0; i < f->nhosts; i++) {
@@ -415,7 +428,7 @@ void fixture_start(struct fixture *f, size_t n, const char *const *tools)
     }
     ev_timer_init(&f->tick, on_tick, 0.002, 0.002);
     ev_timer_start(f->loop, &f->tick);
-    json_t *json = settings(f);
+    json_t *json = fixture_settings(f);
     assert_int_equal(hr_mcp_new(f->loop, json, f->board, &f->mcp), 0);
     json_decref(json);
 }

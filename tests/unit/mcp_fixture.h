@@ -79,6 +79,9 @@ struct host {
     unsigned ncalls;
     uint64_t cancels[SEEN_MAX];
     unsigned ncancels;
+    unsigned nphases;
+    char *phase;         /* the latest event */
+    unsigned calls_then; /* ncalls when it came */
 };
 
 void host_send(struct host *h, enum hr_frame_type type, uint64_t id, const void *data, size_t n);
@@ -105,6 +108,8 @@ struct fixture {
 /* Hosts "p0", "p1", ... with these lists of tools; n of them.  All are up on the board. */
 void fixture_start(struct fixture *f, size_t n, const char *const *tools);
 void fixture_stop(struct fixture *f);
+/* With all of its hosts; the caller's. */
+json_t *fixture_settings(const struct fixture *f);
 /* What the board says of host i; starts is the number of its life. */
 void fixture_board(struct fixture *f, size_t i, enum hr_state state, uint32_t starts, int status,
                    const char *reason);

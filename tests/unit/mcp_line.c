@@ -21,6 +21,7 @@ static int setup(void **state)
     struct line *l = calloc(1, sizeof(*l));
     assert_non_null(l);
     fixture_start(&l->f, 1, silent);
+    assert_int_equal(hr_mcp_phase(l->f.mcp, "warm", "{\"phase\":\"warm\"}"), 0);
     relay_start(&l->r, &l->f, "talker", TEST_PLUGINS "/talker.so");
     UNTIL(&l->f, l->f.mcp->plugins[0]->worker.conn.is_up);
     *state = l;
@@ -112,7 +113,8 @@ static void try(struct line *l, struct plan plan, enum expect expect)
     int n = 0;
     conn->retry_ms = 0; /* not to wait for a line that is cut again and again */
     relay_plan(&l->r, plan);
-    if (plan.type == HR_FRAME_HELLO || plan.type == HR_FRAME_TOOLS || plan.type == HR_FRAME_HEALTH)
+    if (plan.type == HR_FRAME_HELLO || plan.type == HR_FRAME_TOOLS ||
+        plan.type == HR_FRAME_HEALTH || plan.type == HR_FRAME_PHASE)
         relay_cut(&l->r); /* they are at the beginning of a line */
     for (; tools[n]; n++)
         begin(l, &calls[n], tools[n]);
@@ -139,7 +141,7 @@ static const struct kind {
     {SIDECAR, HR_FRAME_HELLO, 16 + 16, 1},   {TOOLHOST, HR_FRAME_TOOLS, 16 + 1200, 97},
     {TOOLHOST, HR_FRAME_HEALTH, 16 + 4, 1},  {SIDECAR, HR_FRAME_CALL, 16 + 8 + 7, 1},
     {TOOLHOST, HR_FRAME_RESULT, 16 + 19, 1}, {TOOLHOST, HR_FRAME_PROGRESS, 16 + 16 + 4, 1},
-    {TOOLHOST, HR_FRAME_TELL, 16 + 10, 1},
+    {TOOLHOST, HR_FRAME_TELL, 16 + 10, 1},   {SIDECAR, HR_FRAME_PHASE, 16 + 5 + 16, 1},
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
@@ -221,12 +223,12 @@ static void lengths(void **state)
 
 static void types(void **state)
 {
-    static const uint64_t none[] = {0, HR_FRAME_HEALTH + 1, 99, UINT32_MAX};
+    static const uint64_t none[] = {0, HR_FRAME_PHASE + 1, 99, UINT32_MAX};
     struct line *l = *state;
     for (int k = 0; k < KINDS; k++)
         for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
             try(l, (struct plan){TYPE, kinds[k].from, kinds[k].type, 0, none[i]}, RIGHT_IF_SAFE);
-    for (uint64_t type = HR_FRAME_HELLO; type <= HR_FRAME_HEALTH; type++) {
+    for (uint64_t type = HR_FRAME_HELLO; type <= HR_FRAME_PHASE; type++) {
         try(l, (struct plan){TYPE, TOOLHOST, HR_FRAME_RESULT, 0, type}, ANY);
         try(l, (struct plan){TYPE, TOOLHOST, HR_FRAME_PROGRESS, 0, type}, ANY);
         try(l, (struct plan){TYPE, SIDECAR, HR_FRAME_CALL, 0, type}, ANY);
@@ -264,6 +266,8 @@ static void contents(void **state)
         try(l, (struct plan){FLIP, TOOLHOST, HR_FRAME_HEALTH, 0, at}, ANY);
         try(l, (struct plan){FLIP, TOOLHOST, HR_FRAME_TELL, 0, at}, ANY);
     }
+    for (uint64_t at = 0; at < 21; at++)
+        try(l, (struct plan){FLIP, SIDECAR, HR_FRAME_PHASE, 0, at}, ANY);
 }
 
 /* Anything, anywhere, to many calls. */
