@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""plugin.h and handrail.hpp compile without a warning, whatever the compiler and the standard."""
+"""plugin.h, phase.h and handrail.hpp compile without a warning, whatever the compiler and the standard."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ USE_PLUGIN_H = """
 #include <handrail/plugin.h>
 int tells(const handrail_host *host);
 int tells(const handrail_host *host) { return HANDRAIL_HAS(host, tell) ? 1 : 0; }
+"""
+USE_PHASE_H = """
+#include <handrail/phase.h>
+const handrail_phase_source *source(const handrail_host *host);
+const handrail_phase_source *source(const handrail_host *host)
+{
+    return (const handrail_phase_source *)host->get_extension(host, HANDRAIL_PHASE);
+}
 """
 USE_STRING_VIEW = """
 #include <handrail/handrail.hpp>
@@ -58,6 +66,10 @@ class Headers(unittest.TestCase):
 
     def test_plugin_h_in_cxx(self) -> None:
         self.clean(["g++", "clang++"], CXX_STANDARDS, self.write("use.cpp", USE_PLUGIN_H))
+
+    def test_phase_h(self) -> None:
+        self.clean(["gcc", "clang"], C_STANDARDS, self.write("use.c", USE_PHASE_H))
+        self.clean(["g++", "clang++"], CXX_STANDARDS, self.write("use.cpp", USE_PHASE_H))
 
     def test_handrail_hpp(self) -> None:
         text = (ROOT / "tests" / "plugins" / "wrapper" / "wrapper.cpp").read_text()

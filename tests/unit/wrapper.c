@@ -2,6 +2,7 @@
  * handrail.hpp, seen from the host: what a plugin in C++ answers to the C of the ABI. */
 #include "check.h"
 #include "fake_host.h"
+#include "handrail/phase.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static void the_descriptor(void **state)
     assert_string_equal(plugin->version, "1.2.3");
     assert_null(plugin->config_schema);
     assert_null(plugin->needs_extensions);
-    assert_null(plugin->get_extension);
+    assert_non_null(plugin->get_extension);
     const handrail_tool *tool = plugin->tools[0];
     assert_null(plugin->tools[1]);
     assert_int_equal(tool->struct_size, sizeof(*tool));
@@ -207,6 +208,73 @@ static void health_and_cancel(void **state)
     plugin->destroy(self);
 }
 
+static void phases(void **state)
+{
+    static const struct {
+        const char *phase;
+        handrail_status status;
+        const char *error;
+    } cases[] = {
+        {"claimed", HANDRAIL_OK, ""},
+        {"failed", HANDRAIL_E_UNAVAILABLE, "no more"},
+        {"stopped", HANDRAIL_E_FAILED, "an exception that is no std::exception"},
+    };
+    char last[64];
+    void *self = create(&host, "");
+
+    (void)state;
+    assert_null(plugin->get_extension(self, "handrail.phase/2"));
+    const handrail_phase_listener *l = plugin->get_extension(self, HANDRAIL_PHASE);
+    assert_non_null(l);
+    assert_ptr_equal(plugin->get_extension(self, HANDRAIL_PHASE), l);
+    assert_int_equal(l->struct_size, sizeof(*l));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        handrail_call c;
+        fake_call_init(&c);
+        assert_int_equal(l->on_phase(self, &c, cases[i].phase, "{\"a\":1} and more", 7),
+                         cases[i].status);
+        assert_string_equal(c.error, cases[i].error);
+        fake_call_free(&c);
+    }
+    (void)fake_host_log_lines(last, sizeof(last));
+    assert_string_equal(last, "claimed {\"a\":1}");
+    plugin->destroy(self);
+}
+
+static size_t present(const handrail_host *h, char *json, size_t size)
+{
+    static const char event[] = "{\"phase\":\"warm\"}";
+    (void)h;
+    if (json && size >= sizeof(event))
+        memcpy(json, event, sizeof(event));
+    return sizeof(event) - 1;
+}
+
+static const void *has_phases(const handrail_host *h, const char *id)
+{
+    static const handrail_phase_source source = {.struct_size = sizeof(source), .present = present};
+    (void)h;
+    return strcmp(id, HANDRAIL_PHASE) == 0 ? &source : NULL;
+}
+
+/* What the host says of it, and what comes of a host that knows nothing of phases. */
+static void the_present_phase(void **state)
+{
+    handrail_host knows = host;
+
+    (void)state;
+    knows.get_extension = has_phases;
+    for (int i = 0; i < 2; i++) {
+        void *self = create(i ? &knows : &host, "");
+        handrail_call c;
+        fake_call_init(&c);
+        assert_int_equal(fake_host_invoke(plugin, self, "act", &c, "phase"), HANDRAIL_OK);
+        assert_string_equal(c.text, i ? "{\"phase\":\"warm\"}" : "");
+        fake_call_free(&c);
+        plugin->destroy(self);
+    }
+}
+
 static void a_deferred_that_is_replaced(void **state)
 {
     void *self = create(&host, "");
@@ -257,6 +325,8 @@ int main(void)
         cmocka_unit_test(a_standard_exception_gives_its_reason),
         cmocka_unit_test(the_state_of_a_call),
         cmocka_unit_test(health_and_cancel),
+        cmocka_unit_test(phases),
+        cmocka_unit_test(the_present_phase),
         cmocka_unit_test(a_deferred_that_is_replaced),
         cmocka_unit_test(a_host_of_minor_0),
     };

@@ -19,6 +19,11 @@
  *     handrail_status health(handrail::Request &) const;
  *     void cancel(const handrail_call *) const;            compare it with Deferred::id()
  *
+ * and this one makes the plugin listen to the pod's phases (phase.h):
+ *
+ *     handrail_status on_phase(handrail::Request &, handrail::View phase,
+ *                              handrail::View event) const;
+ *
  * Threads: the constructor and the destructor run alone.  A tool runs on up to max_concurrency
  * threads at once, hence const: what changes is mutable, and locked.  Whatever Host, Call and
  * Deferred offer may be used on any thread.
@@ -34,6 +39,7 @@
 #ifndef HANDRAIL_HANDRAIL_HPP
 #define HANDRAIL_HANDRAIL_HPP
 
+#include "phase.h"
 #include "plugin.h"
 
 #include <cstddef>
@@ -94,6 +100,19 @@ public:
     }
     /* The host's table for "handrail.<name>/<rev>", or nullptr. */
     const void *get_extension(const char *id) const { return host_->get_extension(host_, id); }
+    /* The present event of the pod's phase, JSON; "" if it is not known, or by a host that never
+     * tells it. */
+    std::string phase() const
+    {
+        const void *found = get_extension(HANDRAIL_PHASE);
+        const handrail_phase_source *source = static_cast<const handrail_phase_source *>(found);
+        std::string event;
+        if (!source || !HANDRAIL_HAS(source, present))
+            return event;
+        event.resize(HANDRAIL_PHASE_EVENT_MAX + 1);
+        event.resize(source->present(host_, &event[0], event.size()));
+        return event;
+    }
 
 private:
     const handrail_host *host_;
@@ -282,9 +301,27 @@ template <class T> void cancel(void *self, handrail_call *raw) noexcept
     }
 }
 
+template <class T>
+handrail_status on_phase(void *self, handrail_call *raw, const char *phase, const char *json,
+                         std::size_t len) noexcept
+{
+    const Instance<T> *i = static_cast<const Instance<T> *>(self);
+    Call call(i->host, raw);
+    return guard(call, [&] {
+        return i->object.on_phase(static_cast<Request &>(call), View(phase), View(json, len));
+    });
+}
+
+template <class T> const void *get_extension(void *, const char *id) noexcept
+{
+    static constexpr handrail_phase_listener listener = {sizeof(listener), &on_phase<T>};
+    return std::strcmp(id, HANDRAIL_PHASE) == 0 ? &listener : nullptr;
+}
+
 /* The function if T has a member of that name, whose signature is then held to be right. */
 typedef handrail_status (*Health)(void *, handrail_call *);
 typedef void (*Cancel)(void *, handrail_call *);
+typedef const void *(*Extensions)(void *, const char *);
 template <class T> constexpr auto find_health(int) -> decltype((void)&T::health, Health())
 {
     return &health<T>;
@@ -293,11 +330,19 @@ template <class T> constexpr auto find_cancel(int) -> decltype((void)&T::cancel,
 {
     return &cancel<T>;
 }
+template <class T> constexpr auto find_extensions(int) -> decltype((void)&T::on_phase, Extensions())
+{
+    return &get_extension<T>;
+}
 template <class T> constexpr Health find_health(long)
 {
     return nullptr;
 }
 template <class T> constexpr Cancel find_cancel(long)
+{
+    return nullptr;
+}
+template <class T> constexpr Extensions find_extensions(long)
 {
     return nullptr;
 }
@@ -326,7 +371,7 @@ constexpr handrail_plugin plugin(const char *id, const char *version, const char
     // clang-format off
     return {HANDRAIL_MAGIC, sizeof(handrail_plugin), HANDRAIL_ABI_MINOR, 0, id, version,
             config_schema, nullptr, tools, &detail::create<T>, &detail::destroy<T>,
-            detail::find_health<T>(0), detail::find_cancel<T>(0), nullptr};
+            detail::find_health<T>(0), detail::find_cancel<T>(0), detail::find_extensions<T>(0)};
     // clang-format on
 }
 

@@ -48,6 +48,8 @@ public:
                        ? HANDRAIL_OK
                        : HANDRAIL_E_FAILED;
         }
+        if (what == "phase")
+            return call.text(host_.phase());
         return what.compare(0, 5, "throw") == 0 ? throws(what) : defers(call, what);
     }
 
@@ -55,6 +57,16 @@ public:
     {
         (void)request.text("well enough");
         return HANDRAIL_E_UNAVAILABLE;
+    }
+
+    handrail_status on_phase(Request &request, View phase, View event) const
+    {
+        if (phase.str() == "failed")
+            throw handrail::Error(HANDRAIL_E_UNAVAILABLE, "no more");
+        if (phase.str() == "stopped")
+            throw 1;
+        host_.log(HANDRAIL_LOG_INFO, phase.str() + " " + event.str());
+        return request.cancelled() ? HANDRAIL_E_CANCELLED : HANDRAIL_OK;
     }
 
     void cancel(const handrail_call *id) const
