@@ -35,10 +35,9 @@ static const struct {
     const struct hr_case *cases;
     const size_t *n;
 } groups[] = {
-    {hr_cases_file, &hr_ncases_file},
-    {hr_cases_load, &hr_ncases_load},
-    {hr_cases_inside, &hr_ncases_inside},
-    {hr_cases_calls, &hr_ncases_calls},
+    {hr_cases_file, &hr_ncases_file},     {hr_cases_load, &hr_ncases_load},
+    {hr_cases_inside, &hr_ncases_inside}, {hr_cases_calls, &hr_ncases_calls},
+    {hr_cases_phase, &hr_ncases_phase},
 };
 
 /* What a case's process sends back. */

@@ -46,6 +46,8 @@ extern const struct hr_case hr_cases_load[];
 extern const size_t hr_ncases_load;
 extern const struct hr_case hr_cases_inside[];
 extern const size_t hr_ncases_inside;
+extern const struct hr_case hr_cases_phase[];
+extern const size_t hr_ncases_phase;
 extern const struct hr_case hr_cases_calls[];
 extern const size_t hr_ncases_calls;
 

@@ -3,6 +3,7 @@
  * made into a toolhost that serves nobody: confined, with the plugin loaded. */
 #include "check.h"
 #include "common/confinement.h"
+#include "inside.h"
 #include "loader/plugin_file/judge.h"
 #include "loader/toolhost/confine.h"
 #include "loader/toolhost/host.h"
@@ -79,8 +80,22 @@ static char *config_of(const struct hr_check *c)
     return json_dumps(c->target->config, JSON_COMPACT);
 }
 
-/* Threads that end need a moment. */
-static long threads_after(long before)
+bool hr_inside_create(struct hr_check *c, struct hr_plugin *ret)
+{
+    struct hr_plugin_file file;
+    struct hr_why why = {{0}};
+    if (!load_here(c, &file, ret))
+        return false;
+    char *config = config_of(c);
+    int code = config ? hr_plugin_create(ret, config, strlen(config), &why)
+                      : hr_refuse(&why, "there is no memory to create it");
+    free(config);
+    if (code)
+        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+    return code == 0;
+}
+
+long hr_inside_threads_after(long before)
 {
     long n = hr_run_count("/proc/self/task");
     for (int i = 0; i < 200 && n > before; i++) {
@@ -127,7 +142,7 @@ static enum hr_verdict create_destroy(struct hr_check *c)
         if (!create_once(c, &p, config))
             return HR_CASE_FAILED;
     long more_fds = hr_run_count("/proc/self/fd") - fds;
-    long more_threads = threads_after(threads) - threads;
+    long more_threads = hr_inside_threads_after(threads) - threads;
     if (more_fds > 0)
         return hr_found(c, HR_CASE_FAILED,
                         "%ld descriptors are left open after %d times: close them in "

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/handoff.h"
+#include "common/log.h"
 #include "loader/config/program.h"
 
 #include <dirent.h>
@@ -254,6 +255,29 @@ int hr_run_connect(struct hr_run *r, int number)
     return json_is_array(r->tools) ? 0 : -EPROTO;
 }
 
+void hr_run_phase_event(const char *phase, const char *from, char *event, size_t size)
+{
+    char at[HR_LOG_STAMP + 1];
+    hr_log_stamp(at);
+    (void)snprintf(event, size,
+                   "{\"phase\":\"%s\",\"from\":%s%s%s,\"at\":\"%s\",\"claim_uid\":null,"
+                   "\"labels\":{},\"annotations\":{},\"left_out\":0}",
+                   phase, from ? "\"" : "", from ? from : "null", from ? "\"" : "", at);
+}
+
+/* What the sidecar tells it in a pod that is in use. */
+static int tell_phase(struct hr_run *r)
+{
+    static const char phase[] = "active";
+    char payload[512];
+    memcpy(payload, phase, sizeof(phase));
+    hr_run_phase_event(phase, "claimed", payload + sizeof(phase), sizeof(payload) - sizeof(phase));
+    struct hr_frame head = {.len = (uint32_t)(sizeof(phase) + strlen(payload + sizeof(phase))),
+                            .type = HR_FRAME_PHASE};
+    int err = hr_write_all(r->connection[0].fd, &head, sizeof(head));
+    return err ? err : hr_write_all(r->connection[0].fd, payload, head.len);
+}
+
 void hr_run_disconnect(struct hr_run *r, int number)
 {
     hr_close(&r->connection[number].fd);
@@ -278,7 +302,7 @@ int hr_run_start(const struct hr_target *t, const struct hr_run_options *o, stru
         err = hr_refuse(why, "its process cannot be started: %s", strerror(-err));
     if (!err)
         err = wait_ready(r, why);
-    if (!err && hr_run_connect(r, 0))
+    if (!err && (hr_run_connect(r, 0) || tell_phase(r)))
         err = hr_refuse(why, "its process does not take a connection");
     if (err)
         hr_run_free(r);

@@ -50,13 +50,17 @@ struct hr_run_options {
     bool pass_log;  /* its output goes to ours instead */
 };
 
-/* Start it, wait until it is ready, and connect.  0, or -EINVAL with *why set. */
+/* Start it, wait until it is ready, connect, and tell it that the pod is active.  0, or -EINVAL
+ * with *why set. */
 int hr_run_start(const struct hr_target *t, const struct hr_run_options *o, struct hr_run *ret,
                  struct hr_why *why);
 
 /* One more connection, with that number.  0 or -errno. */
 int hr_run_connect(struct hr_run *r, int number);
 void hr_run_disconnect(struct hr_run *r, int number);
+
+/* An event of a phase, as handrail/phase.h has it.  from: NULL: none. */
+void hr_run_phase_event(const char *phase, const char *from, char *event, size_t size);
 
 /* The tool's place, or -1. */
 int hr_run_tool(const struct hr_run *r, const char *name);

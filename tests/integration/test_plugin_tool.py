@@ -22,22 +22,31 @@ ECHO = SAMPLES / "echo.so"
 # The rule that careless-<rule>.so breaks, the case that has to notice, how, and a word of why.
 CARELESS = {
     "another_pointer": ("entry-same", "FAILED", "another pointer"),
+    "any_extension": ("phase-table", "FAILED", "handrail.none/1"),
     "bad_schema": ("schema-compile", "FAILED", "strin"),
     "changes_signal": ("process-state", "FAILED", "a signal's handler"),
     "changes_umask": ("process-state", "FAILED", "the umask"),
+    "crashes_beside_calls": ("phase-beside-calls", "FAILED", "signal 6"),
     "crashes_in_health": ("health-answers", "FAILED", "its process"),
+    "crashes_in_phase": ("phase-told", "FAILED", "signal 6"),
     "crashes_on_config": ("config-wrong", "FAILED", "signal 6"),
     "crashes_on_large": ("call-large", "FAILED", "its process ended"),
     "crashes_on_odd": ("call-odd", "FAILED", "its process ended"),
+    "crashes_on_odd_phase": ("phase-odd", "FAILED", "signal 6"),
     "exits": ("call-least", "FAILED", "its process ended"),
+    "fails_in_phase": ("phase-told", "FAILED", "without a reason"),
     "hangs_in_destroy": ("stop-idle", "FAILED", "had to be killed"),
     "hangs_in_health": ("health-answers", "FAILED", "did not return within 5000 ms"),
+    "hangs_in_phase": ("phase-told", "FAILED", "on_phase() did not return"),
     "ignores_cancel": ("call-cancel", "FAILED", "does not let go"),
     "leaks_call_descriptor": ("call-repeat", "FAILED", "descriptors"),
     "leaks_call_memory": ("call-repeat", "FAILED", "takes memory"),
     "leaks_descriptor": ("create-destroy", "FAILED", "descriptors"),
     "leaks_little": ("call-repeat", "FAILED", "takes memory"),
     "leaks_memory": ("create-memory", "FAILED", "bytes behind"),
+    "leaks_phase_descriptor": ("phase-repeat", "FAILED", "descriptors"),
+    "leaks_phase_memory": ("phase-repeat", "FAILED", "bytes behind"),
+    "leaks_phase_thread": ("phase-repeat", "FAILED", "threads"),
     "leaks_thread": ("create-destroy", "FAILED", "threads"),
     "needs_more_than_built": ("descriptor-minor", "FAILED", "needs a newer host"),
     "no_reason": ("call-least", "FAILED", "without a reason"),
@@ -48,6 +57,8 @@ CARELESS = {
     "prints": ("load-quiet", "warning", "hello from create"),
     "prints_in_calls": ("call-quiet", "warning", "a call of"),
     "refuses_silently": ("config-wrong", "FAILED", "without a reason"),
+    "slow_in_phase": ("phase-told", "FAILED", "a thread"),
+    "small_listener": ("phase-table", "FAILED", "struct_size"),
     "unwell_silently": ("health-answers", "warning", "\"unavailable\", and not why"),
     "uses_tell": ("load-old-host", "FAILED", "HANDRAIL_HAS"),
     "wrong_result": ("result-structured", "FAILED", "output schema"),
@@ -238,7 +249,7 @@ class Check(unittest.TestCase):
             case, verdict, words = CARELESS[rule]
             done, found = verdicts(PLUGINS / f"careless-{rule}.so", f"--only={case}")
             return rule, case, verdict, words, done.returncode, found
-        rules = sorted(set(CARELESS) - ({"leaks_memory", "leaks_little", "leaks_call_memory"} if SANITIZED else set()))
+        rules = sorted(set(CARELESS) - ({"leaks_memory", "leaks_little", "leaks_call_memory", "leaks_phase_memory"} if SANITIZED else set()))
         with ThreadPoolExecutor(4) as pool:
             for rule, case, verdict, words, code, found in pool.map(one, rules):
                 with self.subTest(rule):
@@ -250,7 +261,7 @@ class Check(unittest.TestCase):
         """The same plugin without a fault passes every case that finds one."""
         cases = {case for case, _, _ in CARELESS.values()}
         if SANITIZED:
-            cases -= {"create-memory", "call-repeat"}
+            cases -= {"create-memory", "call-repeat", "phase-repeat"}
         for case in sorted(cases):
             with self.subTest(case):
                 _, found = verdicts(PLUGINS / "careless-none.so", f"--only={case}")

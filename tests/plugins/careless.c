@@ -2,7 +2,7 @@
  * A plugin that breaks one rule, which is chosen when it is built: for each there is a case of
  * `handrail plugin check` that has to notice. */
 #include <fcntl.h>
-#include <handrail/plugin.h>
+#include <handrail/phase.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -141,6 +141,68 @@ static handrail_status health(void *self, handrail_call *call)
     return HANDRAIL_OK;
 }
 
+static int calls_inside;
+
+static handrail_status counted_invoke(void *self, handrail_call *call, const char *args, size_t len)
+{
+#if defined(CRASHES_BESIDE_CALLS)
+    (void)__atomic_fetch_add(&calls_inside, 1, __ATOMIC_SEQ_CST);
+    (void)usleep(2000);
+#endif
+    handrail_status status = invoke(self, call, args, len);
+    (void)__atomic_fetch_sub(&calls_inside, 1, __ATOMIC_SEQ_CST);
+    return status;
+}
+
+static handrail_status on_phase(void *self, handrail_call *call, const char *phase,
+                                const char *json, size_t len)
+{
+    (void)self, (void)call, (void)phase, (void)json, (void)len;
+#if defined(HANGS_IN_PHASE)
+    sleeper(NULL);
+#elif defined(SLOW_IN_PHASE)
+    (void)usleep(5500 * 1000);
+#elif defined(CRASHES_IN_PHASE)
+    if (strcmp(phase, "draining") == 0)
+        abort();
+#elif defined(CRASHES_ON_ODD_PHASE)
+    if (!strstr(json, "\"from\""))
+        abort();
+#elif defined(CRASHES_BESIDE_CALLS)
+    if (__atomic_load_n(&calls_inside, __ATOMIC_SEQ_CST) > 0)
+        abort();
+#elif defined(FAILS_IN_PHASE)
+    return HANDRAIL_E_FAILED;
+#elif defined(LEAKS_PHASE_MEMORY)
+    lost = malloc(100);
+    memset(lost, 1, 100);
+#elif defined(LEAKS_PHASE_DESCRIPTOR)
+    (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
+#elif defined(LEAKS_PHASE_THREAD)
+    leave_thread();
+#endif
+    return HANDRAIL_OK;
+}
+
+static const void *get_extension(void *self, const char *id)
+{
+    static const handrail_phase_listener listener = {
+#if defined(SMALL_LISTENER)
+        .struct_size = 8,
+#else
+        .struct_size = sizeof(listener),
+#endif
+        .on_phase = on_phase,
+    };
+    (void)self;
+#if defined(ANY_EXTENSION)
+    (void)id;
+    return &listener;
+#else
+    return strcmp(id, HANDRAIL_PHASE) == 0 ? &listener : NULL;
+#endif
+}
+
 static const handrail_tool tool = {
     .struct_size = sizeof(handrail_tool),
     .flags = HANDRAIL_TOOL_IDEMPOTENT,
@@ -159,7 +221,7 @@ static const handrail_tool tool = {
 #if defined(WRONG_RESULT)
     .output_schema = "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}",
 #endif
-    .invoke = invoke,
+    .invoke = counted_invoke,
 };
 static const handrail_tool *const tools[] = {&tool, NULL};
 
@@ -188,6 +250,7 @@ static CONSTANT handrail_plugin plugin = {
     .create = create,
     .destroy = destroy,
     .health = health,
+    .get_extension = get_extension,
 };
 
 const handrail_plugin *handrail_plugin_v1(void)
