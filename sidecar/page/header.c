@@ -104,17 +104,17 @@ static void put_probes(struct hr_html *h, const json_t *status)
         const char *name;
         const char *path;
         enum hr_tone no; /* a pod that is not warm any more is as it should be */
-    } probes[] = {{"startup", "/startupz", HR_TONE_BAD},
-                  {"live", "/livez", HR_TONE_BAD},
-                  {"ready", "/readyz", HR_TONE_BAD},
-                  {"warm", "/warmz", HR_TONE_OFF}};
+    } probes[] = {{"startup", "startupz", HR_TONE_BAD},
+                  {"live", "livez", HR_TONE_BAD},
+                  {"ready", "readyz", HR_TONE_BAD},
+                  {"warm", "warmz", HR_TONE_OFF}};
     hr_html(h, "<ul class=\"probes\" aria-label=\"Probes\">");
     for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
         const json_t *p = probe(status, probes[i].name);
         const char *path = probes[i].path;
         if (!json_is_boolean(p))
             continue;
-        hr_html(h, "<li data-k=\"%s\"><a href=\"%s?verbose\">%s</a> ", path, path, path);
+        hr_html(h, "<li data-k=\"%s\"><a href=\"%s?verbose\">/%s</a> ", path, path, path);
         hr_page_state(h, json_is_true(p) ? HR_TONE_OK : probes[i].no,
                       json_is_true(p) ? "200" : "503");
         hr_html(h, "</li>");

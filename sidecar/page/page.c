@@ -5,12 +5,13 @@
 #include "assets.h"
 #include "parts.h"
 
+/* Links are relative: behind a proxy the page may not be at the root. */
 static void put_footer(struct hr_html *h, const json_t *status)
 {
-    static const char *const paths[] = {"/healthz", "/metrics", "/status", "/plugins", "/crashes"};
+    static const char *const paths[] = {"healthz", "metrics", "status", "plugins", "crashes"};
     hr_html(h, "<footer>\n<nav aria-label=\"For machines\"><ul>");
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        hr_html(h, "<li><a href=\"%s\">%s</a></li>", paths[i], paths[i]);
+        hr_html(h, "<li><a href=\"%s\">/%s</a></li>", paths[i], paths[i]);
     hr_html(h, "</ul></nav>\n<p>handrail %s, pid %lld</p>\n</footer>\n",
             hr_page_text(status, "version"), hr_page_count(status, "pid"));
 }

@@ -73,7 +73,7 @@
   // ---- asking ----
 
   async function ask() {
-    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch("./", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     show(await answer.text());
   }

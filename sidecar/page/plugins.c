@@ -86,7 +86,7 @@ static void put_tools(struct hr_html *h, const json_t *tools)
     }
     hr_html(h, "</tbody></table>\n");
     if (n > HR_PAGE_TOOLS_MAX)
-        hr_html(h, "<p class=\"note\">And %lld more: <a href=\"/plugins\">/plugins</a>.</p>\n",
+        hr_html(h, "<p class=\"note\">And %lld more: <a href=\"plugins\">/plugins</a>.</p>\n",
                 (long long)(n - HR_PAGE_TOOLS_MAX));
 }
 

@@ -95,7 +95,7 @@ static void a_pod_that_is_well(void **state)
         "<b>claimed</b> for 5m 12s \xc2\xb7 server 1.58.0 up 2h 11m \xc2\xb7 handrail 0.1.0 up "
         "3h 12m</p>");
     has(text, "as of <time datetime=\"2026-11-26T18:05:12.345Z\">18:05:12</time> UTC");
-    has(text, "<a href=\"/warmz?verbose\">/warmz</a> <span class=\"state off\">503</span>");
+    has(text, "<a href=\"warmz?verbose\">/warmz</a> <span class=\"state off\">503</span>");
     has(text, "aria-current=\"step\"><b>claimed</b> <span>5m 12s</span>");
     has(text, "in a pool, claimed");
     has(text, "<dd><span class=\"state ok\">ok</span> <bdi>set up</bdi></dd>");
