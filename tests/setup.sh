@@ -11,7 +11,7 @@
 # environment in the user's cache folder, named after the hash of its requirements file, so that a
 # second clone finds it.  Without a Python that is new enough, or without a network, that
 # environment is missing: this is said and is no failure here; what needs it decides.  The same goes
-# for MCP's conformance suite and the other clients, which npm brings, with the Node they need.
+# for MCP's conformance suite, the other clients and axe-core, which npm brings, with their Node.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +22,7 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace python3-jsonschema python3-prometheus-client abigail-tools"
+    strace chromium python3-jsonschema python3-prometheus-client abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor"
 
 say() { echo "setup: $*"; }
@@ -159,7 +159,7 @@ node_packages() {
         warn "going on without it"
         return
     fi
-    say "installing MCP's conformance suite and clients into $node"
+    say "installing MCP's conformance suite, clients and axe-core into $node"
     say "once for all clones; half a minute and 340 MB"
     mkdir -p "$(dirname "$node")"
     if ! (flock 9 && build_node 9>&-) 9>"$node.lock"; then
