@@ -12,6 +12,7 @@
 #define HR_CONFIG_CONFIG_H
 
 #include "address.h"
+#include "check_setting.h"
 #include "common/board.h"
 #include "common/log.h"
 
@@ -88,6 +89,7 @@ struct hr_config {
     const char *webhook;         /* URL that is told what happens; NULL: nobody is */
     struct hr_address health;
     struct hr_address mcp;
+    struct hr_check_settings checks; /* of the sidecar */
     enum hr_cleanup cleanup;
     enum hr_log_format log_format;
     uint16_t agent_port;

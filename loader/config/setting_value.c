@@ -10,11 +10,11 @@
 #include <limits.h>
 #include <string.h>
 
-enum { MS = 1000, DECIMALS = 3, SECONDS_TEXT = 32 };
+enum { MS = 1000, DECIMALS = 3 };
 
 int hr_seconds_parse(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ret_ms)
 {
-    char whole[SECONDS_TEXT];
+    char whole[HR_SECONDS_TEXT];
     int64_t seconds = 0;
     int64_t ms = 0;
     size_t n = strcspn(text, ".");
@@ -40,10 +40,9 @@ int hr_seconds_parse(const char *text, int64_t min_ms, int64_t max_ms, int64_t *
     return 0;
 }
 
-/* Milliseconds as seconds, with no more decimals than needed. */
-static void format_seconds(int64_t ms, char out[SECONDS_TEXT])
+void hr_seconds_format(int64_t ms, char out[HR_SECONDS_TEXT])
 {
-    int n = snprintf(out, SECONDS_TEXT, "%lld.%03d", (long long)(ms / MS), (int)(ms % MS));
+    int n = snprintf(out, HR_SECONDS_TEXT, "%lld.%03d", (long long)(ms / MS), (int)(ms % MS));
     while (out[n - 1] == '0')
         out[--n] = '\0';
     if (out[n - 1] == '.')
@@ -117,6 +116,7 @@ static void *place(struct hr_config *c, const struct hr_setting *s)
 
 int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_config *c)
 {
+    char why[HR_SETTING_EXPECTED];
     int64_t number = 0;
     int err = 0;
     switch (s->type) {
@@ -140,6 +140,7 @@ int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_con
         return 0;
     case HR_SETTING_ADDRESS: return parse_address(s, text, place(c, s));
     case HR_SETTING_REWRITE: return hr_rewrite_parse(text, place(c, s));
+    case HR_SETTING_CHECKS: return hr_check_settings_parse(place(c, s), text, why, sizeof(why));
     }
     if (!err)
         put_number(c, s, number);
@@ -154,14 +155,17 @@ void hr_setting_fall_back(const struct hr_setting *s, struct hr_config *c)
     case HR_SETTING_URL: memcpy(place(c, s), &s->fallback_text, sizeof(s->fallback_text)); break;
     case HR_SETTING_ADDRESS: (void)parse_address(s, s->fallback_text, place(c, s)); break;
     case HR_SETTING_REWRITE: hr_rewrite_none(place(c, s)); break;
+    case HR_SETTING_CHECKS: memset(place(c, s), 0, s->size); break;
     default: put_number(c, s, s->fallback); break;
     }
 }
 
-void hr_setting_expected(const struct hr_setting *s, char out[HR_SETTING_EXPECTED])
+void hr_setting_expected(const struct hr_setting *s, const char *text,
+                         char out[HR_SETTING_EXPECTED])
 {
-    char least[SECONDS_TEXT];
-    char most[SECONDS_TEXT];
+    char least[HR_SECONDS_TEXT];
+    char most[HR_SECONDS_TEXT];
+    struct hr_check_settings none = {.count = 0};
     size_t used = 0;
     switch (s->type) {
     case HR_SETTING_SWITCH:
@@ -176,8 +180,8 @@ void hr_setting_expected(const struct hr_setting *s, char out[HR_SETTING_EXPECTE
         }
         break;
     case HR_SETTING_SECONDS:
-        format_seconds(s->min, least);
-        format_seconds(s->max, most);
+        hr_seconds_format(s->min, least);
+        hr_seconds_format(s->max, most);
         (void)snprintf(out, HR_SETTING_EXPECTED, "seconds from %s to %s, such as 5 or 0.5", least,
                        most);
         break;
@@ -204,6 +208,10 @@ void hr_setting_expected(const struct hr_setting *s, char out[HR_SETTING_EXPECTE
                        "signals such as TERM:INT or HUP:0, commas between, and none that is "
                        "not ours to rewrite: KILL, STOP, CHLD");
         break;
+    case HR_SETTING_CHECKS:
+        (void)snprintf(out, HR_SETTING_EXPECTED, "no more than %d checks", HR_CHECK_SETTINGS_MAX);
+        (void)hr_check_settings_parse(&none, text, out, HR_SETTING_EXPECTED);
+        break;
     }
 }
 
@@ -216,7 +224,7 @@ void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
     switch (s->type) {
     case HR_SETTING_SWITCH:
     case HR_SETTING_CHOICE: word_at(s->value, get_number(c, s), out, HR_SETTING_TEXT); break;
-    case HR_SETTING_SECONDS: format_seconds(get_number(c, s), out); break;
+    case HR_SETTING_SECONDS: hr_seconds_format(get_number(c, s), out); break;
     case HR_SETTING_COUNT:
         (void)snprintf(out, HR_SETTING_TEXT, "%lld", (long long)get_number(c, s));
         break;
@@ -228,5 +236,6 @@ void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
         break;
     case HR_SETTING_ADDRESS: hr_address_format(at, out); break;
     case HR_SETTING_REWRITE: hr_rewrite_format(at, out); break;
+    case HR_SETTING_CHECKS: hr_check_settings_format(at, out); break;
     }
 }

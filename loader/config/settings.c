@@ -101,6 +101,9 @@ const struct hr_setting hr_settings[] = {
      AT(sidecar_watchdog_ms), .help = "the same of our own sidecar"},
     {NAMES("webhook", "WEBHOOK"), .group = HR_GROUP_WATCH, URL, AT(webhook),
      .help = "is told of phases, crashes and restarts, by POST"},
+    {NAMES("check", "CHECK"), .group = HR_GROUP_WATCH, .type = HR_SETTING_CHECKS,
+     .value = "NAME:KEY=VALUE,...", AT(checks),
+     .help = "of a health check: period, gate, ...; may be repeated"},
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 
@@ -140,7 +143,7 @@ int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_orig
         c->origins[s - hr_settings] = (unsigned char)origin;
         return 0;
     }
-    hr_setting_expected(s, expected);
+    hr_setting_expected(s, text, expected);
     if (s->type == HR_SETTING_URL)
         text = "..."; /* there may be a password in it */
     if (origin == HR_FROM_OPTION) {

@@ -31,6 +31,7 @@ enum hr_setting_type {
     HR_SETTING_ADDRESS,  /* see address.h; the default host is that of the default */
     HR_SETTING_URL,      /* see web_url.h; borrowed */
     HR_SETTING_REWRITE,  /* see rewrite.h; each use of the option adds to the table */
+    HR_SETTING_CHECKS,   /* see check_setting.h; likewise */
 };
 
 struct hr_setting {

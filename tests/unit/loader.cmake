@@ -1,4 +1,4 @@
-foreach(name address web_url agent_command config one_string options program registry rewrite
+foreach(name address web_url agent_command check_setting config one_string options program registry rewrite
     server_command server_version setting_value settings)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()

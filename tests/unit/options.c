@@ -140,6 +140,8 @@ static void every_option_is_known(void **state)
             (void)snprintf(value, sizeof(value), "http://host/");
         else if (s->type == HR_SETTING_REWRITE)
             (void)snprintf(value, sizeof(value), "1:2");
+        else if (s->type == HR_SETTING_CHECKS)
+            (void)snprintf(value, sizeof(value), "disk:free=1G");
         (void)snprintf(arg, sizeof(arg), "--%s=%.60s", s->option, value);
         assert_int_equal(parse(ARGS(arg, "x"), &c), 0);
         assert_int_equal(hr_setting_origin(&c, s->option), HR_FROM_OPTION);

@@ -71,7 +71,7 @@ static void limits(void **state)
     hr_settings_default(&c);
     for (size_t i = 0; i < hr_nsettings; i++) {
         const struct hr_setting *s = &hr_settings[i];
-        hr_setting_expected(s, expected);
+        hr_setting_expected(s, "", expected);
         assert_true(strlen(expected) > 4 && strlen(expected) < sizeof(expected) - 1);
         if (s->type != HR_SETTING_COUNT)
             continue;
@@ -104,9 +104,9 @@ static void words(void **state)
     assert_int_equal(hr_setting_parse(setting("on-give-up"), "stay", &c), 0);
     assert_true(c.stay);
     char expected[HR_SETTING_EXPECTED];
-    hr_setting_expected(s, expected);
+    hr_setting_expected(s, "", expected);
     assert_string_equal(expected, "none, known or all");
-    hr_setting_expected(setting("group"), expected);
+    hr_setting_expected(setting("group"), "", expected);
     assert_string_equal(expected, "off or on");
 }
 
