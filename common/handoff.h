@@ -17,7 +17,13 @@
  *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...],
  *       "webhook": {"url": "...",                        whom to tell what happens; optional
  *                   "authorization": "Bearer ..."},      value of that header; optional
+ *       "checks": {"disk": {...}, ...},                  health checks, below
  *       "watchdog_ms": 30000 }                           silence that is taken for a hang; 0: none
+ *
+ * Of a check there is what is not its default: "period_ms", "timeout_ms", "failures", "successes",
+ * "gates" (["ready", "live"]), and what is its own: "limit_ms" of alive and loop-lag, "free_percent"
+ * or "free_bytes" of disk and memory, "pressure_percent" of memory, "path" of workspace.  A
+ * "port/<n>" exists by being there.
  *
  * Of `handrail mcp` it has standard input and output to serve instead:
  *
@@ -50,6 +56,8 @@
  *                      not notify SERVER= before that has worked
  *   "PAUSE <starts>"   POST /api/conversations/prepare-for-sandbox-pause, with the first session
  *                      key of the body if one is attached, else the one of the settings
+ *   "KEY <starts>"     nothing is to be done: the body is there for the session key in it.  Has no
+ *                      answer
  *   "PLUGINS"          settings with other plugins are attached; nothing else in them has changed
  * An order for another life than the present one is answered with -ESTALE (or not at all).
  */

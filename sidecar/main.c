@@ -25,8 +25,6 @@ enum {
     MCP_CONNECTIONS = 256,
     FILES_WANTED = 1024, /* both listeners full, and everything else */
     ENDING_MS = 30,      /* from the order to end to the end, for requests that are on their way */
-    HANG_LIMIT_MIN_MS = 1000,
-    HANG_LIMIT_MAX_MS = 24 * 3600 * 1000,
 };
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
@@ -129,6 +127,26 @@ static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
     return hr_orders_init_ok(s->orders, starts, reason, size);
 }
 
+/* With deferred initialisation: nothing that was accepted is known, or it has still to be replayed.
+ */
+static bool is_dormant(void *arg)
+{
+    const struct sidecar *s = arg;
+    struct hr_board_service service;
+    struct hr_board_server own;
+    if (!s->health.deferred || hr_board_get_service(s->p->board, 0, &service) ||
+        hr_board_get_server(s->p->board, &own))
+        return false;
+    return !own.recorded || own.replay_life == service.starts;
+}
+
+static void on_session_key(const char *key, void *arg)
+{
+    const struct sidecar *s = arg;
+    if (s->health.checks)
+        hr_checks_set_key(s->health.checks, key);
+}
+
 static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
 {
     const struct sidecar *s = arg;
@@ -174,17 +192,6 @@ static int read_settings(struct sidecar *s)
     s->health.agent_host = host;
     s->health.agent_port = port;
     return 0;
-}
-
-static int64_t hang_limit_ms(void)
-{
-    const char *text = getenv("HANDRAIL_HANG_LIMIT_MS");
-    int64_t ms = HR_HANG_LIMIT_MS;
-    if (text && *text && hr_parse_int(text, HANG_LIMIT_MIN_MS, HANG_LIMIT_MAX_MS, &ms))
-        hr_warn("HANDRAIL_HANG_LIMIT_MS is \"%.32s\", expected milliseconds from %d to %d: using "
-                "%lld",
-                text, HANG_LIMIT_MIN_MS, HANG_LIMIT_MAX_MS, (long long)ms);
-    return ms;
 }
 
 /* ---- plugins, at the start and after a reload ---- */
@@ -237,6 +244,7 @@ static int make_orders(struct sidecar *s)
                                    .session_key = s->session_key,
                                    .notify = notify,
                                    .plugins = take_plugins,
+                                   .session_key_seen = on_session_key,
                                    .arg = s};
     return hr_orders_new(&cfg, &s->orders);
 }
@@ -297,7 +305,9 @@ static int make_parts(struct sidecar *s)
                                    .client = s->client,
                                    .host = s->health.agent_host,
                                    .port = s->health.agent_port,
-                                   .hang_limit_ms = hang_limit_ms(),
+                                   .settings = json_object_get(s->p->settings, "checks"),
+                                   .session_key = s->session_key,
+                                   .is_dormant = is_dormant,
                                    .on_ready = on_server_ready,
                                    .init_ok = init_ok,
                                    .plugin_ok = plugin_ok,

@@ -14,6 +14,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { VSCODE_PORT = 8001 }; /* the agent-server's default */
 
 static int listen_on(const char *variable, struct hr_address *address, int *ret_fd)
 {
@@ -115,6 +118,33 @@ static json_t *webhook_settings(const struct hr_config *c)
                      n ? json_stringn_nocheck(secret, n) : NULL);
 }
 
+/* The editor's port, if the server will start one: as it decides, and where it listens then; else
+ * 0.
+ */
+static int vscode_port(void)
+{
+    static const char program[] = "/openhands/.openvscode-server/bin/openvscode-server";
+    const char *enabled = getenv("OH_ENABLE_VSCODE");
+    const char *text = getenv("OH_VSCODE_PORT");
+    int64_t port = VSCODE_PORT;
+    if ((enabled && *enabled && !hr_server_bool(enabled)) || access(program, X_OK) < 0)
+        return 0;
+    if (text && *text && hr_parse_int(text, 1, 65535, &port))
+        return 0; /* the server will say what is wrong with it */
+    return (int)port;
+}
+
+/* The settings of the health checks, with a look at the editor's port.  New reference. */
+static json_t *checks_settings(const struct hr_handout *h, const struct hr_config *c)
+{
+    json_t *checks = hr_check_settings_json(&c->checks);
+    char name[sizeof("port/65535")];
+    (void)snprintf(name, sizeof(name), "port/%d", h->vscode_port);
+    if (h->vscode_port && !json_object_get(checks, name))
+        (void)json_object_set_new(checks, name, json_object());
+    return checks;
+}
+
 int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
 {
     json_t *list = json_array();
@@ -127,9 +157,10 @@ int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
                               "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
     set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
-    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:I, s:o*}", "agent", agent, "mcp",
-                                   "token", h->mcp_token, "ipc_key", h->ipc_key, "plugins", list,
-                                   "watchdog_ms", (json_int_t)c->sidecar_watchdog_ms, "webhook",
+    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:o, s:I, s:o*}", "agent", agent,
+                                   "mcp", "token", h->mcp_token, "ipc_key", h->ipc_key, "plugins",
+                                   list, "checks", checks_settings(h, c), "watchdog_ms",
+                                   (json_int_t)c->sidecar_watchdog_ms, "webhook",
                                    webhook_settings(c)),
                          &h->sidecar_settings_fd);
 }
@@ -166,6 +197,7 @@ static int make_endpoints(const struct hr_config *c, struct hr_handout *h)
     h->health = c->health;
     h->mcp = c->mcp;
     h->session_key = session_key();
+    h->vscode_port = vscode_port();
     listen_for_probes(h);
     int code = listen_on("HANDRAIL_HEALTH_ADDR", &h->health, &h->health_fd);
     return code ? code : listen_on("HANDRAIL_MCP_ADDR", &h->mcp, &h->mcp_fd);

@@ -195,6 +195,7 @@ static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
     s->pub.recorded = 1;
     s->pub.replay_life = 0; /* whoever did it: this life is initialised */
     publish(sup);
+    hr_server_order_replay(sup); /* the sidecar learns the session key by it */
     if (!replayed)
         hr_info("server: it has been initialised; after a crash that will be replayed");
 }
@@ -216,10 +217,11 @@ static int order(struct hr_supervisor *sup, const char *what)
 
 void hr_server_order_replay(struct hr_supervisor *sup)
 {
-    if (hr_server_is_initialised(sup))
+    bool initialised = hr_server_is_initialised(sup);
+    if (initialised && !sup->server.record.len)
         return;
-    int err = order(sup, "INIT");
-    if (err) /* it is ordered again when the sidecar is ready anew */
+    int err = order(sup, initialised ? "KEY" : "INIT");
+    if (err && !initialised) /* it is ordered again when the sidecar is ready anew */
         hr_error("server: cannot have its initialisation replayed: %s", strerror(-err));
 }
 

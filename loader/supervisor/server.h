@@ -54,7 +54,7 @@ void hr_server_take(struct hr_supervisor *sup);
 /* May this life be called ready, as far as the initialisation goes? */
 bool hr_server_is_initialised(const struct hr_supervisor *sup);
 
-/* A new life has begun, or the sidecar can take orders (again). */
+/* A new life has begun, it has been initialised, or the sidecar can take orders (again). */
 void hr_server_order_replay(struct hr_supervisor *sup);
 
 /* The sidecar's answer to that order; status as common/handoff.h has it. */

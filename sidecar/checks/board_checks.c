@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The checks that every server has: those that read the board, and the two that read a probe's last
- * result in the light of the board. */
+ * The checks that look at the board when they are asked; two of them read a probe's last result in
+ * its light. */
 #include "registry.h"
 
 #include <errno.h>
@@ -50,11 +50,11 @@ static int ask_process(struct hr_checks *c, const struct hr_check *check, unsign
     return -ESRCH;
 }
 
-/* Are the probe's results of the process that is there now? */
-static int same_life(const struct hr_probe *p, const struct hr_life *life, char *reason,
+/* Are the results of the process that is there now? */
+static int same_life(const struct hr_measure *m, const struct hr_life *life, char *reason,
                      size_t size)
 {
-    if (life->known && life->running && life->starts == p->life)
+    if (life->known && life->running && life->starts == m->life)
         return 0;
     if (!life->known)
         (void)snprintf(reason, size, "the supervisor's board cannot be read");
@@ -62,51 +62,54 @@ static int same_life(const struct hr_probe *p, const struct hr_life *life, char 
         (void)snprintf(reason, size, "server has no process");
     else
         (void)snprintf(reason, size, "%s",
-                       p->life ? "server restarted, not measured yet" : p->message);
+                       m->life ? "server restarted, not measured yet" : m->last.message);
     return -ESTALE;
 }
 
-static int last_result(struct hr_checks *c, const struct hr_probe *p, char *reason, size_t size)
+/* Has a measurement a say in whether the pod is worth keeping?  Where others speak it is silent:
+ * without a process, before it was well in this life, and once a stop has begun. */
+static bool has_a_say(const struct hr_checks *c, const struct hr_measure *m)
+{
+    char reason[HR_CHECK_REASON_MAX];
+    struct hr_board_head head;
+    struct hr_life life = hr_life_read(c->cfg.board);
+    if (!hr_board_get_head(c->cfg.board, &head) && head.draining)
+        return false;
+    if (!m->of_server)
+        return m->result != HR_UNMEASURED;
+    return same_life(m, &life, reason, sizeof(reason)) == 0 &&
+           (m->succeeded || life.state == HR_UP);
+}
+
+int hr_check_ask_measure(struct hr_checks *c, const struct hr_measure *m, unsigned gate,
+                         char *reason, size_t size)
 {
     struct hr_life life = hr_life_read(c->cfg.board);
-    if (same_life(p, &life, reason, size))
-        return -ESTALE;
-    if (p->result == HR_OK)
+    if (gate == HR_GATE_LIVE && !has_a_say(c, m))
         return 0;
-    (void)snprintf(reason, size, "%s", p->message);
-    return -EIO;
+    if (m->of_server && same_life(m, &life, reason, size))
+        return -ESTALE;
+    (void)snprintf(reason, size, "%s", m->last.message);
+    return m->result == HR_OK || m->result == HR_UNKNOWN ? 0 : -EIO;
 }
 
-static int ask_ready(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
-                     size_t size)
-{
-    (void)check;
-    (void)gate;
-    return last_result(c, &c->ready, reason, size);
-}
-
-/* As part of /livez it says whether the server hangs, and is silent where others speak: without a
- * process, before it was ready in this life, and once a stop has begun. */
+/* As part of /livez it says whether the server hangs: by the time, not by the number of failures.
+ */
 static int ask_alive(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
                      size_t size)
 {
     (void)check;
-    const struct hr_probe *p = &c->alive;
-    struct hr_board_head head;
+    const struct hr_measure *m = &c->alive.m;
     if (gate != HR_GATE_LIVE)
-        return last_result(c, p, reason, size);
-    struct hr_life life = hr_life_read(c->cfg.board);
-    if (!hr_board_get_head(c->cfg.board, &head) && head.draining)
+        return hr_check_ask_measure(c, m, gate, reason, size);
+    if (!has_a_say(c, m) || !m->failing_since)
         return 0;
-    bool was_well = p->succeeded || life.state == HR_UP;
-    if (same_life(p, &life, reason, size) || !was_well || !p->failing_since)
-        return 0;
-    int64_t failing_ms = c->cfg.now_ms() - p->failing_since;
-    if (failing_ms <= c->cfg.hang_limit_ms)
+    int64_t failing_ms = c->cfg.now_ms() - m->failing_since;
+    if (failing_ms <= c->hang_limit_ms)
         return 0;
     (void)snprintf(reason, size, "failing for %lld s, limit %lld s: %s",
-                   (long long)failing_ms / 1000, (long long)c->cfg.hang_limit_ms / 1000,
-                   p->message);
+                   (long long)failing_ms / 1000, (long long)c->hang_limit_ms / 1000,
+                   m->last.message);
     return -ETIMEDOUT;
 }
 
@@ -114,11 +117,10 @@ static int ask_started(struct hr_checks *c, const struct hr_check *check, unsign
                        char *reason, size_t size)
 {
     (void)check;
-    (void)gate;
     struct hr_board_service s;
     if (!hr_board_get_service(c->cfg.board, 0, &s) && s.ready_once)
         return 0;
-    return last_result(c, &c->ready, reason, size);
+    return hr_check_ask_measure(c, &c->ready.m, gate, reason, size);
 }
 
 static int ask_init(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
@@ -172,16 +174,16 @@ static int ask_draining(struct hr_checks *c, const struct hr_check *check, unsig
 
 void hr_checks_add_builtin(struct hr_checks *c)
 {
-    static const struct hr_check builtin[HR_CHECKS_BUILTIN] = {
+    static const struct hr_check builtin[] = {
         {.name = "supervisor", .gates = HR_GATE_LIVE | HR_GATE_READY, .ask = ask_supervisor},
         {.name = "process", .gates = HR_GATE_LIVE | HR_GATE_READY, .ask = ask_process},
         {.name = "started", .gates = HR_GATE_STARTUP, .ask = ask_started},
         {.name = "alive", .gates = HR_GATE_LIVE, .ask = ask_alive},
-        {.name = "ready", .gates = HR_GATE_READY, .ask = ask_ready},
+        {.name = "ready", .gates = HR_GATE_READY},
         {.name = "init", .gates = HR_GATE_READY, .ask = ask_init},
         {.name = "agent-module", .gates = HR_GATE_READY, .ask = ask_agent_module},
         {.name = "draining", .gates = HR_GATE_READY, .ask = ask_draining},
     };
-    for (int i = 0; i < HR_CHECKS_BUILTIN; i++)
+    for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++)
         c->list[c->count++] = builtin[i];
 }

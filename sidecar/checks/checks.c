@@ -5,21 +5,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/utf8.h"
-#include "port.h"
 #include "registry.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    READY_REFUSED_MS = 25,
-    READY_FAILING_MS = 250,
-    READY_PERIOD_MS = 2000,
-    ALIVE_FAILING_MS = 1000,
-    ALIVE_PERIOD_MS = 5000,
-};
 
 /* One line of valid UTF-8, whatever a plugin or a process put into it. */
 static void make_line(char *s)
@@ -36,7 +28,8 @@ int hr_check_ask(struct hr_checks *c, const struct hr_check *check, unsigned gat
                  size_t size)
 {
     reason[0] = '\0';
-    int err = check->ask(c, check, gate, reason, size);
+    int err = check->ask ? check->ask(c, check, gate, reason, size)
+                         : hr_check_ask_measure(c, check->m, gate, reason, size);
     if (!err)
         reason[0] = '\0';
     make_line(reason);
@@ -89,35 +82,6 @@ void hr_checks_refresh(struct hr_checks *c)
     log_changes(c);
 }
 
-static void on_result(struct hr_probe *p, void *arg)
-{
-    struct hr_checks *c = arg;
-    if (p == &c->ready && p->result == HR_OK && c->announced != p->life) {
-        c->announced = p->life;
-        c->cfg.on_ready(p->life, c->cfg.arg);
-    }
-    hr_checks_refresh(c);
-}
-
-static bool port_is_foreign(void *arg)
-{
-    const struct hr_checks *c = arg;
-    struct hr_board_service s;
-    return !hr_board_get_service(c->cfg.board, 0, &s) && s.pid > 0 &&
-           hr_port_is_foreign(c->cfg.port, s.pid);
-}
-
-static int init_probe(struct hr_checks *c, struct hr_probe *p)
-{
-    p->loop = c->cfg.loop;
-    p->client = c->cfg.client;
-    p->board = c->cfg.board;
-    p->now_ms = c->cfg.now_ms;
-    p->on_result = on_result;
-    p->arg = c;
-    return hr_probe_init(p, c->cfg.host, c->cfg.port);
-}
-
 int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret)
 {
     if (strlen(config->host) >= HR_HOST_MAX)
@@ -131,35 +95,32 @@ int hr_checks_new(const struct hr_checks_config *config, struct hr_checks **ret)
     if (!c->cfg.now_ms)
         c->cfg.now_ms = hr_now_ms;
     c->was_live = true;
-    c->ready.path = "/ready";
-    c->ready.is_foreign = port_is_foreign;
-    c->ready.refused_ms = READY_REFUSED_MS;
-    c->ready.failing_ms = READY_FAILING_MS;
-    c->ready.period_ms = READY_PERIOD_MS;
-    c->alive.path = "/alive";
-    c->alive.refused_ms = ALIVE_FAILING_MS;
-    c->alive.failing_ms = ALIVE_FAILING_MS;
-    c->alive.period_ms = ALIVE_PERIOD_MS;
-    int err = init_probe(c, &c->ready);
-    if (!err)
-        err = init_probe(c, &c->alive);
-    if (err) {
-        free(c);
-        return err;
-    }
+    hr_checks_set_key(c, config->session_key);
     hr_checks_add_builtin(c);
-    c->nbuiltin = c->count;
-    *ret = c;
-    return 0;
+    int err = hr_checks_add_measured(c);
+    c->nfixed = c->count;
+    c->cfg.settings = NULL; /* borrowed, and done with */
+    if (err)
+        hr_checks_free(c);
+    else
+        *ret = c;
+    return err;
 }
 
 void hr_checks_free(struct hr_checks *c)
 {
     if (!c)
         return;
-    hr_probe_stop(&c->ready);
-    hr_probe_stop(&c->alive);
+    hr_checks_free_measured(c);
+    explicit_bzero(c->key, sizeof(c->key));
     free(c);
+}
+
+void hr_checks_set_key(struct hr_checks *c, const char *key)
+{
+    explicit_bzero(c->key, sizeof(c->key));
+    if (key && strlen(key) < sizeof(c->key))
+        memcpy(c->key, key, strlen(key) + 1);
 }
 
 static int ask_plugin(struct hr_checks *c, const struct hr_check *check, unsigned gate,
@@ -197,62 +158,129 @@ int hr_checks_set_plugins(struct hr_checks *c, const json_t *plugins)
     if (json_array_size(plugins) > HR_MAX_PLUGINS)
         return -ENOSPC;
     json_array_foreach (plugins, i, plugin) {
-        int err = make_plugin(plugin, &c->list[c->nbuiltin], c->count - c->nbuiltin, &fresh[i]);
+        int err = make_plugin(plugin, &c->list[c->nfixed], c->count - c->nfixed, &fresh[i]);
         if (err)
             return err;
     }
-    memcpy(&c->list[c->nbuiltin], fresh, json_array_size(plugins) * sizeof(fresh[0]));
-    c->count = c->nbuiltin + (int)json_array_size(plugins);
+    memcpy(&c->list[c->nfixed], fresh, json_array_size(plugins) * sizeof(fresh[0]));
+    c->count = c->nfixed + (int)json_array_size(plugins);
     return 0;
 }
 
 void hr_checks_start(struct hr_checks *c)
 {
-    hr_probe_start(&c->ready);
-    hr_probe_start(&c->alive);
+    hr_checks_start_measured(c);
 }
 
 void hr_checks_board_changed(struct hr_checks *c)
 {
-    hr_probe_board_changed(&c->ready);
-    hr_probe_board_changed(&c->alive);
+    for (int i = 0; i < c->nmeasures; i++)
+        hr_measure_board_changed(c->measures[i]);
     hr_checks_refresh(c);
+}
+
+/* ---- for people and metrics ---- */
+
+const char *hr_gate_name(enum hr_gate gate)
+{
+    switch (gate) {
+    case HR_GATE_STARTUP: return "startup";
+    case HR_GATE_LIVE: return "live";
+    case HR_GATE_READY: return "ready";
+    }
+    return "";
+}
+
+/* Which of its endpoints it fails; its plain state, with the reason, is in check->ok. */
+static unsigned failed_gates(struct hr_checks *c, const struct hr_check *check)
+{
+    char reason[HR_CHECK_REASON_MAX];
+    unsigned failed = 0;
+    for (unsigned gate = HR_GATE_STARTUP; gate <= HR_GATE_READY; gate <<= 1)
+        if ((check->gates & gate) && hr_check_ask(c, check, gate, reason, sizeof(reason)))
+            failed |= gate;
+    return failed;
+}
+
+static json_t *gates_json(unsigned gates)
+{
+    json_t *list = json_array();
+    for (unsigned gate = HR_GATE_STARTUP; gate <= HR_GATE_READY; gate <<= 1)
+        if (gates & gate)
+            (void)json_array_append_new(list, json_string(hr_gate_name((enum hr_gate)gate)));
+    return list;
+}
+
+static bool has_value(const struct hr_measure *m)
+{
+    return m && m->unit && m->last.has_value;
+}
+
+static json_t *one_status(struct hr_checks *c, const struct hr_check *check)
+{
+    char reason[HR_CHECK_REASON_MAX];
+    const struct hr_measure *m = check->m;
+    bool failed = failed_gates(c, check) != 0;
+    (void)hr_check_ask(c, check, 0, reason, sizeof(reason));
+    if (check->ok && m && m->result == HR_UNKNOWN)
+        (void)snprintf(reason, sizeof(reason), "%s", m->last.message);
+    return json_pack(
+        "{s:s, s:b, s:s, s:s, s:I, s:o, s:o, s:o}", "name", check->name, "ok", check->ok, "status",
+        failed      ? "fail"
+        : check->ok ? "pass"
+                    : "warn",
+        "message", reason, "since_seconds", (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000,
+        "gates", gates_json(check->gates), "observed",
+        has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(), "unit",
+        has_value(m) ? json_string(m->unit) : json_null());
 }
 
 json_t *hr_checks_status(struct hr_checks *c)
 {
     json_t *all = json_array();
     hr_checks_refresh(c);
-    for (int i = 0; i < c->count; i++) {
-        char reason[HR_CHECK_REASON_MAX];
-        const struct hr_check *check = &c->list[i];
-        (void)hr_check_ask(c, check, 0, reason, sizeof(reason));
-        json_int_t since = (c->cfg.now_ms() - check->since_ms) / 1000;
-        (void)json_array_append_new(all, json_pack("{s:s, s:b, s:s, s:I}", "name", check->name,
-                                                   "ok", check->ok, "message", reason,
-                                                   "since_seconds", since));
-    }
+    for (int i = 0; i < c->count; i++)
+        (void)json_array_append_new(all, one_status(c, &c->list[i]));
     return all;
+}
+
+json_t *hr_checks_disks(const struct hr_checks *c)
+{
+    return hr_folders_disks(&c->disk);
 }
 
 static void collect_probes(struct hr_checks *c, struct hr_expo *e)
 {
-    const struct hr_probe *probes[] = {&c->alive, &c->ready};
+    const struct hr_probe *probes[] = {&c->alive, &c->ready, &c->api};
     const int n = sizeof(probes) / sizeof(probes[0]);
     hr_expo_family(e, "handrail_probes_total", "counter",
-                   "Requests of the health checks to the server, by result.");
-    for (int i = 0; i < n; i++) {
-        const char *name = probes[i]->path + 1;
-        hr_expo_sample(e, "handrail_probes_total", (double)probes[i]->good, "check", name, "result",
+                   "Measurements of the health checks, by result.");
+    for (int i = 0; i < c->nmeasures; i++) {
+        const struct hr_measure *m = c->measures[i];
+        hr_expo_sample(e, "handrail_probes_total", (double)m->good, "check", m->name, "result",
                        "success", NULL);
-        hr_expo_sample(e, "handrail_probes_total", (double)probes[i]->bad, "check", name, "result",
+        hr_expo_sample(e, "handrail_probes_total", (double)m->bad, "check", m->name, "result",
                        "failure", NULL);
     }
     hr_expo_family(e, "handrail_probe_duration_seconds", "histogram",
                    "Time to the end of the answer or to giving up; closed ports left out.");
     for (int i = 0; i < n; i++)
         hr_expo_histogram(e, "handrail_probe_duration_seconds", &probes[i]->latency, "check",
-                          probes[i]->path + 1, NULL);
+                          probes[i]->m.name, NULL);
+}
+
+/* Values in units that a ratio or a number of seconds can be made of. */
+static void collect_values(const struct hr_checks *c, struct hr_expo *e)
+{
+    hr_expo_family(e, "handrail_check_value", "gauge",
+                   "What the check has measured: seconds or a ratio from 0 to 1, by unit.");
+    for (int i = 0; i < c->nmeasures; i++) {
+        const struct hr_measure *m = c->measures[i];
+        bool percent = m->unit && strcmp(m->unit, "percent") == 0;
+        if (has_value(m))
+            hr_expo_sample(e, "handrail_check_value", m->last.value / (percent ? 100 : 1), "check",
+                           m->name, "unit", percent ? "ratio" : "seconds", NULL);
+    }
 }
 
 void hr_checks_collect(struct hr_expo *e, void *arg)
@@ -264,6 +292,7 @@ void hr_checks_collect(struct hr_expo *e, void *arg)
     hr_expo_family(e, "handrail_check_ok", "gauge", "1 if the check passes.");
     for (int i = 0; i < c->count; i++)
         hr_expo_sample(e, "handrail_check_ok", c->list[i].ok, "check", c->list[i].name, NULL);
+    collect_values(c, e);
     hr_expo_family(e, "handrail_ready", "gauge", "1 if /readyz answers 200.");
     hr_expo_sample(e, "handrail_ready",
                    hr_checks_pass(c, HR_GATE_READY, &name, reason, sizeof(reason)), NULL);

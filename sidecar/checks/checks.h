@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT
  * The checks behind /startupz, /livez and /readyz.
  *
- * A check is of one of two kinds.  Probes ask the server over HTTP, each on a timer of its own, and
- * keep the last result; the others look at the board when they are asked, which costs a read of
- * memory.  So an endpoint never waits for anything, and no slow check makes another one late.
+ * A check is of one of two kinds.  Some measure (measure.h), each on a timer of its own, and keep
+ * the last result; the others look at the board when they are asked, which costs a read of memory.
+ * So an endpoint never waits for anything, and no slow check makes another one late.
  *
- * Everything that was measured belongs to one life of the server (`starts` of service 0 on the
- * board).  A result of an earlier life counts for nothing.  Until something is measured it fails.
+ * What was measured of the server belongs to one life of it (`starts` of service 0 on the board):
+ * a result of an earlier life counts for nothing.  Until something is measured it fails; what
+ * cannot be measured here passes, and says so.
  *
  *   supervisor   live, ready   the board is readable and its writer is our parent
  *   process      live          the supervisor has not given the server up
  *                ready         the server has a process that is not being stopped
  *   started      startup       the server has been ready once, in any life
- *   alive        live          GET /alive has not failed for longer than the hang limit
+ *   alive        live          a heartbeat is fresh, or GET /alive has not failed for longer than
+ *                              the hang limit
  *   ready        ready         GET /ready answers 200, from a listener not older than the server
- *   init         ready         the server is not one that has to be initialised again first
+ *   init         ready         the server is not one that has to be initialised first
  *   agent-module ready         the server has not said that the custom agent class is wrong
  *   draining     ready         no stop has begun
  *   plugin/<id>  ready         the plugin's tools are on offer, and its health() does not say that
  *                              it cannot work; a gate only if it is required
+ *   api          -             requests with the session key go through the server's thread pool
+ *   loop-lag     -             the server's event loop has not stood still for longer than a limit
+ *   memory       -             enough is left below the cgroup's limit, and little waits for it
+ *   workspace    -             the folder is there and can be written to
+ *   disk         -             enough is free of the file systems of the workspace and of /
+ *   port/<n>     -             a TCP connect works
  *
- * A closed port turns `ready` off at once; any other failure when it is the third in a row, which
- * is about 7.5 s after a hang began.
+ * "-": it is shown, and a warning when it fails, but no endpoint's.  Gates, periods, time-outs and
+ * thresholds of what is measured can be set; README.md beside this file has them all, and the
+ * complete list of what turns readiness off.
  *
  * Loop's thread only.
  */
@@ -42,7 +51,9 @@ struct hr_checks;
 enum hr_gate { HR_GATE_STARTUP = 1, HR_GATE_LIVE = 2, HR_GATE_READY = 4 };
 
 enum {
-    HR_HANG_LIMIT_MS = 60000, /* default; see hang_limit_ms */
+    HR_HANG_LIMIT_MS = 60000, /* so long may /alive fail before the server is not worth keeping */
+    HR_CHECK_PORTS_MAX = 16,  /* port/<n> */
+    HR_CHECK_KEY_MAX = 1024,  /* bytes of a session key */
     HR_EXCLUDES_MAX = 128,    /* different ?exclude= of one request; there are fewer checks */
 };
 
@@ -52,7 +63,10 @@ struct hr_checks_config {
     struct hr_client *client;     /* likewise */
     const char *host;             /* numeric address of the server; copied */
     int port;
-    int64_t hang_limit_ms; /* so long may /alive fail before the server is not worth keeping */
+    const json_t *settings;  /* "checks" of the settings; borrowed for the call; NULL: none */
+    const char *session_key; /* of the server, for `api`; copied; NULL or "": none is known */
+    /* Is the server one that waits to be initialised?  NULL: it is not. */
+    bool (*is_dormant)(void *arg);
     /* Called when /ready has answered 200 for the first time in the life `starts`. */
     void (*on_ready)(uint32_t starts, void *arg);
     /* Asked of a life that has to be initialised again: has it been?  0, or a negative number and a
@@ -60,7 +74,7 @@ struct hr_checks_config {
     int (*init_ok)(uint32_t starts, char *reason, size_t size, void *arg);
     /* 0, or a negative number and a sentence in reason. */
     int (*plugin_ok)(const char *id, char *reason, size_t size, void *arg);
-    void *arg;               /* of all three */
+    void *arg;               /* of all these */
     int64_t (*now_ms)(void); /* NULL: hr_now_ms */
 };
 
@@ -74,8 +88,11 @@ void hr_checks_free(struct hr_checks *c);
  */
 int hr_checks_set_plugins(struct hr_checks *c, const json_t *plugins);
 
-/* Begin to probe. */
+/* Begin to measure. */
 void hr_checks_start(struct hr_checks *c);
+
+/* The session key has become known, or another one; copied, and wiped at the end.  NULL: none. */
+void hr_checks_set_key(struct hr_checks *c, const char *key);
 
 /* The board has changed: forget what belongs to an earlier life and probe the new one at once. */
 void hr_checks_board_changed(struct hr_checks *c);
@@ -98,8 +115,15 @@ void hr_checks_exclude(struct hr_checks_query *q, const char *name);
 unsigned hr_checks_answer(struct hr_checks *c, const char *path, const struct hr_checks_query *q,
                           struct hr_buf *out);
 
-/* New reference: [{"name","ok","message","since_seconds"}, ...]. */
+/* "startup", "live", "ready". */
+const char *hr_gate_name(enum hr_gate gate);
+
+/* New reference: [{"name","ok","status","message","since_seconds","gates","observed","unit"}, ...].
+ * status: "pass", "warn" for one that fails but makes no endpoint fail, "fail". */
 json_t *hr_checks_status(struct hr_checks *c);
+
+/* New reference: what `disk` has seen: [{"path","free_bytes","size_bytes"}, ...]. */
+json_t *hr_checks_disks(const struct hr_checks *c);
 
 hr_collector hr_checks_collect; /* arg is the struct hr_checks */
 

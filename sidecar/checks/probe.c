@@ -3,45 +3,17 @@
 #include "probe.h"
 
 #include "common/clock.h"
-#include "common/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Without a process only the board can bring news, and it says so; this is in case it did not. */
-enum { NO_PROCESS_MS = 2000 };
+/* The measurement's own time-out comes first; this is in case it did not. */
+enum { CLIENT_EXTRA_MS = 5000 };
 
-struct hr_life hr_life_read(const struct hr_board *board)
+static struct hr_probe *probe_of(struct hr_measure *m)
 {
-    struct hr_board_service s;
-    if (hr_board_get_service(board, 0, &s))
-        return (struct hr_life){.known = false};
-    bool running =
-        s.pid > 0 && (s.state == HR_STARTING || s.state == HR_UP || s.state == HR_STOPPING);
-    return (struct hr_life){.known = true,
-                            .running = running,
-                            .starts = s.starts,
-                            .state = s.state,
-                            .started_ms = s.started_ms};
-}
-
-bool hr_probe_new_life(struct hr_probe *p, const struct hr_life *life)
-{
-    if (!life->known || (life->running && life->starts == p->life))
-        return false;
-    uint32_t number = life->running ? life->starts : 0; /* of no life, until there is one again */
-    if (number == p->life)
-        return false;
-    if (p->result != HR_UNMEASURED || p->failures)
-        (void)snprintf(p->message, sizeof(p->message), "server restarted, not measured yet");
-    p->life = number;
-    p->result = HR_UNMEASURED;
-    p->failures = 0;
-    p->succeeded = false;
-    p->refused = false;
-    p->failing_since = 0;
-    return true;
+    return (struct hr_probe *)(void *)m; /* its first member */
 }
 
 /* What went wrong, from the server's side where errno's own words are those of a program's. */
@@ -57,144 +29,84 @@ static const char *words(int status)
     }
 }
 
-static void describe(struct hr_probe *p, int status)
+static void tell(struct hr_probe *p, int status, const char *body, size_t len)
 {
+    const char *path = p->path[p->at];
+    int shown = (int)strcspn(path, "?");
+    enum hr_found found = status == 200             ? HR_FOUND_GOOD
+                          : status == -ECONNREFUSED ? HR_FOUND_DOWN
+                          : status > 0 && p->judge  ? p->judge(p, status, body, len)
+                                                    : HR_FOUND_BAD;
+    double seconds = (double)(hr_now_us() - p->asked_us) / 1e6;
+    if (status != -ECONNREFUSED) /* a closed port is no latency */
+        hr_histogram_observe(&p->latency, seconds);
     if (status > 0)
-        (void)snprintf(p->message, sizeof(p->message), "GET %s answered %d", p->path, status);
-    else if (status == -ETIMEDOUT)
-        (void)snprintf(p->message, sizeof(p->message), "GET %s: no answer within %d ms", p->path,
-                       HR_PROBE_TIMEOUT_MS);
+        hr_measure_value(&p->m, found, seconds, "GET %.*s answered %d", shown, path, status);
     else
-        (void)snprintf(p->message, sizeof(p->message), "GET %s: %s", p->path, words(status));
+        hr_measure_say(&p->m, found, "GET %.*s: %s", shown, path, words(status));
 }
 
-void hr_probe_note(struct hr_probe *p, int status, int64_t asked_ms)
-{
-    describe(p, status);
-    p->asked_ms = asked_ms;
-    p->refused = status == -ECONNREFUSED;
-    if (status == 200) {
-        p->good++;
-        p->failures = 0;
-        p->failing_since = 0;
-        p->succeeded = true;
-        p->result = HR_OK;
-        return;
-    }
-    p->bad++;
-    p->failures++;
-    if (!p->failing_since)
-        p->failing_since = asked_ms;
-    if (p->result != HR_OK || p->refused || p->failures >= HR_PROBE_FAILURES)
-        p->result = HR_FAIL;
-}
-
-int hr_probe_delay_ms(const struct hr_probe *p, const struct hr_life *life, int64_t now)
-{
-    if (!life->known || !life->running)
-        return -1;
-    if (p->result == HR_OK && !p->failures)
-        return p->period_ms;
-    if (p->result == HR_OK) {
-        int64_t left = p->asked_ms + p->period_ms - now;
-        return left > p->failing_ms ? (int)left : p->failing_ms;
-    }
-    bool young = now - life->started_ms < HR_PROBE_FAST_FOR_MS;
-    return p->refused && !p->succeeded && young ? p->refused_ms : p->failing_ms;
-}
-
-/* ---- asking ---- */
-
-static void ask(struct hr_probe *p);
-
-static void wait_ms(struct hr_probe *p, int ms)
-{
-    ev_timer_stop(p->loop, &p->timer);
-    ev_timer_set(&p->timer, (double)ms / 1000, 0.);
-    ev_timer_start(p->loop, &p->timer);
-}
-
-static void next(struct hr_probe *p, const struct hr_life *life)
-{
-    int ms = hr_probe_delay_ms(p, life, p->now_ms());
-    wait_ms(p, ms < 0 ? NO_PROCESS_MS : ms);
-}
+static int ask(struct hr_probe *p);
 
 static void on_answer(int status, const char *body, size_t len, void *arg)
 {
-    (void)body;
-    (void)len;
     struct hr_probe *p = arg;
-    struct hr_life life = hr_life_read(p->board);
     p->req = NULL;
-    /* An answer that crossed a restart says nothing about the process that is there now. */
-    if (hr_probe_new_life(p, &life) || !p->life) {
-        wait_ms(p, 0);
-        return;
+    if (status == 200 && p->at + 1 < HR_PROBE_PATHS && p->path[p->at + 1]) {
+        p->at++;
+        int err = ask(p);
+        if (!err)
+            return;
+        status = err;
     }
-    if (status != -ECONNREFUSED) /* a closed port is no latency */
-        hr_histogram_observe(&p->latency, (double)(hr_now_us() - p->asked_us) / 1e6);
-    if (status == 200 && !p->succeeded && p->is_foreign && p->is_foreign(p->arg))
+    if (status == 200 && !p->m.succeeded && p->is_foreign && p->is_foreign(p->arg))
         status = -EADDRINUSE;
-    hr_probe_note(p, status, p->asked_ms);
-    p->on_result(p, p->arg);
-    next(p, &life);
+    tell(p, status, body, len);
 }
 
-static void ask(struct hr_probe *p)
+/* 0 or -errno, and then on_answer() will not be called. */
+static int ask(struct hr_probe *p)
 {
-    struct hr_life life = hr_life_read(p->board);
-    (void)hr_probe_new_life(p, &life);
-    if (!life.known || !life.running) {
-        next(p, &life);
+    char header[HR_PROBE_HEADER_MAX] = "";
+    const char *const headers[] = {header, NULL};
+    if (p->header)
+        p->header(p, header, sizeof(header));
+    int err = hr_client_get_with(p->client, p->url[p->at], header[0] ? headers : NULL,
+                                 (unsigned)p->m.policy.timeout_ms + CLIENT_EXTRA_MS, on_answer, p,
+                                 &p->req);
+    explicit_bzero(header, sizeof(header));
+    return err;
+}
+
+static void start(struct hr_measure *m)
+{
+    struct hr_probe *p = probe_of(m);
+    if (p->without && p->without(p))
         return;
-    }
-    p->asked_ms = p->now_ms();
+    p->at = 0;
     p->asked_us = hr_now_us();
-    int err = hr_client_get(p->client, p->url, HR_PROBE_TIMEOUT_MS, on_answer, p, &p->req);
-    if (err) {
-        hr_warn("checks: cannot probe %s: %s; trying again in %d ms", p->url, strerror(-err),
-                p->period_ms);
-        wait_ms(p, p->period_ms);
-    }
+    int err = ask(p);
+    if (err)
+        hr_measure_say(m, HR_FOUND_BAD, "it cannot be asked: %s", strerror(-err));
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
+static void cancel(struct hr_measure *m)
 {
-    (void)loop;
-    (void)events;
-    ask(w->data);
+    struct hr_probe *p = probe_of(m);
+    if (p->req) {
+        hr_client_cancel(p->req);
+        hr_histogram_observe(&p->latency, (double)(hr_now_us() - p->asked_us) / 1e6);
+    }
+    p->req = NULL;
 }
 
 int hr_probe_init(struct hr_probe *p, const char *host, int port)
 {
-    int err = hr_client_url(p->url, sizeof(p->url), host, port, p->path);
-    if (err)
-        return err;
-    (void)snprintf(p->message, sizeof(p->message), "not measured yet");
-    ev_timer_init(&p->timer, on_timer, 0., 0.);
-    p->timer.data = p;
-    return 0;
-}
-
-void hr_probe_start(struct hr_probe *p)
-{
-    wait_ms(p, 0);
-}
-
-void hr_probe_stop(struct hr_probe *p)
-{
-    ev_timer_stop(p->loop, &p->timer);
-    if (p->req)
-        hr_client_cancel(p->req);
-    p->req = NULL;
-}
-
-void hr_probe_board_changed(struct hr_probe *p)
-{
-    struct hr_life life = hr_life_read(p->board);
-    if (!hr_probe_new_life(p, &life))
-        return;
-    hr_probe_stop(p);
-    wait_ms(p, 0);
+    static const struct hr_method method = {.start = start, .cancel = cancel};
+    int err = 0;
+    for (int i = 0; i < HR_PROBE_PATHS && p->path[i] && !err; i++)
+        err = hr_client_url(p->url[i], sizeof(p->url[i]), host, port, p->path[i]);
+    p->m.method = &method;
+    hr_measure_init(&p->m);
+    return err;
 }

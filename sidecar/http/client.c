@@ -239,27 +239,26 @@ void hr_client_free(struct hr_client *c)
     curl_global_cleanup();
 }
 
-/* The agent's port is 60000, which lies among the ports that Linux takes for outgoing connections.
- * So a probe of a closed port can be given that very port, and then it connects to itself; what is
- * left of it (TIME_WAIT) keeps the server from its port for a minute.  Seen.  Hence source ports of
- * our own choice, and connections that leave nothing behind: closing one sends a reset. */
 enum {
-    HR_CLIENT_PORT_FIRST = 61000,
-    HR_CLIENT_PORT_OTHER = 28000, /* for a server whose own port is among the former */
-    HR_CLIENT_PORTS = 4000,
+    SOURCE_FIRST = 61000,
+    SOURCE_OTHER = 28000, /* for a server whose own port is among the former */
 };
 
-/* First of the source ports for a request to this URL, "http://HOST:PORT/...". */
-static long first_source_port(const char *url)
+int hr_source_port_first(int port)
+{
+    bool ours = port >= SOURCE_FIRST && port < SOURCE_FIRST + HR_SOURCE_PORTS;
+    return ours ? SOURCE_OTHER : SOURCE_FIRST;
+}
+
+/* The port of "http://HOST:PORT/...". */
+static int port_of(const char *url)
 {
     const char *path = strchr(url + strlen("http://"), '/');
     const char *end = path ? path : url + strlen(url);
-    long port = 0;
-    for (long digit = 1; end > url && isdigit((unsigned char)end[-1]) && digit < 100000;
-         digit *= 10)
+    int port = 0;
+    for (int digit = 1; end > url && isdigit((unsigned char)end[-1]) && digit < 100000; digit *= 10)
         port += digit * (*--end - '0');
-    bool ours = port >= HR_CLIENT_PORT_FIRST && port < HR_CLIENT_PORT_FIRST + HR_CLIENT_PORTS;
-    return ours ? HR_CLIENT_PORT_OTHER : HR_CLIENT_PORT_FIRST;
+    return port;
 }
 
 static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
@@ -295,8 +294,9 @@ static int set_up(struct hr_client_req *req, const char *url, unsigned timeout_m
     bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, req) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_new_socket) != CURLE_OK;
-    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORT, first_source_port(url)) != CURLE_OK;
-    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORTRANGE, (long)HR_CLIENT_PORTS) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORT, (long)hr_source_port_first(port_of(url))) !=
+           CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_LOCALPORTRANGE, (long)HR_SOURCE_PORTS) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "handrail/" HR_VERSION) != CURLE_OK;
     /* A libcurl built without proxies does not know the option, and needs no telling: "" is to
      * keep http_proxy in the image's environment from taking the probes elsewhere. */
@@ -348,14 +348,6 @@ static int req_start(struct hr_client_req *req, struct hr_client_req **ret_req)
     return 0;
 }
 
-int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
-                  void *arg, struct hr_client_req **ret_req)
-{
-    struct hr_client_req *req = NULL;
-    int err = req_new(c, url, timeout_ms, done, arg, &req);
-    return err ? err : req_start(req, ret_req);
-}
-
 /* libcurl sends a header as it is given: a line break in a key would begin another one. */
 static bool is_header(const char *line)
 {
@@ -384,6 +376,40 @@ static int add_headers(struct hr_client_req *req, const char *const headers[])
         err = is_header(headers[i]) ? add_header(req, headers[i]) : -EINVAL;
     }
     return !err && !typed ? add_header(req, type) : err; /* or libcurl names one of a form */
+}
+
+/* A request that has not been started. */
+static void req_drop(struct hr_client_req *req)
+{
+    curl_easy_cleanup(req->easy);
+    curl_slist_free_all(req->headers);
+    drop_body(&req->body, req->secret);
+    free(req);
+}
+
+int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
+                  void *arg, struct hr_client_req **ret_req)
+{
+    return hr_client_get_with(c, url, NULL, timeout_ms, done, arg, ret_req);
+}
+
+int hr_client_get_with(struct hr_client *c, const char *url, const char *const headers[],
+                       unsigned timeout_ms, hr_client_done *done, void *arg,
+                       struct hr_client_req **ret_req)
+{
+    struct hr_client_req *req = NULL;
+    int err = req_new(c, url, timeout_ms, done, arg, &req);
+    if (err)
+        return err;
+    for (int i = 0; !err && headers && headers[i]; i++)
+        err = is_header(headers[i]) ? add_header(req, headers[i]) : -EINVAL;
+    if (!err && req->headers &&
+        curl_easy_setopt(req->easy, CURLOPT_HTTPHEADER, req->headers) != CURLE_OK)
+        err = -EINVAL;
+    if (!err)
+        return req_start(req, ret_req);
+    req_drop(req);
+    return err;
 }
 
 /* What makes it a POST.  The answer gets all the room it can ever take at once, so that it never
@@ -416,10 +442,7 @@ int hr_client_post(struct hr_client *c, const char *url, const char *const heade
     err = make_post(req, headers, body, len);
     if (!err)
         return req_start(req, ret_req);
-    curl_easy_cleanup(req->easy);
-    curl_slist_free_all(req->headers);
-    drop_body(&req->body, true);
-    free(req);
+    req_drop(req);
     return err;
 }
 

@@ -31,8 +31,12 @@ void hr_client_free(struct hr_client *c);
  * cancelled first.  ret_req may be NULL.  0 or -errno, and then done is not called. */
 int hr_client_get(struct hr_client *c, const char *url, unsigned timeout_ms, hr_client_done *done,
                   void *arg, struct hr_client_req **ret_req);
-/* POST, under the same rules.  headers: "Name: value" each, NULL at the end; copied.  One with a
- * control character in it, or without a colon, is -EINVAL.  Content-Type is sent only if it is
+/* The same with headers: "Name: value" each, NULL at the end; copied, and wiped after use.  One
+ * with a control character in it, or without a colon, is -EINVAL. */
+int hr_client_get_with(struct hr_client *c, const char *url, const char *const headers[],
+                       unsigned timeout_ms, hr_client_done *done, void *arg,
+                       struct hr_client_req **ret_req);
+/* POST, under the same rules.  headers: as above.  Content-Type is sent only if it is
  * among them.  body: borrowed until the request is over. When it is over, nothing of the headers
  * and the answer, and no copy of the body, is left in our memory. */
 int hr_client_post(struct hr_client *c, const char *url, const char *const headers[],
@@ -41,5 +45,13 @@ int hr_client_post(struct hr_client *c, const char *url, const char *const heade
 
 /* End it without a call.  Not for a request whose done has been called: it is no more. */
 void hr_client_cancel(struct hr_client_req *req);
+
+/* The agent's port is 60000, which lies among the ports that Linux takes for outgoing connections.
+ * So a probe of a closed port can be given that very port, and then it connects to itself; what is
+ * left of it (TIME_WAIT) keeps the server from its port for a minute.  Seen.  Hence source ports of
+ * our own choice, and connections that leave nothing behind: closing one sends a reset. */
+enum { HR_SOURCE_PORTS = 4000 };
+/* The first of the HR_SOURCE_PORTS source ports for a connection to this port. */
+int hr_source_port_first(int port);
 
 #endif

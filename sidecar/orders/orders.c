@@ -163,6 +163,15 @@ static void order_pause(struct hr_orders *o, uint32_t life, const struct hr_body
         o->pause.life = life;
 }
 
+/* To whoever wants the session key of the body. */
+static void show_key(const struct hr_orders *o, const struct hr_body *body)
+{
+    char key[HR_SESSION_KEY_MAX + 1] = "";
+    if (o->cfg.session_key_seen && !hr_order_session_key(body->data, body->len, key))
+        o->cfg.session_key_seen(key, o->cfg.arg);
+    explicit_bzero(key, sizeof(key));
+}
+
 /* fd: what came along, or -1; the caller's. */
 static void obey(struct hr_orders *o, const char *text, int fd)
 {
@@ -179,7 +188,11 @@ static void obey(struct hr_orders *o, const char *text, int fd)
     }
     bool stale = !present_life(o, &life) && life != order.starts;
     int err = fd >= 0 ? hr_body_read(fd, &body) : -EBADF;
-    if (stale)
+    if (!stale && !err)
+        show_key(o, &body);
+    if (order.kind == HR_ORDER_KEY)
+        ; /* that was all */
+    else if (stale)
         tell(o, order.kind == HR_ORDER_INIT ? "INIT" : "PAUSED", order.starts, -ESTALE);
     else if (order.kind == HR_ORDER_INIT)
         order_init(o, order.starts, &body, err);

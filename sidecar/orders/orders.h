@@ -7,6 +7,7 @@
  *          will initialise it once more.  So the supervisor keeps what it was initialised with and
  *          sends it here, to be posted as soon as that life of the server answers.
  *   PAUSE  Before a stop the server is asked to save what it has open.
+ *   KEY    The supervisor knows the session key of a server that was initialised; so will we.
  *   PLUGINS is for somebody else, and passed on.
  *
  * The server is announced (SERVER=) when a life has answered /ready, unless the board says that
@@ -51,6 +52,8 @@ struct hr_orders_config {
     void (*notify)(const char *line, void *arg); /* tell the supervisor; without a newline */
     void (*plugins)(int fd,
                     void *arg); /* PLUGINS, with the new settings, which stay the caller's */
+    /* An order's body has this session key in it; borrowed for the call.  NULL: not wanted. */
+    void (*session_key_seen)(const char *key, void *arg);
     void *arg;
     unsigned init_timeout_ms; /* 0: HR_INIT_TIMEOUT_MS */
     unsigned init_retry_ms;   /* 0: HR_INIT_RETRY_MS */

@@ -15,7 +15,7 @@ int hr_order_parse(const char *text, struct hr_order *ret)
     static const struct {
         const char *word;
         enum hr_order_kind kind;
-    } known[] = {{"INIT ", HR_ORDER_INIT}, {"PAUSE ", HR_ORDER_PAUSE}};
+    } known[] = {{"INIT ", HR_ORDER_INIT}, {"PAUSE ", HR_ORDER_PAUSE}, {"KEY ", HR_ORDER_KEY}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         size_t n = strlen(known[i].word);
         int64_t starts = 0;

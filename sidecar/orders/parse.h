@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum hr_order_kind { HR_ORDER_INIT, HR_ORDER_PAUSE };
+enum hr_order_kind { HR_ORDER_INIT, HR_ORDER_PAUSE, HR_ORDER_KEY };
 
 struct hr_order {
     enum hr_order_kind kind;
     uint32_t starts; /* the life it is for; not 0 */
 };
 
-/* "INIT 3", "PAUSE 3".  0 or -EPROTO. */
+/* "INIT 3", "PAUSE 3", "KEY 3".  0 or -EPROTO. */
 int hr_order_parse(const char *text, struct hr_order *ret);
 
 enum { HR_SESSION_KEY_MAX = 1024 }; /* bytes, without the NUL */

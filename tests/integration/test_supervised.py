@@ -262,7 +262,7 @@ class Crashes(unittest.TestCase):
 
 class Hangs(unittest.TestCase):
     def test_probes_answer_while_the_servers_loop_is_blocked(self):
-        with standin(env={"HANDRAIL_HANG_LIMIT_MS": "6000"}) as h:
+        with standin(options=["--check", "alive:limit=6"]) as h:
             h.wait_status("/readyz", 200)
             h.fault(hang=30)
             began = time.monotonic()

@@ -9,7 +9,8 @@ its shutdown.  It prints nothing unless asked to.
     GET  /alive /health /ready /server_info          open to all
     GET  /api/init, POST /api/init          404 unless deferred; POST: X-Init-API-Key, which the
                                             body's secret_key replaces
-    GET  /api/conversations/count                    X-Session-API-Key
+    GET  /api/conversations/count, /api/conversations/search, /api/bash/bash_events/search
+                                                     X-Session-API-Key
     POST /api/conversations/prepare-for-sandbox-pause   the same; 204
 
 Keys come from OH_SESSION_API_KEYS_0 and OH_SECRET_KEY, dormancy from OH_DEFERRED_INIT or
@@ -209,6 +210,9 @@ class AgentServer:
             return UNAUTHORIZED
         if (method, path) == ("GET", "/api/conversations/count"):
             return 200, 0
+        if method == "GET" and path in ("/api/conversations/search",
+                                        "/api/bash/bash_events/search"):
+            return 200, {"items": [], "next_page_id": None}
         if (method, path) == ("POST", "/api/conversations/prepare-for-sandbox-pause"):
             return 204, None
         return 404, {"detail": "Not Found"}

@@ -78,8 +78,7 @@ static void make_parts(struct health_fixture *f)
                                    .board = f->board,
                                    .host = "127.0.0.1",
                                    .port = f->server_port,
-                                   .on_ready = on_ready,
-                                   .hang_limit_ms = HR_HANG_LIMIT_MS};
+                                   .on_ready = on_ready};
     MUST(hr_client_new(f->loop, &f->client) == 0);
     cfg.client = f->client;
     MUST(hr_mcp_new(f->loop, settings, f->board, &f->mcp) == 0);

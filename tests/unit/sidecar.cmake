@@ -4,7 +4,9 @@ hr_unit_test(sidecar_stream SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_
 hr_unit_test(sidecar_client SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_post SOURCES unit/http_fixture.c DEPS hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_checks SOURCES unit/http_fixture.c
-  DEPS hr_sidecar_checks hr_sidecar_http hr_common hr_libev)
+  DEPS hr_sidecar_checks hr_sidecar_aside hr_sidecar_http hr_common hr_libev)
+hr_unit_test(sidecar_measured SOURCES unit/http_fixture.c
+  DEPS hr_sidecar_checks hr_sidecar_aside hr_sidecar_http hr_common hr_libev)
 hr_unit_test(sidecar_port DEPS hr_sidecar_checks hr_common)
 hr_unit_test(sidecar_accept DEPS hr_sidecar_metrics)
 hr_unit_test(sidecar_metrics DEPS hr_sidecar_metrics hr_common)

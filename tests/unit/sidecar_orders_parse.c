@@ -16,6 +16,8 @@ static void orders_are_read(void **state)
     assert_int_equal(hr_order_parse("INIT 1", &o), 0);
     assert_int_equal(o.kind, HR_ORDER_INIT);
     assert_int_equal(o.starts, 1);
+    assert_int_equal(hr_order_parse("KEY 7", &o), 0);
+    assert_int_equal(o.kind, HR_ORDER_KEY);
     assert_int_equal(hr_order_parse("PAUSE 4294967295", &o), 0);
     assert_int_equal(o.kind, HR_ORDER_PAUSE);
     assert_true(o.starts == UINT32_MAX);
