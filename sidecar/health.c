@@ -4,6 +4,7 @@
  * What there is to ask for is the table at the end of this file: one row a path. */
 #include "health.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "sidecar/metrics/accept.h"
 #include "sidecar/metrics/page.h"
@@ -16,13 +17,18 @@
 static const char text_type[] = "text/plain; charset=utf-8";
 static const char plain_json[] = "application/json";
 static const char not_allowed[] = "method not allowed: use GET or HEAD\n";
+static const char busy[] = "busy: too many clients ask for pages at once\n";
 static const char failed[] = "internal server error: see the sidecar's log\n";
 
-enum { NOT_FOUND_MAX = 1024 }; /* bytes of the list of all paths */
+enum {
+    NOT_FOUND_MAX = 1024, /* bytes of the list of all paths */
+    TURN_US_MAX = 3000,   /* of one turn of the loop for pages; who asks then is turned away */
+};
 
 struct route {
     const char *path;
     bool tree; /* everything below the path is the same endpoint */
+    bool page; /* not for probes: making it may take long, so probes come first */
     enum hr_endpoint endpoint;
     void (*answer)(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint);
 };
@@ -164,15 +170,15 @@ static void answer_page(struct hr_health *h, struct hr_http_req *req, enum hr_en
 /* ---- what there is ---- */
 
 static const struct route routes[] = {
-    {"/", false, HR_EP_PAGE, answer_page},
-    {"/startupz", true, HR_EP_STARTUPZ, answer_checks},
-    {"/livez", true, HR_EP_LIVEZ, answer_checks},
-    {"/readyz", true, HR_EP_READYZ, answer_checks},
-    {"/healthz", true, HR_EP_HEALTHZ, answer_healthz},
-    {"/metrics", false, HR_EP_METRICS, answer_metrics},
-    {"/status", false, HR_EP_STATUS, answer_status},
-    {"/plugins", false, HR_EP_PLUGINS, answer_plugins},
-    {"/crashes", false, HR_EP_CRASHES, answer_crashes},
+    {"/", false, true, HR_EP_PAGE, answer_page},
+    {"/startupz", true, false, HR_EP_STARTUPZ, answer_checks},
+    {"/livez", true, false, HR_EP_LIVEZ, answer_checks},
+    {"/readyz", true, false, HR_EP_READYZ, answer_checks},
+    {"/healthz", true, true, HR_EP_HEALTHZ, answer_healthz},
+    {"/metrics", false, true, HR_EP_METRICS, answer_metrics},
+    {"/status", false, true, HR_EP_STATUS, answer_status},
+    {"/plugins", false, true, HR_EP_PLUGINS, answer_plugins},
+    {"/crashes", false, true, HR_EP_CRASHES, answer_crashes},
 };
 enum { NROUTES = sizeof(routes) / sizeof(routes[0]) };
 
@@ -182,6 +188,33 @@ static void list_routes(struct hr_buf *out)
     for (int i = 0; i < NROUTES; i++) {
         (void)hr_buf_adds(out, i == 0 ? "" : i == NROUTES - 1 ? " and " : ", ");
         (void)hr_buf_adds(out, routes[i].path);
+    }
+}
+
+/* Hundreds of clients that ask for pages in the same turn of the loop, again and again, must not
+ * make probes late.  A client that waits for one page before it asks for the next is never among
+ * them. */
+static bool has_time(struct hr_health *h)
+{
+    unsigned turn = ev_iteration(h->loop);
+    if (turn != h->turn)
+        h->spent_us = 0;
+    h->turn = turn;
+    return h->spent_us < TURN_US_MAX;
+}
+
+static void answer(struct hr_health *h, struct hr_http_req *req, const struct route *route)
+{
+    if (!route->page) {
+        route->answer(h, req, route->endpoint);
+    } else if (has_time(h)) {
+        int64_t start = hr_now_us();
+        route->answer(h, req, route->endpoint);
+        h->spent_us += hr_now_us() - start;
+    } else {
+        hr_http_add_header(req, "Retry-After", "1");
+        hr_http_add_header(req, "Connection", "close"); /* whatever else it has sent already */
+        reply_text(h, req, route->endpoint, 503, busy);
     }
 }
 
@@ -207,6 +240,6 @@ void hr_health_handle(struct hr_http_req *req, void *arg)
         hr_http_add_header(req, "Allow", "GET, HEAD");
         reply_text(h, req, route->endpoint, 405, not_allowed);
     } else {
-        route->answer(h, req, route->endpoint);
+        answer(h, req, route);
     }
 }

@@ -14,6 +14,7 @@
 
 /* What an answer is made of; all borrowed. */
 struct hr_health {
+    struct ev_loop *loop;
     const struct hr_board *board;
     struct hr_checks *checks;
     const struct hr_mcp *mcp;
@@ -23,6 +24,8 @@ struct hr_health {
     int deferred; /* nonzero: the server starts dormant */
     struct hr_metrics metrics;
     struct hr_metrics_requests requests;
+    unsigned turn;    /* of the loop, by its own count */
+    int64_t spent_us; /* in it, on pages */
 };
 
 /* The handler of the listener; arg is the struct hr_health. */

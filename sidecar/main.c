@@ -29,15 +29,21 @@ enum {
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
 
+enum { HEALTH_ANSWERS_MAX = 16 * 1024 * 1024 }; /* bytes; a page of metrics has some 100 KiB */
+
 /* Probes send no body; a small one may come and be told that its method is wrong. */
-static const struct hr_http_limits health_limits = {
-    .body_max = 4096, .connections = 512, .connections_per_ip = 128, .idle_timeout_s = 5};
+static const struct hr_http_limits health_limits = {.body_max = 4096,
+                                                    .connections = 512,
+                                                    .connections_per_ip = 128,
+                                                    .answers_max = HEALTH_ANSWERS_MAX,
+                                                    .idle_timeout_s = 5};
 
 /* Of `handrail probe`, over a unix socket: apart from the network, so that nothing there, and no
  * number of connections, can keep it from being answered. */
 static const struct hr_http_limits probe_limits = {.body_max = 4096,
                                                    .connections = 64,
                                                    .connections_per_ip = 64,
+                                                   .answers_max = HEALTH_ANSWERS_MAX,
                                                    .idle_timeout_s = 5,
                                                    .neighbours_only = true};
 
@@ -313,6 +319,7 @@ static int make_parts(struct sidecar *s)
                                    .plugin_ok = plugin_ok,
                                    .arg = s};
     err = hr_checks_new(&cfg, &s->health.checks);
+    s->health.loop = s->p->loop;
     s->health.board = s->p->board;
     s->health.mcp = s->mcp;
     s->board_source.board = s->p->board;

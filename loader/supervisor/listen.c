@@ -12,7 +12,8 @@
 #include <sys/un.h>
 
 enum {
-    TCP_BACKLOG = 1024,
+    TCP_BACKLOG = 4096, /* a flood must find room while its server waits for a processor; the kernel
+                         * may know a smaller limit (net.core.somaxconn) */
     CALLS_BACKLOG = 16, /* one sidecar connects; a few for its restarts */
     NAME_RANDOM = 12,   /* random bytes in an abstract name */
 };

@@ -35,6 +35,7 @@ struct hr_http_req {
     size_t discarded; /* bytes of the body */
     unsigned status;
     struct MHD_Response *response;
+    size_t answer; /* bytes of it that count for the limit */
     void (*gone)(void *arg);
     void *gone_arg;
     struct hr_buf out; /* of a stream: what libmicrohttpd has not taken yet, */
@@ -52,12 +53,20 @@ struct hr_http {
     hr_http_handler *handler;
     void *arg;
     size_t body_max;
+    size_t answers_max;
+    size_t answers; /* bytes of answers that are not sent yet */
     bool neighbours_only;
-    ev_io io;       /* libmicrohttpd's epoll */
-    ev_timer timer; /* libmicrohttpd's next timeout */
-    ev_io gone_io;  /* gone_fd */
-    int gone_fd;    /* epoll of the sockets of suspended connections */
-    ev_timer watch; /* begins to watch what waits by then */
+    int listen_fd;
+    unsigned limit;  /* of connections */
+    ev_io accept;    /* listen_fd; stopped while there is no room */
+    ev_timer again;  /* tries to accept after it could not */
+    bool complained; /* that it could not */
+    bool quiet;      /* nothing more is to be accepted */
+    ev_io io;        /* libmicrohttpd's epoll */
+    ev_timer timer;  /* libmicrohttpd's next timeout */
+    ev_io gone_io;   /* gone_fd */
+    int gone_fd;     /* epoll of the sockets of suspended connections */
+    ev_timer watch;  /* begins to watch what waits by then */
     struct hr_http_conns conns;
     struct hr_http_req *waiting;
     unsigned late; /* requests that are */

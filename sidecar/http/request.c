@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { STREAM_BLOCK = 8 * 1024 }; /* bytes that libmicrohttpd takes of a stream at once */
+enum {
+    STREAM_BLOCK = 8 * 1024, /* bytes that libmicrohttpd takes of a stream at once */
+    SMALL_ANSWER = 4 * 1024, /* bytes that do not count for the limit of answers */
+};
 
 /* ---- the request ---- */
 
@@ -110,10 +113,32 @@ void hr_http_add_header(struct hr_http_req *req, const char *name, const char *v
     }
 }
 
+/* Many who ask for much and read nothing must not fill our memory.  False if there is no room. */
+static bool take_room(struct hr_http_req *req, size_t len)
+{
+    struct hr_http *h = req->h;
+    if (!h->answers_max || len <= SMALL_ANSWER)
+        return true;
+    if (h->answers && (h->answers > h->answers_max || len > h->answers_max - h->answers))
+        return false; /* a single one has room always */
+    req->answer = len;
+    h->answers += len;
+    return true;
+}
+
 void hr_http_reply(struct hr_http_req *req, unsigned status, const char *content_type,
                    const void *body, size_t len)
 {
+    static const char crowded[] = "busy: too many answers have not been read yet\n";
     assert(req->state == REQ_HANDLING || req->state == REQ_WAITING);
+    if (!take_room(req, len)) {
+        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        content_type = "text/plain; charset=utf-8";
+        body = crowded;
+        len = sizeof(crowded) - 1;
+        req->headers.len = 0; /* they are about the other body */
+        hr_http_add_header(req, "Connection", "close");
+    }
     req->status = status;
     /* MUST_COPY: it is not written to. */
     req->response =

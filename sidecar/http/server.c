@@ -2,11 +2,13 @@
  * An HTTP listener on libmicrohttpd and libev.  See server.h.
  *
  * libmicrohttpd runs in external epoll mode: its own epoll descriptor is nested in our loop, and
- * MHD_run() does what is due.  A request that is not answered at once is suspended, and resumed to
- * be answered.  Of a suspended connection libmicrohttpd hears nothing, not even its end; so its
- * socket waits for EPOLLRDHUP in a second nested epoll, which, unlike a plain wait for readability,
- * is not woken by a next request that is already there.  Most answers come before that is worth two
- * system calls, so it begins a moment late. */
+ * MHD_run() does what is due.  Connections are accepted here and handed to it: by itself it takes
+ * ten each time it runs, and at its limit none until some later event, which lets whoever is quick
+ * enough keep others out.  A request that is not answered at once is suspended, and resumed to be
+ * answered.  Of a suspended connection libmicrohttpd hears nothing, not even its end; so its socket
+ * waits for EPOLLRDHUP in a second nested epoll, which, unlike a plain wait for readability, is not
+ * woken by a next request that is already there.  Most answers come before that is worth two system
+ * calls, so it begins a moment late. */
 #include "server.h"
 
 #include "common/clock.h"
@@ -34,10 +36,12 @@ enum {
     DISCARD_MAX = 4 * 1024 * 1024, /* bytes read in vain so that the client sees its refusal */
     REPLY_HEADERS_MAX = 8 * 1024,  /* bytes */
     REQUEST_MS = 10000,            /* to bring a request, on top of the idle time before it */
-    RUN_US = 200,                  /* libmicrohttpd is run again at once for no longer than that */
-    WATCH_AFTER_MS = 5,            /* a request waits so long before its peer is watched */
-    GONE_BATCH = 64,               /* events taken at once */
-    FLUSH_MS = 200,                /* for the last answers of a listener that is freed */
+    ACCEPT_BATCH = 32,     /* connections taken before those that there are get their turn */
+    ACCEPT_AGAIN_MS = 100, /* after there were no descriptors or no memory */
+    RUN_US = 200,          /* libmicrohttpd is run again at once for no longer than that */
+    WATCH_AFTER_MS = 5,    /* a request waits so long before its peer is watched */
+    GONE_BATCH = 64,       /* events taken at once */
+    FLUSH_MS = 200,        /* for the last answers of a listener that is freed */
     FLUSH_STEP_MS = 10,
     LOG_LINE_MAX = 256,            /* bytes of a message of libmicrohttpd */
     STREAM_MAX = 64 * 1024 * 1024, /* bytes of a stream that wait to be sent */
@@ -316,6 +320,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     if (req->response)
         MHD_destroy_response(req->response);
     h->late -= req->late;
+    h->answers -= req->answer;
     /* libmicrohttpd has found out itself that nobody reads the stream any more. */
     if (req->streaming && req->state != REQ_DEAD && req->gone)
         req->gone(req->gone_arg);
@@ -324,6 +329,25 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
     hr_buf_free(&req->headers);
     free(req);
 }
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct hr_http *h = arg;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        *socket_context =
+            hr_http_conn_opened(&h->conns, socket_of(connection), info ? info->client_addr : NULL);
+    } else {
+        hr_http_conn_closed(&h->conns, *socket_context);
+        *socket_context = NULL;
+        if (!h->quiet && !ev_is_active(&h->again))
+            ev_io_start(h->loop, &h->accept); /* there is room again */
+    }
+}
+
+/* ---- new connections ---- */
 
 /* Does the other end of a unix socket live in our pid namespace, or one below it?  The kernel tells
  * the pid as we see it: 0 for a process that we cannot see. */
@@ -334,30 +358,65 @@ static bool is_neighbour(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0;
 }
 
-static void on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode code)
+/* One connection from the queue to libmicrohttpd.  0, or -errno: there is none, or no room for it.
+ */
+static int accept_one(struct hr_http *h)
 {
-    struct hr_http *h = arg;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        int fd = socket_of(connection);
-        *socket_context = hr_http_conn_opened(&h->conns, fd, info ? info->client_addr : NULL);
-        if (h->neighbours_only && !is_neighbour(fd))
-            (void)shutdown(fd, SHUT_RDWR);
-    } else {
-        hr_http_conn_closed(&h->conns, *socket_context);
-        *socket_context = NULL;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(peer);
+    if (h->conns.count >= h->limit)
+        return -EUSERS;
+    int fd = accept4(h->listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+    if (h->neighbours_only && !is_neighbour(fd))
+        hr_close(&fd);
+    else /* which closes it if it cannot */
+        (void)MHD_add_connection(h->daemon, fd, (struct sockaddr *)&peer, len);
+    h->complained = false;
+    return 0;
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *w, int events)
+{
+    (void)events;
+    struct hr_http *h = w->data;
+    int err = 0;
+    for (int i = 0; i < ACCEPT_BATCH && !err; i++)
+        err = accept_one(h);
+    if (err && err != -EAGAIN)
+        ev_io_stop(loop, w); /* it would go on telling us */
+    if (err && err != -EAGAIN && err != -EUSERS) {
+        if (!h->complained)
+            hr_warn("http: cannot accept a connection: %s: trying again", strerror(-err));
+        h->complained = true;
+        ev_timer_start(loop, &h->again);
     }
+    run(h);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)events;
+    struct hr_http *h = w->data;
+    if (!h->quiet)
+        ev_io_start(loop, &h->accept);
+}
+
+static void stop_accepting(struct hr_http *h)
+{
+    h->quiet = true;
+    ev_io_stop(h->loop, &h->accept);
+    ev_timer_stop(h->loop, &h->again);
 }
 
 /* ---- the listener ---- */
 
-static int start_daemon(struct hr_http *h, int listen_fd, const struct hr_http_limits *limits)
+static int start_daemon(struct hr_http *h, const struct hr_http_limits *limits)
 {
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+        NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s,
@@ -379,7 +438,11 @@ static void start_watchers(struct hr_http *h)
     h->timer.data = h;
     ev_timer_init(&h->watch, on_watch, 0., 0.);
     h->watch.data = h;
-    run(h); /* the listening socket enters libmicrohttpd's epoll only now */
+    ev_io_init(&h->accept, on_accept, h->listen_fd, EV_READ);
+    h->accept.data = h;
+    ev_io_start(h->loop, &h->accept);
+    ev_timer_init(&h->again, on_again, ACCEPT_AGAIN_MS / 1000., 0.);
+    h->again.data = h;
 }
 
 int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits *limits,
@@ -392,10 +455,13 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     if (!h)
         return -ENOMEM;
     h->loop = loop;
+    h->listen_fd = listen_fd;
+    h->limit = limits->connections;
     h->head = head;
     h->handler = handler;
     h->arg = arg;
     h->body_max = limits->body_max;
+    h->answers_max = limits->answers_max;
     h->neighbours_only = limits->neighbours_only;
     hr_http_conns_init(&h->conns, loop, limits->connections, limits->connections_per_ip,
                        (int64_t)limits->idle_timeout_s * 1000 + REQUEST_MS);
@@ -404,7 +470,7 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     if (h->gone_fd < 0)
         err = -errno;
     if (!err)
-        err = start_daemon(h, listen_fd, limits);
+        err = start_daemon(h, limits);
     if (err) {
         hr_close(&h->gone_fd);
         free(h);
@@ -429,7 +495,7 @@ static void flush(struct hr_http *h)
 
 bool hr_http_quiesce(struct hr_http *h)
 {
-    (void)MHD_quiesce_daemon(h->daemon);
+    stop_accepting(h);
     return h->conns.count > 0;
 }
 
@@ -438,9 +504,7 @@ void hr_http_free(struct hr_http *h)
     if (!h)
         return;
     h->stopping = true;
-    /* A quiesced daemon gives the listening socket back: it is not closed, and whoever serves it
-     * next finds the clients that were not accepted yet. */
-    (void)MHD_quiesce_daemon(h->daemon);
+    stop_accepting(h);
     while (h->waiting)
         peer_gone(h->waiting);
     flush(h);

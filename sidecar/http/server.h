@@ -25,7 +25,10 @@ struct hr_http_limits {
     size_t body_max;             /* bytes; more is 413 */
     unsigned connections;        /* at once, in all; near it the one idle for longest is closed */
     unsigned connections_per_ip; /* the same among those of one address */
-    bool neighbours_only;        /* of a unix socket: only peers of our own pid namespace */
+    /* bytes of answers that peers have not taken yet, in all; more of them is 503, small ones
+     * excepted; 0: no limit */
+    size_t answers_max;
+    bool neighbours_only;    /* of a unix socket: only peers of our own pid namespace */
     unsigned idle_timeout_s; /* a connection without progress is closed, one with little progress
                               * 10 s later; never while its request is with the handler */
 };

@@ -84,6 +84,7 @@ static void make_parts(struct health_fixture *f)
     MUST(hr_mcp_new(f->loop, settings, f->board, &f->mcp) == 0);
     json_decref(settings);
     MUST(hr_checks_new(&cfg, &f->health.checks) == 0);
+    f->health.loop = f->loop;
     f->health.board = f->board;
     f->health.mcp = f->mcp;
     f->health.agent_host = "127.0.0.1";
