@@ -24,8 +24,7 @@ static const char *name_of(const json_t *check)
 /* Is it part of an endpoint of the kubelet's? */
 static bool is_gate(const json_t *check)
 {
-    const json_t *gates = json_object_get(check, "gates");
-    return !gates || json_array_size(gates) > 0;
+    return json_array_size(json_object_get(check, "gates")) > 0;
 }
 
 static bool fails_an_endpoint(const struct hr_health *h, const json_t *check)
