@@ -22,12 +22,15 @@ int hr_packet_read(int socket, char *text, size_t size, struct hr_packet *ret)
         struct cmsghdr align;
     } control;
     struct iovec into = {.iov_base = text, .iov_len = size - 1};
-    struct msghdr msg = {.msg_iov = &into,
+    struct msghdr msg = {.msg_name = &ret->sender,
+                         .msg_namelen = sizeof(ret->sender),
+                         .msg_iov = &into,
                          .msg_iovlen = 1,
                          .msg_control = control.bytes,
                          .msg_controllen = sizeof(control.bytes)};
     struct ucred from = {.pid = 0};
     ret->len = ret->nfds = 0;
+    ret->sender_len = 0;
     ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
@@ -40,5 +43,6 @@ int hr_packet_read(int socket, char *text, size_t size, struct hr_packet *ret)
     text[n] = '\0';
     ret->len = (size_t)n;
     ret->from = from.pid;
+    ret->sender_len = msg.msg_namelen;
     return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n == 0 ? -EPIPE : 0;
 }

@@ -9,14 +9,18 @@
 #define HR_COMMON_PACKET_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 enum { HR_PACKET_FDS = 253 }; /* descriptors of one message: the kernel's SCM_MAX_FD */
 
 struct hr_packet {
-    size_t len;  /* bytes of text, without the NUL that follows them */
-    pid_t from;  /* 0: not told (the socket has no SO_PASSCRED) */
-    size_t nfds; /* close-on-exec, the caller's whatever is returned */
+    size_t len;                /* bytes of text, without the NUL that follows them */
+    pid_t from;                /* 0: not told (the socket has no SO_PASSCRED) */
+    struct sockaddr_un sender; /* of a datagram: the socket that it comes from, ... */
+    socklen_t sender_len;      /* ... and how much of it there is; 0: that has no name */
+    size_t nfds;               /* close-on-exec, the caller's whatever is returned */
     int fds[HR_PACKET_FDS];
 };
 

@@ -43,10 +43,13 @@ DISK_SECONDS = 2.0  # for all of that, half of it to find the newest
 STATE_MAX = 256 * 1024  # bytes of a conversation's state
 LOST_MAX = 5  # lines about agent classes that are not loaded
 KIND_MAX = 100  # characters of such a class's name
+PHASE_BYTES = 1024  # of a message about the pod's phase; handrail's are shorter
+PHASES_AT_ONCE = 16  # of them, before the loop does something else
 
 INIT_PATH = "/api/init"
 CONVERSATIONS_PATH = "/api/conversations"
 CONVERSATION_FOLDER = re.compile("[0-9a-f]{32}")  # others the server leaves alone
+PHASE_NAME = re.compile("[a-z]{1,31}")
 
 _said: set[tuple[str, str]] = set()
 
@@ -96,7 +99,8 @@ def _going_on(subject: str, without: str) -> Any:
 
 class _Notifier:
     """Datagrams to one address: sent now, kept until there is room, or given up, never waited
-    for."""
+    for.  What comes back, the pod's phase, comes to the name that the kernel gives our socket; it
+    is connected, so that the kernel keeps everybody else from writing to it."""
 
     def __init__(self, name: str) -> None:
         address = os.fsencode(name)
@@ -106,8 +110,9 @@ class _Notifier:
             raise ValueError(f"it is longer than {ADDRESS_MAX} bytes")
         self._address = b"\0" + address[1:] if address.startswith(b"@") else address
         self._kept: deque[tuple[bytes, int]] = deque()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._connected = False
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
 
     def send(self, *lines: str, fd: int = -1, keep: bool = True) -> bool:
         """False if the receiver's queue is full; the message is then kept if asked for and if there
@@ -135,14 +140,132 @@ class _Notifier:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd.to_bytes(4, sys.byteorder))
                   ] if fd >= 0 else []
         try:
-            self._socket.sendmsg([data], rights, 0, self._address)
+            self._connect()
+            self.socket.sendmsg([data], rights)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ENOBUFS):
                 return False
+            self._connected = False  # there may be another receiver, some time
             _say("NOTIFY_SOCKET", error, "telling handrail")
         if fd >= 0:
             os.close(fd)
         return True
+
+
+    def _connect(self) -> None:
+        if self._connected:
+            return
+        self.socket.connect(self._address)
+        self._connected = True
+        if not self.socket.getsockname():
+            with _going_on("NOTIFY_SOCKET", "the pod's phase"):
+                self.socket.bind("")  # to a name of the kernel's choice
+
+
+# --- the pod's phase ------------------------------------------------------------------------------
+
+
+def on_phase(callback: Any) -> Any:
+    """Have callback(phase, info) called on the server's event loop: with the pod's present phase as
+    soon as that is known, and whenever it changes.  A coroutine function is run as a task.  Any
+    thread, at any time; README.md beside this file says what is told.  Can be a decorator."""
+    with _going_on("on_phase", "a callback"):
+        if not callable(callback):
+            raise TypeError(f"{type(callback).__name__} cannot be called")
+        _phases.add(callback)
+    return callback
+
+
+def _phase_of(data: bytes) -> tuple[str, dict[str, Any]] | None:
+    """What such a message says; None if it is none."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    fields = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    phase = fields.get("PHASE", "")
+    if not PHASE_NAME.fullmatch(phase):
+        return None
+    return phase, {"from": fields.get("FROM") or None, "at": fields.get("AT") or None,
+                   "claim_uid": fields.get("CLAIM_UID") or None}
+
+
+class _Listener:
+    def __init__(self, callback: Any) -> None:
+        self.callback = callback
+        self.told: Any = None  # the last event
+
+
+class _Phases:
+    """Who wants to know the pod's phase, and what is known."""
+
+    def __init__(self) -> None:
+        self._listeners: list[_Listener] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket: socket.socket | None = None
+        self._latest: tuple[str, dict[str, Any]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, callback: Any) -> None:
+        self._listeners.append(_Listener(callback))  # first: the loop may tell it from here on
+        loop = self._loop
+        if loop:
+            loop.call_soon_threadsafe(self._tell)
+
+    def start(self, sock: socket.socket) -> None:
+        self._loop, self._socket = asyncio.get_running_loop(), sock
+        self._loop.add_reader(sock.fileno(), self._read)
+
+    def stop(self) -> None:
+        if self._loop and self._socket:
+            self._loop.remove_reader(self._socket.fileno())
+        for task in self._tasks:
+            task.cancel()
+
+    def _read(self) -> None:
+        with _going_on("NOTIFY_SOCKET", "the pod's phase"):
+            for _ in range(PHASES_AT_ONCE):
+                assert self._socket
+                try:
+                    data = self._socket.recv(PHASE_BYTES)
+                except (BlockingIOError, InterruptedError):
+                    return
+                except OSError:  # told once, when the other end has gone
+                    return
+                event = _phase_of(data)
+                if event:
+                    self._latest = event
+                    self._tell()
+
+    def _tell(self) -> None:
+        """Those who do not know the latest."""
+        event = self._latest
+        for listener in self._listeners[:]:
+            if event and listener.told is not event:
+                listener.told = event
+                self._call(listener.callback, *event)
+
+    def _call(self, callback: Any, phase: str, info: dict[str, Any]) -> None:
+        try:
+            result = callback(phase, dict(info))
+            if inspect.isawaitable(result):
+                task = asyncio.ensure_future(self._wait(callback, result))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        except (Exception, SystemExit) as error:  # an exit would be the server's
+            self._failed(callback, error)
+
+    async def _wait(self, callback: Any, result: Any) -> None:
+        try:
+            await result
+        except (Exception, SystemExit) as error:
+            self._failed(callback, error)
+
+    @staticmethod
+    def _failed(callback: Any, error: BaseException) -> None:
+        with _going_on("on_phase", "a callback"):
+            name = _one_line(getattr(callback, "__qualname__", None) or type(callback).__name__)
+            _say(f"on_phase callback {name}", error, "what is left of it")
+
+
+_phases = _Phases()
 
 
 def _beat_period(watchdog_usec: str) -> float:
@@ -649,6 +772,8 @@ class _Helper:
         with _going_on("agent class", "a check of it"):
             self._check_agent()
         if self.notifier:
+            with _going_on("NOTIFY_SOCKET", "the pod's phase"):
+                _phases.start(self.notifier.socket)
             with _going_on("heartbeat", "heartbeats"):
                 self.tell("READY=1", "STATUS=serving")
                 await self._beat(self.notifier)
@@ -701,6 +826,7 @@ class _Helper:
         self.tell("STOPPING=1", "STATUS=shutting down")
 
     def stopped(self) -> None:
+        _phases.stop()
         for task in self._tasks:
             task.cancel()
 

@@ -52,6 +52,7 @@ void hr_pod_update(struct hr_supervisor *sup)
         hr_info("the pod is %s, after %lld ms of %s", hr_pod_phase_name(pod->phase),
                 (long long)(now - hr_phase_last(&before).since_ms),
                 hr_pod_phase_name(before.phase));
+    hr_server_tell_phase(sup);
 }
 
 bool hr_pod_told(struct hr_supervisor *sup, const char *line)

@@ -299,6 +299,11 @@ static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, pi
         hr_service_event(service(sup), HR_EV_HUNG, 0);
 }
 
+void hr_server_tell_phase(struct hr_supervisor *sup)
+{
+    hr_helper_tell(&sup->server.helper, sup->server.notify_fd, &sup->pod);
+}
+
 static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct hr_supervisor *sup = w->data;
@@ -330,6 +335,8 @@ void hr_server_take(struct hr_supervisor *sup)
         if (!err && is_the_servers(sup, p.from)) {
             hr_notice_parse(text, &notice);
             take_notice(sup, &notice, p.from, p.nfds ? p.fds[0] : -1);
+            hr_helper_heard(&sup->server.helper, &p.sender, p.sender_len);
+            hr_server_tell_phase(sup);
         } else {
             hr_debug("a notification of pid %d, which is not the server: passed over", (int)p.from);
             sup->server.stranger = p.from;
@@ -356,6 +363,7 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     struct hr_board_server old = s->pub;
     s->life = life;
     s->beat_pid = 0;
+    s->helper = (struct hr_helper){.len = 0};
     /* What is wrong with the agent class is so until it is said to be right. */
     s->pub = (struct hr_board_server){.lag_ms = -1,
                                       .agent = old.agent == HR_AGENT_WRONG ? HR_AGENT_WRONG : 0,

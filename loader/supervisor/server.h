@@ -13,6 +13,7 @@
 #define HR_SUPERVISOR_SERVER_H
 
 #include "common/board.h"
+#include "helper.h"
 #include "init_record.h"
 #include "notify.h"
 #include "watchdog.h"
@@ -37,6 +38,7 @@ struct hr_server {
     pid_t stranger;      /* who else has sent something since the last heartbeat; 0: nobody */
     ev_timer rest_timer; /* after a flood of strangers */
     struct hr_init_record record;
+    struct hr_helper helper;
     const char *upwards;    /* our own NOTIFY_SOCKET, or NULL */
     ev_timer upwards_timer; /* our own heartbeat, if that is wanted */
 };
@@ -50,6 +52,9 @@ bool hr_server_changed(struct hr_supervisor *sup);
 
 /* Take what it has said so far. */
 void hr_server_take(struct hr_supervisor *sup);
+
+/* The pod's phase may have changed: tell the helper. */
+void hr_server_tell_phase(struct hr_supervisor *sup);
 
 /* May this life be called ready, as far as the initialisation goes? */
 bool hr_server_is_initialised(const struct hr_supervisor *sup);

@@ -38,6 +38,21 @@ SERVER = real_server()
 MESSAGE_SECONDS = 10.0
 README = ROOT / "loader" / "python" / "README.md"
 EXAMPLE = README.read_text().split("```")[1].removeprefix("python")
+LISTENS = README.read_text().split("```")[3].removeprefix("python") + """
+
+async def load_settings_of(uid):
+    import asyncio, os
+    await asyncio.sleep(0.1)
+    with open(os.environ["SETTINGS_OF"], "a") as file:
+        file.write(uid + "\\n")
+
+
+def fails(phase, info):
+    raise RuntimeError("a fault of the module")
+
+
+handrail_agent.on_phase(fails)
+"""
 GOOD = "from openhands.sdk import Agent\n\n\nclass Mine(Agent):\n    pass\n"
 PROMPT = "You are a test. Call {{ model_name }} by its name.\n"
 # Larger than a pipe is by itself, and not as json.dumps would write it.
@@ -307,6 +322,41 @@ class DeferredInit(ServerCase):
         self.arrived("WATCHDOG", 3)
         self.assertEqual(self.ours(), [])
         self.assertEqual(self.receiver.all("STATUS"), ["starting", "serving"])
+
+
+class Listening(ServerCase):
+    """A module that reacts to the pod's claim, as the README has it."""
+
+    files = {"listens.py": LISTENS}
+
+    @classmethod
+    def start(cls) -> None:
+        cls.settings = cls.folder / "settings"
+        cls.env = {"CUSTOM_AGENT_MODULE": "listens", "SETTINGS_OF": str(cls.settings)}
+        super().start()
+
+    def claimed(self) -> list[str]:
+        return self.settings.read_text().split() if self.settings.exists() else []
+
+    def test_1_what_was_told_while_it_started(self) -> None:
+        self.arrived("STATUS", timeout=START_SECONDS)
+        self.receiver.answer("PHASE=starting")
+        self.receiver.answer("PHASE=claimed\nFROM=starting\nCLAIM_UID=u-1")
+        self.ready()
+        wait_for("the claim", lambda: self.claimed() == ["u-1"], MESSAGE_SECONDS)
+
+    def test_2_what_comes_later(self) -> None:
+        self.receiver.answer("PHASE=active\nFROM=claimed")
+        self.receiver.answer("PHASE=claimed\nFROM=active\nCLAIM_UID=u-2")
+        wait_for("the claim", lambda: self.claimed() == ["u-1", "u-2"], MESSAGE_SECONDS)
+        self.assertEqual(self.ask("GET", "/ready").status, 200)
+
+    def test_3_its_fault_is_one_line(self) -> None:
+        [line] = self.ours()
+        self.assertRegex(line, "on_phase callback fails: RuntimeError: a fault of the module")
+
+    def test_4_term(self) -> None:
+        self.assertEqual(self.ends(), -signal.SIGTERM)
 
 
 class NoAgent(ServerCase):

@@ -18,7 +18,7 @@ Keys come from OH_SESSION_API_KEYS_0 and OH_SECRET_KEY, dormancy from OH_DEFERRE
 
 For tests only, never behind a key:
     GET  /_state     what this process was given: pid, argv, environment, open files, signal masks,
-                     and how often each path was asked for
+                     how often each path was asked for, and what a helper is told of phases
     GET  /_calls     the latest requests below /api/, oldest first: method, path, headers, body
     POST /_fault     one JSON object; each key is a fault, applied after the answer has been sent
                      (those in the file given with --faults at every start, if it is there):
@@ -39,6 +39,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import resource
@@ -125,6 +126,15 @@ class Helper:
         name = os.environ.pop("NOTIFY_SOCKET")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.connect("\0" + name[1:])
+        self.socket.bind("")
+        self.told: list[str] = []
+
+    def listen(self) -> list[str]:
+        """All that was told us."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.told.append(self.socket.recv(4096, socket.MSG_DONTWAIT).decode())
+        return self.told
 
     def say(self, text: str) -> None:
         self.socket.send(text.encode())
@@ -277,6 +287,7 @@ class AgentServer:
             "argv": sys.argv, "cwd": os.getcwd(), "environ": dict(os.environ), "files": files,
             "status": {key: status[key].strip() for key in ("SigBlk", "SigIgn", "Threads")},
             "asked": self.asked, "init": self.init_state,
+            "phases": self.helper.listen() if self.helper else None,
         }
 
     # -- faults -------------------------------------------------------------------------------

@@ -55,6 +55,12 @@ class Receiver:
         self.sock.bind(self.name.replace("@", "\0") if not path else path)
         self.messages: list[list[str]] = []
         self.bodies: list[bytes] = []
+        self.sender: Any = None  # of the last message
+
+    def answer(self, data: str | bytes) -> None:
+        """As the supervisor tells phases; never waits."""
+        data = data if isinstance(data, bytes) else data.encode()
+        self.sock.sendmsg([data], [], socket.MSG_DONTWAIT, self.sender)
 
     def take(self) -> list[list[str]]:
         """What has arrived since the last time, each message as its lines; and the bodies that
@@ -62,7 +68,7 @@ class Receiver:
         new = []
         while True:
             try:
-                data, ancillary, flags, _ = self.sock.recvmsg(
+                data, ancillary, flags, self.sender = self.sock.recvmsg(
                     MESSAGE_MAX, socket.CMSG_SPACE(64), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break

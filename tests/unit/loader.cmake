@@ -3,7 +3,7 @@ foreach(name address web_url agent_command check_setting config one_string optio
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 foreach(name ambient control_listen control_parse control_status crash crash_file foreign_fd
-        init_record logline notify pod proc secrets service signals sink sock_diag sockets tail
+        helper init_record logline notify pod proc secrets service signals sink sock_diag sockets tail
         watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
@@ -31,7 +31,7 @@ foreach(name cli_control cli_find cli_probe)
 endforeach()
 
 # The Python helper, against fakes of uvicorn and of the SDK.
-foreach(name agent_helper agent_helper_class agent_helper_disk)
+foreach(name agent_helper agent_helper_class agent_helper_disk agent_helper_phase)
   add_test(NAME unit/${name}
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_${name}.py)
   set_tests_properties(unit/${name} PROPERTIES TIMEOUT 60 LABELS unit)
