@@ -5,9 +5,11 @@
  * starts it again if it ends; it keeps nothing that its next life would miss.  One thread.  With
  * "stdio" in its settings it is something else: stdio_program.h. */
 #include "common/fd.h"
+#include "common/frame.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "health.h"
+#include "phase_event.h"
 #include "program.h"
 #include "sidecar/aside/aside.h"
 #include "sidecar/http/client.h"
@@ -62,6 +64,7 @@ struct sidecar {
     const char *init_key;       /* in settings; NULL: none */
     const char *session_key;    /* likewise */
     struct hr_webhook *webhook; /* NULL: nobody is told what happens */
+    uint32_t steps_told;        /* of the pod's phases: those that plugins know of */
     bool telling;               /* we end, and it tells what is left */
     struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
@@ -74,9 +77,29 @@ struct sidecar {
 
 /* ---- what can happen ---- */
 
+/* The board shows another phase than when we looked last: plugins are told. */
+static void tell_phase(struct sidecar *s)
+{
+    struct hr_board_phase pod;
+    struct hr_buf event;
+    if (hr_board_get_phase(s->p->board, &pod) < 0 || pod.nsteps == s->steps_told)
+        return;
+    hr_buf_init(&event, HR_PHASE_EVENT_MAX);
+    int err = hr_phase_event(&pod, NULL, NULL, &event);
+    if (!err)
+        err = hr_mcp_phase(s->mcp, hr_pod_phase_name(pod.phase), hr_buf_str(&event));
+    hr_buf_free(&event);
+    if (err)
+        hr_warn("plugins cannot be told that the pod is %s: %s: trying again at the next change",
+                hr_pod_phase_name(pod.phase), strerror(-err));
+    else
+        s->steps_told = pod.nsteps;
+}
+
 static void on_board(void *arg)
 {
-    const struct sidecar *s = arg;
+    struct sidecar *s = arg;
+    tell_phase(s); /* first: what it is about may end calls */
     hr_orders_board_changed(s->orders);
     hr_checks_board_changed(s->health.checks);
     hr_mcp_board_changed(s->mcp);
@@ -402,6 +425,7 @@ static int serve_http(struct hr_program *p)
         ev_timer_init(&s.ending, on_ending, ENDING_MS / 1000., 0.);
         hr_checks_start(s.health.checks);
         hr_orders_start(s.orders);
+        tell_phase(&s);
         hr_webhook_board_changed(s.webhook);
         if (s.foreign)
             hr_foreign_start(s.foreign);

@@ -11,7 +11,8 @@
  *   X_HANDRAIL_INIT=n              the descriptor that comes along is the read end of a pipe that
  *                                  holds the n bytes of an accepted POST /api/init
  *
- * Anything else is passed over.  Back to the helper goes the pod's phase: helper.h.  Used by the supervisor alone; nothing here allocates or waits.
+ * Anything else is passed over.  Back to the helper goes the pod's phase: helper.h.  Used by the
+ * supervisor alone; nothing here allocates or waits.
  */
 #ifndef HR_SUPERVISOR_NOTIFY_H
 #define HR_SUPERVISOR_NOTIFY_H
