@@ -10,6 +10,7 @@
 #include "sidecar/http/server.h"
 #include "sidecar/mcp/mcp.h"
 #include "sidecar/metrics/metrics.h"
+#include "sidecar/metrics/resources.h"
 #include "sidecar/webhook/webhook.h"
 
 /* What an answer is made of; all borrowed. */
@@ -19,6 +20,7 @@ struct hr_health {
     struct hr_checks *checks;
     const struct hr_mcp *mcp;
     const struct hr_webhook *webhook; /* NULL: none */
+    struct hr_resources *resources;
     const char *agent_host;
     int agent_port;
     int deferred; /* nonzero: the server starts dormant */

@@ -316,6 +316,15 @@ static int make_webhook(struct sidecar *s)
     return err;
 }
 
+static int make_resources(struct sidecar *s)
+{
+    const struct hr_resources_config cfg = {.loop = s->p->loop, .board = s->p->board, .root = ""};
+    int err = hr_resources_new(&cfg, &s->health.resources);
+    if (!err)
+        hr_metrics_add(&s->health.metrics, hr_resources_collect, s->health.resources);
+    return err;
+}
+
 static int make_parts(struct sidecar *s)
 {
     int err = hr_client_new(s->p->loop, &s->client);
@@ -346,7 +355,9 @@ static int make_parts(struct sidecar *s)
     s->health.board = s->p->board;
     s->health.mcp = s->mcp;
     s->board_source.board = s->p->board;
-    hr_metrics_add(&s->health.metrics, hr_metrics_collect_process, NULL);
+    hr_metrics_add(&s->health.metrics, hr_metrics_collect_build, NULL);
+    if (!err)
+        err = make_resources(s);
     hr_metrics_add(&s->health.metrics, hr_metrics_collect_board, &s->board_source);
     hr_metrics_add(&s->health.metrics, hr_checks_collect, s->health.checks);
     hr_metrics_add(&s->health.metrics, hr_metrics_collect_requests, &s->health.requests);
@@ -385,6 +396,7 @@ static void tear_down(struct sidecar *s)
 {
     hr_http_free(s->health_http);
     hr_http_free(s->probe_http);
+    hr_resources_free(s->health.resources);
     hr_checks_free(s->health.checks);
     hr_orders_free(s->orders);
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */

@@ -143,6 +143,7 @@ json_t *hr_status(const struct hr_health *h)
     (void)json_object_set_new(all, "probes", probes(h));
     (void)json_object_set_new(all, "server", server(h->board, now));
     (void)json_object_set_new(all, "services", services(h->board, head.nservices, now));
+    (void)json_object_set_new(all, "resources", hr_resources_status(h->resources, NULL));
     (void)json_object_set_new(all, "checks", hr_checks_status(h->checks));
     (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
     (void)json_object_set_new(all, "webhook", hr_webhook_status(h->webhook));

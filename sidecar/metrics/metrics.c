@@ -32,3 +32,10 @@ int hr_metrics_render(struct hr_metrics *m, enum hr_expo_format format, struct h
     }
     return err;
 }
+
+void hr_metrics_collect_build(struct hr_expo *e, void *arg)
+{
+    (void)arg;
+    hr_expo_family(e, "handrail_build_info", "info", "Always 1; the version is in the label.");
+    hr_expo_sample(e, "handrail_build_info", 1, "version", HR_VERSION, NULL);
+}

@@ -39,8 +39,7 @@ void hr_metrics_add(struct hr_metrics *m, hr_collector *fn, void *arg);
 /* The whole page, appended to out.  0, or -errno, and then out must not be served. */
 int hr_metrics_render(struct hr_metrics *m, enum hr_expo_format format, struct hr_buf *out);
 
-/* handrail_build_info, and what this process costs; arg is not used. */
-hr_collector hr_metrics_collect_process;
+hr_collector hr_metrics_collect_build; /* handrail_build_info; arg is not used */
 
 /* The services and the server, as the supervisor has them; arg is a struct hr_metrics_board. */
 struct hr_metrics_board {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * /proc/PID/stat, whose command name is chosen by whoever runs there. */
-#include "loader/supervisor/proc.h"
+#include "common/proc.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(e.pid == -7);
     } else {
         require(e.pid > 0 && e.ppid >= 0);
+        require(e.cpu_ticks >= -1 && e.threads >= -1 && e.rss_pages >= -1);
         require(memchr(e.comm, '\0', sizeof(e.comm)) != NULL);
         for (const char *p = e.comm; *p; p++)
             require((unsigned char)*p >= 0x20 && *p != 0x7f);

@@ -42,6 +42,25 @@ static void stat_is_read_from_the_end_of_the_name(void **state)
     assert_string_equal(e.comm, "kworker/u8:3-ev"); /* cut */
 }
 
+static void numbers_are_read_as_far_as_they_go(void **state)
+{
+    static const char whole[] = "7 (a) S 1 7 7 34816 -1 4194560 5150 0 3 0 11 22 33 44 20 0 5 0 "
+                                "600 123456789 789 18446744073709551615 1 1 0";
+    struct hr_proc_entry e;
+    (void)state;
+    assert_int_equal(parse(whole, &e), 0);
+    assert_int_equal(e.cpu_ticks, 33);
+    assert_int_equal(e.threads, 5);
+    assert_int_equal(e.rss_pages, 789);
+    const char *threads = strstr(whole, " 5 0 600");
+    assert_int_equal(hr_proc_parse_stat(whole, (size_t)(threads + 2 - whole), &e), 0);
+    assert_int_equal(e.cpu_ticks, 33);
+    assert_int_equal(e.threads, -1); /* it may have been cut off */
+    assert_int_equal(e.rss_pages, -1);
+    assert_int_equal(parse("7 (a) S 1 7 x 34816 -1 4194560 5150 0 3 0 11 22 33 44", &e), 0);
+    assert_int_equal(e.cpu_ticks, -1);
+}
+
 static void other_text_is_refused(void **state)
 {
     static const char *const bad[] = {
@@ -91,6 +110,9 @@ static void a_real_process(void **state)
     assert_int_equal(e.ppid, getppid());
     assert_int_equal(e.state, 'R');
     assert_string_equal(e.comm, "a (b) c?\\");
+    assert_in_range(e.cpu_ticks, 0, INT32_MAX);
+    assert_int_equal(e.threads, 1);
+    assert_in_range(e.rss_pages, 10, INT32_MAX);
     hr_proc_name(getpid(), name);
     assert_string_equal(name, e.comm);
     assert_int_equal(hr_proc_read(INT32_MAX, &e), -ENOENT);
@@ -152,6 +174,27 @@ static void descendants_are_found_and_skipped(void **state)
     assert_int_equal(waitpid(pids[4], NULL, 0), pids[4]);
     (void)close(fds[0]);
     (void)close(fds[1]);
+}
+
+static void descriptors_are_counted(void **state)
+{
+    struct hr_proc_dir d;
+    struct hr_proc_entry e;
+    int more[5];
+    (void)state;
+    assert_int_equal(hr_proc_open(&d), 0);
+    int64_t before = hr_proc_dir_fds(&d, getpid(), 1000);
+    assert_in_range(before, 3, 999);
+    for (int i = 0; i < 5; i++)
+        more[i] = fcntl(d.fd, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(hr_proc_dir_fds(&d, getpid(), 1000), before + 5);
+    for (int i = 0; i < 5; i++)
+        hr_close(&more[i]);
+    assert_int_equal(hr_proc_dir_fds(&d, INT32_MAX, 1000), -ENOENT);
+    assert_int_equal(hr_proc_dir_read(&d, getpid(), &e), 0);
+    assert_int_equal(e.pid, getpid());
+    assert_int_equal(hr_proc_dir_read(&d, INT32_MAX, &e), -ENOENT);
+    hr_proc_close(&d);
 }
 
 static void every_process_is_listed_again_and_again(void **state)
@@ -218,9 +261,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stat_is_read_from_the_end_of_the_name),
+        cmocka_unit_test(numbers_are_read_as_far_as_they_go),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(a_real_process),
         cmocka_unit_test(descendants_are_found_and_skipped),
+        cmocka_unit_test(descriptors_are_counted),
         cmocka_unit_test(every_process_is_listed_again_and_again),
         cmocka_unit_test(without_proc_it_says_so),
     };

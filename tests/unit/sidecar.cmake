@@ -10,6 +10,9 @@ hr_unit_test(sidecar_measured SOURCES unit/http_fixture.c
 hr_unit_test(sidecar_port DEPS hr_sidecar_checks hr_common)
 hr_unit_test(sidecar_accept DEPS hr_sidecar_metrics)
 hr_unit_test(sidecar_metrics DEPS hr_sidecar_metrics hr_common)
+foreach(name sidecar_processes sidecar_resources)
+  hr_unit_test(${name} SOURCES unit/tree.c DEPS hr_sidecar_metrics hr_common hr_libev)
+endforeach()
 hr_unit_test(sidecar_page DEPS hr_sidecar_metrics hr_common)
 foreach(part sidecar_orders sidecar_orders_odd)
   hr_unit_test(${part} SOURCES unit/http_fixture.c unit/fake_server.c unit/orders_fixture.c

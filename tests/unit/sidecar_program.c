@@ -350,8 +350,7 @@ static void the_pages_tell_what_the_board_says(void **state)
     json_decref(want);
     json_decref(status);
     assert_page("/metrics", 200, "{endpoint=\"/crashes\",code=\"2xx\"} 1\n");
-    assert_page("/metrics", 200, "\nhandrail_sidecar_open_fds "); /* /proc/self still answers */
-    assert_page("/metrics", 200, "\nhandrail_sidecar_resident_memory_bytes ");
+    assert_page("/metrics", 200, "\nhandrail_tree_processes ");
 }
 
 /* The files of a process that cannot be dumped are root's in /proc. */
