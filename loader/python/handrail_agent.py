@@ -19,6 +19,7 @@ import fcntl
 import importlib
 import inspect
 import json
+import logging
 import os
 import re
 import socket
@@ -46,6 +47,13 @@ KIND_MAX = 100  # characters of such a class's name
 PHASE_BYTES = 1024  # of a message about the pod's phase; handrail's are shorter
 PHASES_AT_ONCE = 16  # of them, before the loop does something else
 
+# What handrail's sidecar asks all the time.  Whole, so that nobody can keep anything else out of the
+# access log.
+PROBES = frozenset({
+    "/alive?handrail", "/ready?handrail", "/server_info?handrail", "/api/init?handrail",
+    "/api/bash/bash_events/search?limit=1&timestamp__gte=9000-01-01T00:00:00Z&handrail",
+    "/api/conversations/search?limit=1&handrail"})
+ACCESS_LOG = "uvicorn.access"
 INIT_PATH = "/api/init"
 CONVERSATIONS_PATH = "/api/conversations"
 CONVERSATION_FOLDER = re.compile("[0-9a-f]{32}")  # others the server leaves alone
@@ -831,6 +839,16 @@ class _Helper:
             task.cancel()
 
 
+class _Quiet(logging.Filter):
+    """Keeps probes of handrail that were answered well out of uvicorn's access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        with contextlib.suppress(Exception):
+            _, method, path, _, status = record.args  # type: ignore[misc, assignment]
+            return not (method == "GET" and path in PROBES and int(status) < 400)  # type: ignore
+        return True
+
+
 def _hook(helper: _Helper) -> None:
     """Put the first application that uvicorn loads in this process, the server's, into ours."""
     from uvicorn.config import Config
@@ -849,6 +867,8 @@ def _hook(helper: _Helper) -> None:
                     raise TypeError("what uvicorn has loaded cannot be called")
                 self.loaded_app = _Application(self.loaded_app, helper)
                 wrapped = True
+                if helper.notifier:
+                    logging.getLogger(ACCESS_LOG).addFilter(_Quiet())
         return result
 
     Config.load = load_and_wrap

@@ -116,6 +116,8 @@ bool hr_port_is_foreign(int port, pid_t server)
     find_listeners(&l, "/proc/net/tcp", port);
     find_listeners(&l, "/proc/net/tcp6", port);
     (void)snprintf(pid, sizeof(pid), "%d", (int)server);
+    if (holds(&l, pid)) /* nearly always: then nobody else has to be looked at */
+        return false;
     long long since = started(pid);
     DIR *dir = l.n && since >= 0 ? opendir("/proc") : NULL;
     const struct dirent *entry = NULL;

@@ -7,24 +7,29 @@ peer is not installed says so and is left out.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import runpy
+import select
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 import calls  # noqa: E402
 import inits  # noqa: E402
 from harness import sample, standin  # noqa: E402
-from support import BUILD, HANDRAIL, Handrail, spawn  # noqa: E402
+from support import BUILD, HANDRAIL, Handrail, descendants, real_server, spawn  # noqa: E402
 
 
 def say(text: str = "") -> None:
@@ -85,29 +90,60 @@ def memory() -> None:
             peer.wait()
 
 
-def until(port: int, path: str) -> float:
-    """When a path first answered 200, seconds, asking every half millisecond."""
+def until(port: int, path: str, wanted: bytes = b"200") -> float:
+    """When a path first answered so, seconds, asking every half millisecond."""
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), 1) as s:
                 s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-                if s.recv(64).startswith(b"HTTP/1.1 200"):
+                if s.recv(64).startswith(b"HTTP/1.1 " + wanted):
                     return time.monotonic()
         except OSError:
             pass
         time.sleep(0.0005)
 
 
-def readiness() -> None:
-    say("Readiness: the server's /ready 200 to /readyz 200, 7 starts (ms)")
-    lags = []
-    for _ in range(7):
-        with standin("--start-delay", "0.5") as h:
-            h.wait_line("sidecar: ready")
-            began = until(h.agent_port, "/ready")
-            lags.append((until(h.health_port, "/readyz") - began) * 1000)
-    say(f"  median {statistics.median(lags):.1f}  worst {max(lags):.1f}  "
-        f"(a prober with a period of 1 s, as the kubelet's shortest: 500 on average)")
+@contextlib.contextmanager
+def real() -> Iterator[Handrail]:
+    server = real_server()
+    assert server
+    # Of the same name as the integration tests' own, so not by a plain import.
+    where = Path(__file__).resolve().parent.parent / "e2e" / "harness.py"
+    e2e = runpy.run_path(str(where))
+    with tempfile.TemporaryDirectory(prefix="handrail-bench-") as name:
+        folder = Path(name)
+        env = e2e["real_environment"](folder, server)
+        command = [server, "--host", "127.0.0.1", "--port", "{port}"]
+        with Handrail(folder, command, env=env, cwd=folder / "workspace") as h:
+            yield h
+
+
+def ready_latency() -> None:
+    say("Readiness: the server's own /ready 200 to /readyz 200, and its death (KILL) to 503 (ms)")
+    ways: list[tuple[str, int, Callable[[], Any]]] = [
+        ("stand-in", 7, lambda: standin("--start-delay", "0.5")),
+        ("stand-in, READY=1", 7, lambda: standin("--start-delay", "0.5", "--notify"))]
+    if real_server():
+        ways.append(("real server, helper", 3, real))
+    for name, rounds, start in ways:
+        on, off = [], []
+        for _ in range(rounds):
+            with start() as h:
+                h.wait_line("sidecar: ready")
+                began = until(h.agent_port, "/ready")
+                on.append((until(h.health_port, "/readyz") - began) * 1000)
+                h.wait_line("server: ready", 60)
+                victim = [p.pid for p in descendants(h.pid)
+                          if p.ppid == h.pid and "sidecar" not in p.argv[0]][-1]
+                fd = os.pidfd_open(victim)
+                os.kill(victim, signal.SIGKILL)
+                select.select([fd], [], [])  # a large one takes 100 ms to end
+                began = time.monotonic()
+                off.append((until(h.health_port, "/readyz", b"503") - began) * 1000)
+                os.close(fd)
+        say(f"  {name:20} ready: median {statistics.median(on):.1f}  worst {max(on):.1f}   "
+            f"death: median {statistics.median(off):.1f}  worst {max(off):.1f}")
+    say("  (a prober with a period of 1 s, as the kubelet's shortest: 500 on average)")
 
 
 def wrk(port: int) -> float:
@@ -133,7 +169,7 @@ def probes() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    "start": start_up, "memory": memory, "readiness": readiness, "calls": calls.compare,
+    "start": start_up, "memory": memory, "ready-latency": ready_latency, "calls": calls.compare,
     "probes": probes, "inits": inits.compare}
 
 

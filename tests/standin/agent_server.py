@@ -23,6 +23,8 @@ For tests only, never behind a key:
     POST /_fault     one JSON object; each key is a fault, applied after the answer has been sent
                      (those in the file given with --faults at every start, if it is there):
         {"hang": S}            block the loop for S seconds
+        {"spin": S}            the same, with the processor busy
+        {"eat": BYTES}         take that much memory
         {"delay": S}           answer everything S seconds late, without blocking (0 ends it)
         {"ready": false}       /ready says 503 from now on (true ends it)
         {"fail": {"POST /api/init": [500, 401]}}   answer the next requests with these statuses
@@ -172,6 +174,7 @@ class AgentServer:
         self.fail: dict[str, list[int]] = {}
         self.slow: dict[str, float] = {}
         self.ending = asyncio.Event()
+        self.eaten = b""
 
     def record(self, line: str) -> None:
         if self.options.record:
@@ -322,6 +325,12 @@ class AgentServer:
             orphan(int(fault["orphans"]), float(fault.get("seconds", ORPHAN_SECONDS)))
         if "hang" in fault:
             time.sleep(float(fault["hang"]))
+        if "spin" in fault:
+            until = time.monotonic() + float(fault["spin"])
+            while time.monotonic() < until:
+                pass
+        if "eat" in fault:
+            self.eaten = b"x" * int(fault["eat"])
         if "crash" in fault:
             die_by(int(fault["crash"]))
         if "exit" in fault:

@@ -7,7 +7,9 @@ import asyncio
 import errno
 import fcntl
 import gc
+import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -53,6 +55,38 @@ class Messages(Case):
         self.addCleanup(receiver.sock.close)
         self.load(notify=receiver.name)
         self.assertEqual(receiver.take(), [["STATUS=starting"]])
+
+    def test_probes_leave_no_line_in_the_access_log(self) -> None:
+        self.load()
+        self.loaded_app()
+        log = logging.getLogger("uvicorn.access")
+        seen: list[str] = []
+        handler = logging.Handler()
+        handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        self.addCleanup(log.removeHandler, handler)
+        self.addCleanup(log.filters.clear)
+        search = "/api/bash/bash_events/search?limit=1&timestamp__gte=9000-01-01T00:00:00Z&handrail"
+        for method, path, status in [
+                ("GET", "/ready?handrail", 200), ("GET", "/alive?handrail", 200),
+                ("GET", search, 200),
+                ("GET", "/ready?handrail", 503), ("POST", "/ready?handrail", 200),
+                ("GET", "/ready", 200), ("GET", "/api/secrets?handrail", 200),
+                ("GET", search + "&x", 200)]:
+            log.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", method, path, "1.1", status)
+        log.info("of another form: %s", "x")
+        self.assertEqual([line.split('"')[1] if '"' in line else line for line in seen], [
+            "GET /ready?handrail HTTP/1.1", "POST /ready?handrail HTTP/1.1", "GET /ready HTTP/1.1",
+            "GET /api/secrets?handrail HTTP/1.1", f"GET {search}&x HTTP/1.1",
+            "of another form: x"])
+
+    def test_what_is_left_out_is_what_the_sidecar_asks(self) -> None:
+        module = self.load()
+        source = (HELPER.parent.parent / "sidecar/checks/measured.c").read_text()
+        asked = {path + "handrail" for path in re.findall(r'"(/[^"]*[?&])" MARK', source)}
+        self.assertEqual(len(asked), 4)
+        self.assertLessEqual(asked, module.PROBES)
 
     def test_without_a_socket_nothing(self) -> None:
         module = self.load({"WATCHDOG_USEC": "1000000"}, notify=None)
