@@ -217,6 +217,15 @@ class Calls(unittest.TestCase):
             self.assertEqual(done.returncode, 64)
             self.assertIn("/reed", done.stderr)
 
+    def test_call_tells_the_pod_s_phase(self):
+        so = PLUGINS / "phases.so"
+        done = plugin("call", "present", f"--plugin={so}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        event = json.loads(done.stdout)
+        self.assertEqual([event[m] for m in ("phase", "from", "claim_uid", "labels", "annotations",
+                                             "left_out")],
+                         ["active", "claimed", None, {}, {}, 0])
+
     def test_bench(self):
         done = plugin("bench", "echo", '{"text": "x"}', f"--plugin={ECHO}", "--calls=500",
                       "--connections=8", "--json")
