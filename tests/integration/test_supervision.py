@@ -144,7 +144,7 @@ class Notifications(unittest.TestCase):
         with notifier() as h:
             h.wait_line("up")
             names = [line.split()[-1][1:] for line in Path("/proc/net/unix").read_text().split("\n")
-                     if "@handrail/" in line]
+                     if "@handrail/control/" in line]
             [control] = [n for n in names if n.endswith(f"/{h.pid}")]
             pid = service(h)["pid"]
             environ = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
