@@ -16,7 +16,7 @@
 
 enum {
     HR_MAX_PLUGINS = 32,                  /* one toolhost each */
-    HR_MAX_SERVICES = HR_MAX_PLUGINS + 2, /* and the server and the sidecar */
+    HR_MAX_SERVICES = HR_MAX_PLUGINS + 3, /* and the server, the sidecar and the hook */
     HR_PLUGIN_ID_MAX = 64,                /* bytes, without the NUL */
     HR_SERVICE_NAME_MAX = HR_PLUGIN_ID_MAX + 16,
     HR_REASON_MAX = 200,
@@ -29,11 +29,12 @@ enum hr_state { HR_DOWN, HR_STARTING, HR_UP, HR_STOPPING, HR_BACKOFF, HR_FAILED,
 /* "down", "starting", ...; never NULL. */
 const char *hr_state_name(uint32_t state);
 
-enum hr_service_kind { HR_SERVER, HR_SIDECAR, HR_TOOLHOST };
+enum hr_service_kind { HR_SERVER, HR_SIDECAR, HR_TOOLHOST, HR_HOOK };
 
 /* One service.  Times are CLOCK_MONOTONIC milliseconds, 0 for "never". */
 struct hr_board_service {
-    /* "server", "sidecar", "toolhost/<plugin id>"; "" for a place that nobody has any more */
+    /* "server", "sidecar", "on-claim", "toolhost/<plugin id>"; "" for a place that nobody has any
+     * more */
     char name[HR_SERVICE_NAME_MAX];
     uint32_t kind;       /* enum hr_service_kind */
     uint32_t state;      /* enum hr_state */

@@ -13,6 +13,7 @@
  *                   "init_key": "...",                   OH_SECRET_KEY, if any
  *                   "deferred": false},                  it starts dormant (OH_DEFERRED_INIT)
  *       "mcp":     {"token": "<hex>"},                   bearer token of the MCP endpoint
+ *       "pool":    {"podinfo_dir": "/etc/podinfo"},      of a downwardAPI volume, if it is there
  *       "ipc_key": "<hex>",                              first frame to every toolhost
  *       "plugins": [{"id": "...", "socket": "<hex>", "service": 2, "required": false}, ...],
  *       "webhook": {"url": "...",                        whom to tell what happens; optional
@@ -47,6 +48,7 @@
  *   "WATCHDOG=1\n"               (sidecar) its loop turns; from the first one on it has to come
  *   "SERVER=<starts>\n"          (sidecar) the server's life with that number has answered /ready
  *   "PHASE=<phase> <seen>[ <uid>]\n"  (sidecar) what it has found the pod to be: common/phase.h
+ *   "CLAIM=1\n"                  (sidecar) the claim, for the hook, is attached: a sealed file
  *   "INIT=<starts> <status>\n"   (sidecar) answer to an order; status: of HTTP, or -errno
  *   "PAUSED=<starts> <status>\n" likewise
  * Downwards, to the sidecar alone, go orders, one packet each, with at most one descriptor: the

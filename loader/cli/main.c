@@ -12,6 +12,7 @@
 #include "loader/config/program.h"
 #include "loader/supervisor/signals.h"
 #include "loader/supervisor/supervisor.h"
+#include "on_claim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -136,7 +137,7 @@ static int command_version(char **argv)
 static const struct command {
     const char *name;
     int (*function)(char **argv);
-    const char *help; /* NULL: another name of one that is shown */
+    const char *help; /* NULL: not shown: another name of one that is, or not for people */
 } commands[] = {
     {"run", command_run, "the same; run --help: the options"},
     {"mcp", command_mcp, "the tools over standard input and output; --help: more"},
@@ -148,6 +149,7 @@ static const struct command {
     {"stop", hr_cli_stop, "stop it, as SIGTERM does"},
     {"crashes", hr_cli_crashes, "list its crash reports; with a number, show one"},
     {"plugin", command_plugin, "make, inspect, check, call and measure a plugin"},
+    {"__on-claim", hr_cli_on_claim, NULL},
     {"--version", command_version, "which handrail this is"},
     {"--help", command_help, "this text"},
     {"help", command_help, NULL},

@@ -85,6 +85,9 @@ struct hr_config {
     int64_t log_rate;            /* lines a second for each service; 0: no limit */
     const char *config_dir;      /* where tool_registry.json is looked for */
     const char *registry;        /* the file itself; NULL: the one in config_dir */
+    const char *podinfo_dir;     /* absolute; of the downwardAPI volume, if it is there */
+    const char *on_claim;        /* command of the hook; NULL: none */
+    int64_t on_claim_timeout_ms; /* 0: no limit */
     const char *crash_dir;       /* absolute; NULL: crash reports stay in memory */
     const char *webhook;         /* URL that is told what happens; NULL: nobody is */
     struct hr_address health;

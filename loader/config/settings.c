@@ -107,6 +107,14 @@ const struct hr_setting hr_settings[] = {
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 
+    {NAMES("podinfo-dir", "PODINFO_DIR"), .group = HR_GROUP_POOL, .type = HR_SETTING_ABSOLUTE,
+     .value = "DIR", .fallback_text = "/etc/podinfo", AT(podinfo_dir),
+     .help = "a downwardAPI volume: labels, annotations"},
+    {NAMES("on-claim", "ON_CLAIM"), .group = HR_GROUP_POOL, PATH("COMMAND", NULL), AT(on_claim),
+     .help = "run once by a shell when the pod is claimed and ready"},
+    {NAMES("on-claim-timeout", "ON_CLAIM_TIMEOUT"), .group = HR_GROUP_POOL, SECONDS(0, SEC(60)),
+     AT(on_claim_timeout_ms), .help = "not done by then: killed, tried again; 0: no limit"},
+
     {NAMES("log-format", "LOG_FORMAT"), .group = HR_GROUP_OUTPUT, CHOICE("raw|json", HR_LOG_TEXT),
      AT(log_format), .help = "of everybody's output"},
     {NAMES("log-rate", "LOG_RATE"), .group = HR_GROUP_OUTPUT, COUNT("LINES", 0, LOG_RATE_MAX, 0),
@@ -222,6 +230,7 @@ void hr_settings_help(FILE *to)
         [HR_GROUP_RESTART] = "Restarts of the server",
         [HR_GROUP_STOP] = "Signals and the stop",
         [HR_GROUP_WATCH] = "Watching the server",
+        [HR_GROUP_POOL] = "Kubernetes and the warm pool",
         [HR_GROUP_OUTPUT] = "Output",
     };
     static struct hr_config defaults;

@@ -6,6 +6,7 @@
 #include "ambient.h"
 #include "control.h"
 #include "handout.h"
+#include "hook.h"
 #include "leftovers.h"
 #include "loader/config/agent_command.h"
 #include "programs.h"
@@ -40,6 +41,7 @@ struct hr_supervisor {
     struct hr_programs programs;
     struct hr_relay relay;
     struct hr_server server;
+    struct hr_hook hook;
     struct hr_leftovers leftovers;
     struct hr_reports reports;
     struct hr_reload reload;

@@ -157,11 +157,11 @@ int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
                               "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
     set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
-    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:o, s:I, s:o*}", "agent", agent,
-                                   "mcp", "token", h->mcp_token, "ipc_key", h->ipc_key, "plugins",
-                                   list, "checks", checks_settings(h, c), "watchdog_ms",
-                                   (json_int_t)c->sidecar_watchdog_ms, "webhook",
-                                   webhook_settings(c)),
+    return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:o, s:I, s:{s:s}, s:o*}", "agent",
+                                   agent, "mcp", "token", h->mcp_token, "ipc_key", h->ipc_key,
+                                   "plugins", list, "checks", checks_settings(h, c), "watchdog_ms",
+                                   (json_int_t)c->sidecar_watchdog_ms, "pool", "podinfo_dir",
+                                   c->podinfo_dir, "webhook", webhook_settings(c)),
                          &h->sidecar_settings_fd);
 }
 

@@ -34,7 +34,7 @@ struct hr_handout {
 };
 
 /* Service indexes on the board. */
-enum { HR_INDEX_SERVER = 0, HR_INDEX_SIDECAR = 1, HR_INDEX_TOOLHOST = 2 };
+enum { HR_INDEX_SERVER = 0, HR_INDEX_SIDECAR = 1, HR_INDEX_HOOK = 2, HR_INDEX_TOOLHOST = 3 };
 
 /* All but the settings.  0, or the exit code after having said what is wrong. */
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret);

@@ -33,6 +33,10 @@ static int do_restart(void *ctx, const char *service, const char **ret_error)
             *ret_error = "a reload is about to replace it";
             return -EBUSY;
         }
+        if (i == HR_INDEX_HOOK && !hr_hook_has_claim(sup)) {
+            *ret_error = "there has been no claim yet";
+            return -EBUSY;
+        }
         hr_service_event(s, HR_EV_RESTART, 0);
         return 0;
     }

@@ -36,6 +36,7 @@ void hr_programs_find(struct hr_programs *p)
     char dir[HR_PROGRAM_PATH - 32];
     size_t n = 0;
     hr_program_own_folder(dir, sizeof(dir));
+    (void)snprintf(p->handrail, sizeof(p->handrail), "%s/handrail", dir);
     (void)snprintf(p->sidecar, sizeof(p->sidecar), "%s/handrail-sidecar", dir);
     (void)snprintf(p->toolhost, sizeof(p->toolhost), "%s/handrail-toolhost", dir);
     p->sidecar_argv[0] = p->sidecar;

@@ -6,6 +6,7 @@
 enum { HR_PROGRAM_PATH = 4096, HR_PROGRAM_ENV = 64 };
 
 struct hr_programs {
+    char handrail[HR_PROGRAM_PATH]; /* ourselves, by the name that is not the server's */
     char sidecar[HR_PROGRAM_PATH];
     char toolhost[HR_PROGRAM_PATH];
     const char *sidecar_argv[2];

@@ -196,12 +196,25 @@ static void forget_process(struct hr_service *s, int status)
     s->pub.last_status = status;
 }
 
+/* Of a service that is to end: it has done what it was started for. */
+static void do_done(struct hr_service *s, int64_t lived)
+{
+    forget_process(s, 0);
+    s->pub.reason[0] = '\0';
+    hr_info("%s: done after %lld ms", s->pub.name, (long long)lived);
+    enter(s, HR_DOWN);
+}
+
 /* The process is gone and nobody had asked for that. */
 static void do_died(struct hr_service *s, int status)
 {
     int64_t now = s->ops->now_ms(s->ctx);
     int64_t lived = now - s->pub.started_ms;
     int64_t up = s->pub.state == HR_UP ? now - s->pub.state_since_ms : 0;
+    if (s->policy.one_shot && status == 0) {
+        do_done(s, lived);
+        return;
+    }
     forget_process(s, status);
     describe_end(s, status);
     s->pub.failures++;
@@ -252,8 +265,9 @@ static void do_start_timeout(struct hr_service *s, int arg)
     if (s->hung_s)
         hr_error("%s: pid %d has survived its abort: killing it", s->pub.name, s->pub.pid);
     else
-        hr_error("%s: not ready within %lld ms: killing pid %d", s->pub.name,
-                 (long long)s->policy.start_timeout_ms, s->pub.pid);
+        hr_error("%s: not %s within %lld ms: killing pid %d", s->pub.name,
+                 s->policy.one_shot ? "done" : "ready", (long long)s->policy.start_timeout_ms,
+                 s->pub.pid);
     kill_now(s);
 }
 

@@ -9,7 +9,8 @@
  *   failed    it ended and will not be started again: policy, budget, or a code that says that
  *             trying again cannot help
  *
- * The server, the sidecar and every toolhost are services of this one kind, with a policy each.
+ * The server, the sidecar, the hook and every toolhost are services of this one kind, with a policy
+ * each.
  * states.md shows the table.  The machine touches the world through hr_service_ops only, so a test
  * can run it with a false clock and false processes.  No allocation, no system call, no failure of
  * its own.
@@ -39,6 +40,7 @@ enum hr_event {
 struct hr_policy {
     enum hr_restart restart;
     bool says_ready;        /* starting lasts until HR_EV_READY, not until the program runs */
+    bool one_shot;          /* it is to end: with code 0 it is done, and down */
     int final_code;         /* exit code after which trying again cannot help; -1: none */
     int final_code_unready; /* the same, while it has never been ready; -1: none */
     int stop_signal;

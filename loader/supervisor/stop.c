@@ -100,7 +100,7 @@ static void look_for_leftovers(struct hr_supervisor *sup)
         left = 1;
     }
     sup->look_at_ms = began + LOOK_SHARE * (hr_now_ms() - began);
-    for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
+    for (uint32_t i = HR_INDEX_HOOK; i < sup->nunits; i++)
         left += has_process(&sup->units[i]);
     say_waiting(sup, waiting);
     if (left > 0)
@@ -116,7 +116,7 @@ static void begin_ending(struct hr_supervisor *sup)
     hr_publish(sup);                 /* the server is gone: that is another phase of the pod */
     if (!ev_is_active(&sup->budget)) /* no grace period: the server had all the time it wanted */
         arm(sup, &sup->budget, LEFTOVER_MS, 0);
-    for (uint32_t i = HR_INDEX_TOOLHOST; i < sup->nunits; i++)
+    for (uint32_t i = HR_INDEX_HOOK; i < sup->nunits; i++)
         hr_service_event(&sup->units[i].service, HR_EV_STOP, 0);
     arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     look_for_leftovers(sup);

@@ -51,9 +51,11 @@ void hr_publish(struct hr_supervisor *sup)
 /* Our own programs always do.  The server does if it has died: what it has left in its group is the
  * other half of a server that is two processes, which would hold the port and answer for the next
  * one.  In a stop, or when it is never started again, that half is asked to end like everybody
- * else. */
-static bool ends_with_its_group(const struct hr_unit *u)
+ * else.  What a hook has started and left running is wanted, unless the hook is tried again. */
+static bool ends_with_its_group(const struct hr_unit *u, const siginfo_t *end)
 {
+    if (u->service.index == HR_INDEX_HOOK)
+        return end->si_code != CLD_EXITED || end->si_status != 0;
     return u->service.index != HR_INDEX_SERVER ||
            (u->sup->config->sidecar && u->sup->phase == HR_RUNNING &&
             u->service.policy.restart != HR_RESTART_NEVER);
@@ -139,8 +141,9 @@ static void reap(struct hr_supervisor *sup)
             break;
         struct hr_unit *u = hr_unit_of(sup, info.si_pid);
         if (u) {
-            hr_unit_take_all(u);        /* what it has said comes before its end */
-            if (ends_with_its_group(u)) /* now: afterwards the number may be somebody else's */
+            hr_unit_take_all(u); /* what it has said comes before its end */
+            if (ends_with_its_group(u,
+                                    &info)) /* now: afterwards the number may be somebody else's */
                 (void)kill(-info.si_pid, SIGKILL);
         }
         pid_t pid = wait4(info.si_pid, &status, WNOHANG, &usage);
@@ -398,7 +401,7 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     ev_io_start(sup->loop, &sup->signal_io);
     /* Our own programs first: the tools must be there before the server can ask for them. */
     for (uint32_t i = sup->nunits; i-- > 0;)
-        if (sup->units[i].service.pub.name[0])
+        if (sup->units[i].service.pub.name[0] && i != HR_INDEX_HOOK)
             hr_service_event(&sup->units[i].service, HR_EV_START, 0);
     ev_run(sup->loop, 0);
     code = final_code(sup);

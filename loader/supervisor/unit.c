@@ -134,6 +134,12 @@ static void plan_stdio(const struct hr_supervisor *sup, struct hr_spawn *plan)
     plan->our_group = true;
 }
 
+static void plan_hook(const struct hr_unit *u, struct hr_spawn *plan)
+{
+    hr_hook_plan(u->sup, plan);
+    plan_output(u, plan);
+}
+
 /* What a process of our own gets. */
 static void plan_own(const struct hr_unit *u, struct hr_spawn *plan)
 {
@@ -189,6 +195,8 @@ static int op_spawn(void *ctx, struct hr_service *s)
                             .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
     if (s->index == HR_INDEX_SERVER)
         plan_server(u, &plan);
+    else if (s->index == HR_INDEX_HOOK)
+        plan_hook(u, &plan);
     else
         plan_own(u, &plan);
     drop_report(u);
@@ -261,8 +269,8 @@ static bool told(const char *line, const char *name, int64_t *ret_starts, int64_
            (!line[n] || hr_parse_int(line + n + 1, INT32_MIN, INT32_MAX, ret_status) == 0);
 }
 
-/* What only the sidecar may say. */
-static bool sidecar_told(struct hr_supervisor *sup, const char *line)
+/* What only the sidecar may say.  *fd: what came along, or -1; -1 if somebody has taken it. */
+static bool sidecar_told(struct hr_supervisor *sup, const char *line, int *fd)
 {
     struct hr_service *server = &sup->units[HR_INDEX_SERVER].service;
     int64_t starts = 0;
@@ -274,7 +282,7 @@ static bool sidecar_told(struct hr_supervisor *sup, const char *line)
         hr_server_replayed(sup, (uint32_t)starts, (int)status);
     } else if (told(line, "PAUSED", &starts, &status)) {
         hr_stop_paused(sup, (uint32_t)starts, (int)status);
-    } else if (!hr_pod_told(sup, line)) {
+    } else if (!hr_pod_told(sup, line) && !hr_hook_told(sup, line, fd)) {
         return false;
     }
     return true;
@@ -303,7 +311,7 @@ static void take_complaint(struct hr_unit *u, const char *text)
     u->service.hint = u->complaint;
 }
 
-static void notified(struct hr_unit *u, const char *line)
+static void notified(struct hr_unit *u, const char *line, int *fd)
 {
     static const char status[] = "STATUS=";
     bool sidecar = u->service.index == HR_INDEX_SIDECAR;
@@ -316,7 +324,7 @@ static void notified(struct hr_unit *u, const char *line)
         arm_watchdog(u);
     } else if (!sidecar && strncmp(line, status, sizeof(status) - 1) == 0) {
         take_complaint(u, line + sizeof(status) - 1);
-    } else if (!sidecar || !sidecar_told(u->sup, line)) {
+    } else if (!sidecar || !sidecar_told(u->sup, line, fd)) {
         hr_debug("%s: notification not understood", u->service.pub.name);
     }
 }
@@ -331,10 +339,11 @@ static void take_notifications(struct hr_unit *u)
         int err = hr_packet_read(u->notify[0], text, sizeof(text), &p);
         if (err && err != -EMSGSIZE && err != -EPIPE) /* we hold the other end: an empty one */
             return;
-        hr_close_foreign(p.fds, p.nfds);
+        int none = -1;
         text[strcspn(text, "\n")] = '\0';
         if (!err)
-            notified(u, text);
+            notified(u, text, p.nfds ? &p.fds[0] : &none);
+        hr_close_foreign(p.fds, p.nfds);
     }
 }
 

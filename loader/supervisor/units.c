@@ -41,8 +41,7 @@ static struct hr_policy server_policy(const struct hr_config *c)
     return p;
 }
 
-/* Capture what it writes.  0 or -errno. */
-static int add_output(struct hr_supervisor *sup, struct hr_unit *u)
+int hr_units_add_output(struct hr_supervisor *sup, struct hr_unit *u)
 {
     bool server = u->service.index == HR_INDEX_SERVER;
     bool json = sup->config->log_format == HR_LOG_JSON;
@@ -69,7 +68,7 @@ static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_
     u->service.program = kind == HR_SIDECAR ? sup->programs.sidecar : sup->programs.toolhost;
     int err = hr_unit_open_notify(u);
     if (!err)
-        err = add_output(sup, u);
+        err = hr_units_add_output(sup, u);
     if (err)
         hr_unit_remove_last(sup);
     return err;
@@ -102,11 +101,13 @@ int hr_units_make(struct hr_supervisor *sup)
     server->service.program = nobody ? "" : sup->command.argv[0];
     if (!sup->config->sidecar)
         return 0;
-    int err = nobody ? 0 : add_output(sup, server);
+    int err = nobody ? 0 : hr_units_add_output(sup, server);
     if (err)
         return err;
     policy = policy_of(&sup->config->sidecar_settings);
     err = add_own(sup, "sidecar", HR_SIDECAR, &policy);
+    if (!err)
+        err = hr_hook_add(sup);
     for (uint32_t i = 0; i < sup->config->nplugins && !err; i++)
         err = hr_units_add_toolhost(sup, i);
     return err;

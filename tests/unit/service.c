@@ -208,6 +208,7 @@ static void draw(FILE *f)
           "    starting --> failed: exited, and trying again cannot help\n"
           "    up --> failed: exited, and trying again cannot help\n"
           "    stopping --> backoff: exited, and it was a restart\n"
+          "    starting --> down: exited with code 0, of a service that is to end\n"
           "    down --> backoff: start, and there can be no process\n```\n\n| event |",
           f);
     for (int st = 0; st < HR_NSTATES; st++)
@@ -326,6 +327,46 @@ static void budget_ends_a_crash_loop(void **state)
     hr_service_event(&s, HR_EV_START, 0);
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(s.pub.state, HR_BACKOFF);
+}
+
+/* The same end means success to one that is to end. */
+static void one_shot(void **state)
+{
+    struct hr_policy once = toolhost;
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    once.one_shot = true;
+    once.budget = 3;
+    once.budget_window_ms = WINDOW_MS;
+    bring(&s, &w, &once, HR_STARTING);
+    assert_int_equal(w.timer, once.start_timeout_ms); /* it has that long for all of it */
+    hr_service_event(&s, HR_EV_EXECUTED, 0);
+    assert_int_equal(s.pub.state, HR_STARTING);
+    hr_service_event(&s, HR_EV_EXITED, 0);
+    assert_int_equal(s.pub.state, HR_DOWN);
+    assert_int_equal(w.timer, -1);
+    assert_int_equal(w.crashes, 0);
+    assert_int_equal(s.pub.failures, 0);
+    assert_int_equal(s.pub.last_status, 0);
+    assert_string_equal(s.pub.reason, "");
+    bring(&s, &w, &once, HR_STARTING);
+    for (int i = 0; i < 2; i++) {
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+    }
+    hr_service_event(&s, HR_EV_TIMER, 0); /* too long */
+    assert_int_equal(w.timer, HR_KILL_RETRY_MS);
+    hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(w.crashes, 3);
+    /* Ordered to end, it is no failure whatever its code. */
+    bring(&s, &w, &once, HR_STARTING);
+    hr_service_event(&s, HR_EV_STOP, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(s.pub.state, HR_DOWN);
+    assert_int_equal(w.crashes, 0);
 }
 
 static void slow_failures_do_not_spend_the_budget(void **state)
@@ -674,6 +715,7 @@ int main(void)
         cmocka_unit_test(what_it_complained_of_explains_an_end_before_it_was_ready),
         cmocka_unit_test(what_a_toolhost_complained_of_explains_any_end),
         cmocka_unit_test(an_order_to_restart),
+        cmocka_unit_test(one_shot),
         cmocka_unit_test(the_numbers_are_the_policys),
         cmocka_unit_test(random_walks),
     };
