@@ -52,11 +52,10 @@ int64_t hr_phase_spent_ms(const struct hr_board_phase *p, enum hr_pod_phase phas
     return ms;
 }
 
-/* A label's value, as Kubernetes takes it. */
-static int is_uid(const char *s)
+bool hr_claim_uid_valid(const char *uid)
 {
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
-    return n > 0 && n <= HR_CLAIM_UID_MAX && !s[n];
+    size_t n = strspn(uid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+    return n > 0 && n <= HR_CLAIM_UID_MAX && !uid[n];
 }
 
 int hr_phase_word_parse(const char *text, struct hr_phase_word *ret)
@@ -70,7 +69,7 @@ int hr_phase_word_parse(const char *text, struct hr_phase_word *ret)
         return -EINVAL;
     w.seen = (uint32_t)(*bits - '0');
     if (bits[1] == ' ') {
-        if (!is_uid(bits + 2))
+        if (!hr_claim_uid_valid(bits + 2))
             return -EINVAL;
         (void)snprintf(w.claim_uid, sizeof(w.claim_uid), "%s", bits + 2);
     } else if (bits[1]) {

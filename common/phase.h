@@ -19,6 +19,7 @@
 #ifndef HR_COMMON_PHASE_H
 #define HR_COMMON_PHASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,6 +84,9 @@ struct hr_phase_step hr_phase_last(const struct hr_board_phase *p);
 
 /* Spent in that phase until now. */
 int64_t hr_phase_spent_ms(const struct hr_board_phase *p, enum hr_pod_phase phase, int64_t now_ms);
+
+/* Can this be the uid of a claim?  A value that a label may have, and not an empty one. */
+bool hr_claim_uid_valid(const char *uid);
 
 /* What the sidecar tells: "<phase> <seen>" or "<phase> <seen> <uid>". */
 struct hr_phase_word {

@@ -23,6 +23,7 @@ static const char failed[] = "internal server error: see the sidecar's log\n";
 enum {
     NOT_FOUND_MAX = 1024, /* bytes of the list of all paths */
     TURN_US_MAX = 3000,   /* of one turn of the loop for pages; who asks then is turned away */
+    WARMZ_MAX = 4096,     /* bytes of an answer */
 };
 
 struct route {
@@ -167,6 +168,15 @@ static void answer_page(struct hr_health *h, struct hr_http_req *req, enum hr_en
     json_decref(crashes);
 }
 
+static void answer_warmz(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
+{
+    struct hr_buf out;
+    hr_buf_init(&out, WARMZ_MAX);
+    unsigned status = hr_pool_warm(h->pool, hr_http_query(req, "verbose", NULL, NULL) > 0, &out);
+    reply(h, req, endpoint, status, text_type, hr_buf_str(&out), out.len);
+    hr_buf_free(&out);
+}
+
 /* ---- what there is ---- */
 
 static const struct route routes[] = {
@@ -174,6 +184,7 @@ static const struct route routes[] = {
     {"/startupz", true, false, HR_EP_STARTUPZ, answer_checks},
     {"/livez", true, false, HR_EP_LIVEZ, answer_checks},
     {"/readyz", true, false, HR_EP_READYZ, answer_checks},
+    {"/warmz", false, false, HR_EP_WARMZ, answer_warmz},
     {"/healthz", true, true, HR_EP_HEALTHZ, answer_healthz},
     {"/metrics", false, true, HR_EP_METRICS, answer_metrics},
     {"/status", false, true, HR_EP_STATUS, answer_status},

@@ -11,6 +11,7 @@
 #include "sidecar/mcp/mcp.h"
 #include "sidecar/metrics/metrics.h"
 #include "sidecar/metrics/resources.h"
+#include "sidecar/pool/pool.h"
 #include "sidecar/webhook/webhook.h"
 
 /* What an answer is made of; all borrowed. */
@@ -21,6 +22,7 @@ struct hr_health {
     const struct hr_mcp *mcp;
     const struct hr_webhook *webhook; /* NULL: none */
     struct hr_resources *resources;
+    struct hr_pool *pool;
     const char *agent_host;
     int agent_port;
     int deferred; /* nonzero: the server starts dormant */

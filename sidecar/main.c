@@ -14,10 +14,12 @@
 #include "sidecar/aside/aside.h"
 #include "sidecar/http/client.h"
 #include "sidecar/orders/orders.h"
+#include "sidecar/pool/pool.h"
 #include "sidecar/preflight/foreign.h"
 #include "stdio_program.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,8 +27,9 @@
 
 enum {
     MCP_CONNECTIONS = 256,
-    FILES_WANTED = 1024, /* both listeners full, and everything else */
-    ENDING_MS = 30,      /* from the order to end to the end, for requests that are on their way */
+    READYZ_MAX = 64 * 1024, /* bytes of an answer of ours that we read */
+    FILES_WANTED = 1024,    /* both listeners full, and everything else */
+    ENDING_MS = 30, /* from the order to end to the end, for requests that are on their way */
 };
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
@@ -63,6 +66,7 @@ struct sidecar {
     struct hr_orders *orders;
     const char *init_key;       /* in settings; NULL: none */
     const char *session_key;    /* likewise */
+    const char *podinfo_dir;    /* likewise */
     struct hr_webhook *webhook; /* NULL: nobody is told what happens */
     uint32_t steps_told;        /* of the pod's phases: those that plugins know of */
     bool telling;               /* we end, and it tells what is left */
@@ -103,6 +107,7 @@ static void on_board(void *arg)
     hr_orders_board_changed(s->orders);
     hr_checks_board_changed(s->health.checks);
     hr_mcp_board_changed(s->mcp);
+    hr_pool_board_changed(s->health.pool);
     hr_webhook_board_changed(s->webhook);
 }
 
@@ -148,6 +153,27 @@ static void notify(const char *line, void *arg)
 {
     (void)arg;
     hr_notify(line);
+}
+
+static int hand_over(const char *line, int fd, void *arg)
+{
+    (void)arg;
+    return hr_order_send(HR_FD_NOTIFY, line, fd);
+}
+
+/* The first thing that /readyz has to complain of. */
+static int ready_ok(char *reason, size_t size, void *arg)
+{
+    const struct sidecar *s = arg;
+    const struct hr_checks_query q = {.verbose = false};
+    struct hr_buf text;
+    hr_buf_init(&text, READYZ_MAX);
+    unsigned status = hr_checks_answer(s->health.checks, "/readyz", &q, &text);
+    const char *failed = strstr(hr_buf_str(&text), "[-]");
+    if (status != 200 && failed)
+        (void)snprintf(reason, size, "%.*s", (int)strcspn(failed + 3, "\n"), failed + 3);
+    hr_buf_free(&text);
+    return status == 200 ? 0 : -1;
 }
 
 static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
@@ -206,10 +232,11 @@ static int read_settings(struct sidecar *s)
     const char *token = NULL;
     json_t *plugins = NULL;
     int port = 0;
-    if (json_unpack_ex(s->p->settings, &e, 0, "{s:{s:s, s:i, s?s, s?s, s?b}, s:{s:s}, s:o}",
-                       "agent", "host", &host, "port", &port, "session_key", &s->session_key,
-                       "init_key", &s->init_key, "deferred", &s->health.deferred, "mcp", "token",
-                       &token, "plugins", &plugins)) {
+    if (json_unpack_ex(s->p->settings, &e, 0,
+                       "{s:{s:s, s:i, s?s, s?s, s?b}, s:{s:s}, s?{s?s}, s:o}", "agent", "host",
+                       &host, "port", &port, "session_key", &s->session_key, "init_key",
+                       &s->init_key, "deferred", &s->health.deferred, "mcp", "token", &token,
+                       "pool", "podinfo_dir", &s->podinfo_dir, "plugins", &plugins)) {
         hr_error("settings: %s", e.text);
         return -EPROTO;
     }
@@ -325,6 +352,29 @@ static int make_resources(struct sidecar *s)
     return err;
 }
 
+static void on_phase(enum hr_pod_phase from, enum hr_pod_phase to, void *arg)
+{
+    const struct sidecar *s = arg;
+    hr_webhook_phase(s->webhook, hr_pod_phase_name(from), hr_pod_phase_name(to));
+}
+
+static int make_pool(struct sidecar *s)
+{
+    struct hr_pool_config cfg = {.loop = s->p->loop,
+                                 .board = s->p->board,
+                                 .client = s->client,
+                                 .host = s->health.agent_host,
+                                 .port = s->health.agent_port,
+                                 .podinfo_dir = s->podinfo_dir,
+                                 .deferred = s->health.deferred != 0,
+                                 .notify = notify,
+                                 .hand_over = hand_over,
+                                 .ready_ok = ready_ok,
+                                 .on_phase = on_phase,
+                                 .arg = s};
+    return hr_pool_new(&cfg, &s->health.pool);
+}
+
 static int make_parts(struct sidecar *s)
 {
     int err = hr_client_new(s->p->loop, &s->client);
@@ -334,6 +384,8 @@ static int make_parts(struct sidecar *s)
         hr_error("settings: /ipc_key or one of /plugins is not as handrail writes it");
     if (!err)
         err = make_orders(s);
+    if (!err)
+        err = make_pool(s);
     if (!err)
         err = make_webhook(s);
     if (err)
@@ -362,6 +414,7 @@ static int make_parts(struct sidecar *s)
     hr_metrics_add(&s->health.metrics, hr_checks_collect, s->health.checks);
     hr_metrics_add(&s->health.metrics, hr_metrics_collect_requests, &s->health.requests);
     hr_metrics_add(&s->health.metrics, hr_mcp_collect, s->mcp);
+    hr_metrics_add(&s->health.metrics, hr_pool_collect, s->health.pool);
     if (!err)
         err = set_plugins(s, json_object_get(s->p->settings, "plugins"));
     return err;
@@ -397,6 +450,7 @@ static void tear_down(struct sidecar *s)
     hr_http_free(s->health_http);
     hr_http_free(s->probe_http);
     hr_resources_free(s->health.resources);
+    hr_pool_free(s->health.pool);
     hr_checks_free(s->health.checks);
     hr_orders_free(s->orders);
     hr_mcp_free(s->mcp);       /* it answers the calls that are open, ... */
@@ -438,6 +492,7 @@ static int serve_http(struct hr_program *p)
         hr_checks_start(s.health.checks);
         hr_orders_start(s.orders);
         tell_phase(&s);
+        hr_pool_start(s.health.pool);
         hr_webhook_board_changed(s.webhook);
         if (s.foreign)
             hr_foreign_start(s.foreign);

@@ -141,6 +141,7 @@ json_t *hr_status(const struct hr_health *h)
                             "draining", head.draining != 0, "agent", "host", h->agent_host, "port",
                             h->agent_port, "deferred", h->deferred);
     (void)json_object_set_new(all, "probes", probes(h));
+    (void)json_object_set_new(all, "phase", hr_pool_status(h->pool));
     (void)json_object_set_new(all, "server", server(h->board, now));
     (void)json_object_set_new(all, "services", services(h->board, head.nservices, now));
     (void)json_object_set_new(all, "resources", hr_resources_status(h->resources, NULL));

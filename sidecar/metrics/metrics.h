@@ -52,6 +52,7 @@ enum hr_endpoint {
     HR_EP_STARTUPZ,
     HR_EP_LIVEZ,
     HR_EP_READYZ,
+    HR_EP_WARMZ,
     HR_EP_HEALTHZ,
     HR_EP_METRICS,
     HR_EP_STATUS,

@@ -5,9 +5,11 @@
 #include <stddef.h>
 
 static const char *const names[HR_NENDPOINTS] = {
-    [HR_EP_STARTUPZ] = "/startupz", [HR_EP_LIVEZ] = "/livez",     [HR_EP_READYZ] = "/readyz",
-    [HR_EP_HEALTHZ] = "/healthz",   [HR_EP_METRICS] = "/metrics", [HR_EP_STATUS] = "/status",
-    [HR_EP_PLUGINS] = "/plugins",   [HR_EP_CRASHES] = "/crashes", [HR_EP_PAGE] = "/",
+    [HR_EP_STARTUPZ] = "/startupz", [HR_EP_LIVEZ] = "/livez",
+    [HR_EP_READYZ] = "/readyz",     [HR_EP_WARMZ] = "/warmz",
+    [HR_EP_HEALTHZ] = "/healthz",   [HR_EP_METRICS] = "/metrics",
+    [HR_EP_STATUS] = "/status",     [HR_EP_PLUGINS] = "/plugins",
+    [HR_EP_CRASHES] = "/crashes",   [HR_EP_PAGE] = "/",
     [HR_EP_OTHER] = "other",
 };
 static const char *const classes[HR_STATUS_CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};

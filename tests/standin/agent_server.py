@@ -34,6 +34,8 @@ For tests only, never behind a key:
         {"orphans": N, "seconds": S}   N processes in sessions of their own, left to init
         {"lines": N, "bytes": B}       write N lines of B bytes to standard error
         {"notify": "TEXT"}     say that to NOTIFY_SOCKET
+        {"used": true}         its last event is now, as /server_info has it; it began S seconds ago
+                               with {"age": S}
 """
 
 from __future__ import annotations
@@ -158,7 +160,7 @@ class Helper:
 class AgentServer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.started = time.monotonic()
+        self.started = self.last_event = time.monotonic()
         self.ready_at = 0.0
         self.ready = True
         self.delay = 0.0
@@ -272,9 +274,10 @@ class AgentServer:
         return 503, {"status": "initializing", "message": "Server is still initializing"}
 
     def info(self, _: bytes) -> Reply:
-        uptime = int(time.monotonic() - self.started)
+        now = time.monotonic()
+        uptime, idle = int(now - self.started), int(now - self.last_event)
         return 200, {"title": "Agent server stand-in", "version": "0", "uptime": uptime,
-                     "idle_time": uptime, "usable_tools": ["terminal", "file_editor"]}
+                     "idle_time": idle, "usable_tools": ["terminal", "file_editor"]}
 
     def state(self, _: bytes) -> Reply:
         with open("/proc/self/status", encoding="utf-8") as file:
@@ -315,6 +318,10 @@ class AgentServer:
         self.ready = bool(fault.get("ready", self.ready))
         self.fail.update(fault.get("fail", {}))
         self.slow.update(fault.get("slow", {}))
+        if "age" in fault:
+            self.started = self.last_event = time.monotonic() - float(fault["age"])
+        if "used" in fault:
+            self.last_event = time.monotonic()
         if "lines" in fault:
             line = b"x" * int(fault.get("bytes", 80)) + b"\n"
             for _ in range(int(fault["lines"])):

@@ -65,6 +65,10 @@ static void handle(struct hr_http_req *req, void *arg)
         answer(req, 200, "{}");
         return;
     }
+    if (strcmp(path, "/server_info") == 0) {
+        answer(req, s->info ? 200 : 404, or_none(s->info));
+        return;
+    }
     record(s, req);
     if (strcmp(path, "/api/init") == 0 && get) {
         (void)snprintf(state, sizeof(state), "{\"state\":\"%s\",\"error\":null}", s->state);

@@ -69,6 +69,20 @@ static void on_ready(uint32_t starts, void *arg)
     (void)arg;
 }
 
+static void notify(const char *line, void *arg)
+{
+    (void)line;
+    (void)arg;
+}
+
+static int ready_ok(char *reason, size_t size, void *arg)
+{
+    (void)reason;
+    (void)size;
+    (void)arg;
+    return 0;
+}
+
 static void make_parts(struct health_fixture *f)
 {
     json_t *settings =
@@ -84,6 +98,14 @@ static void make_parts(struct health_fixture *f)
     MUST(hr_mcp_new(f->loop, settings, f->board, &f->mcp) == 0);
     json_decref(settings);
     MUST(hr_checks_new(&cfg, &f->health.checks) == 0);
+    const struct hr_pool_config pool = {.loop = f->loop,
+                                        .board = f->board,
+                                        .client = f->client,
+                                        .host = "127.0.0.1",
+                                        .port = f->server_port,
+                                        .notify = notify,
+                                        .ready_ok = ready_ok};
+    MUST(hr_pool_new(&pool, &f->health.pool) == 0);
     f->health.loop = f->loop;
     f->health.board = f->board;
     f->health.mcp = f->mcp;
@@ -114,6 +136,7 @@ void health_fixture_close(struct health_fixture *f)
 {
     hr_http_free(f->http);
     hr_http_free(f->server);
+    hr_pool_free(f->health.pool);
     hr_checks_free(f->health.checks);
     hr_mcp_free(f->mcp);
     hr_client_free(f->client);

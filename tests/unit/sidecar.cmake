@@ -43,3 +43,9 @@ hr_unit_test(status_page DEPS hr_sidecar_page hr_common)
 foreach(part webhook webhook_queue webhook_watch)
   hr_unit_test(${part} DEPS hr_sidecar_webhook hr_sidecar_aside hr_common hr_libev)
 endforeach()
+hr_unit_test(pool_phases DEPS hr_sidecar_pool hr_common)
+target_compile_definitions(unit-pool_phases PRIVATE
+  HR_PHASES_MD="${PROJECT_SOURCE_DIR}/sidecar/pool/phases.md")
+hr_unit_test(pool_podinfo DEPS hr_sidecar_pool hr_common)
+hr_unit_test(pool SOURCES unit/http_fixture.c unit/fake_server.c
+  DEPS hr_sidecar_pool hr_sidecar_http hr_common hr_libev)
