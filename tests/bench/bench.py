@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 import calls  # noqa: E402
 import inits  # noqa: E402
 from harness import sample, standin  # noqa: E402
-from support import BUILD, HANDRAIL, Handrail, descendants, real_server, spawn  # noqa: E402
+from support import BUILD, HANDRAIL, Handrail, descendants, free_ports, real_server, spawn  # noqa: E402
 
 
 def say(text: str = "") -> None:
@@ -146,31 +146,93 @@ def ready_latency() -> None:
     say("  (a prober with a period of 1 s, as the kubelet's shortest: 500 on average)")
 
 
-def wrk(port: int) -> float:
-    out = subprocess.run(["wrk", "-t1", "-c8", "-d3s", "-H", "Connection: close",
+def wrk(port: int, seconds: int = 2) -> tuple[float, float]:
+    """Requests per second on new connections, and the 99th percentile of their latency in ms."""
+    out = subprocess.run(["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-H", "Connection: close",
                           f"http://127.0.0.1:{port}/readyz"],
                          check=True, capture_output=True, text=True).stdout
-    return float(next(line.split()[1] for line in out.splitlines() if "Requests/sec" in line))
+    if "Non-2xx" in out:
+        raise SystemExit(f"not every probe was answered with 200:\n{out}")
+    rate = float(next(line.split()[1] for line in out.splitlines() if "Requests/sec" in line))
+    worst = next(line.split()[1] for line in out.splitlines() if line.strip().startswith("99%"))
+    unit = worst.lstrip("0123456789.")
+    return rate, float(worst[:-len(unit)]) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+@contextlib.contextmanager
+def bare_server() -> Iterator[int]:
+    """libmicrohttpd and nothing else; its port."""
+    [port] = free_ports(1)
+    peer = subprocess.Popen([BUILD / "tests/bench/bare_http", str(port)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)
+    peer.stdout.readline()
+    try:
+        yield port
+    finally:
+        peer.stdin.close()
+        peer.wait()
 
 
 def probes() -> None:
-    say("Probes: /readyz on new connections, 8 at a time, 3 s (requests per second)")
+    say("Probes: /readyz on new connections, 8 at a time, 5 rounds of 2 s in turn (requests per second)")
     if not shutil.which("wrk"):
         return say("  left out: wrk is not installed")
+    with standin() as h, bare_server() as bare:
+        h.wait_status("/readyz", 200)
+        ours, peer, stopped = [], [], []
+        for _ in range(5):
+            peer.append(wrk(bare))
+            ours.append(wrk(h.health_port))
+            server = h.child("agent_server")
+            os.kill(server, signal.SIGSTOP)  # for less than it takes until readiness goes off
+            stopped.append(wrk(h.health_port))
+            os.kill(server, signal.SIGCONT)
+            time.sleep(1)
+        say_probes("bare libmicrohttpd", peer)
+        say_probes("handrail", ours)
+        say_probes("handrail, its server stopped", stopped)
+        rate = [statistics.median(r for r, _ in rounds) for rounds in (ours, peer, stopped)]
+        say(f"  handrail / bare: {rate[0] / rate[1]:.2f}, stopped / not stopped: {rate[2] / rate[0]:.2f}")
+
+
+def say_probes(name: str, rounds: list[tuple[float, float]]) -> None:
+    rates, p99 = zip(*rounds)
+    say(f"  {name:29} median {statistics.median(rates):7.0f}  lowest {min(rates):7.0f}  highest "
+        f"{max(rates):7.0f}  p99 {statistics.median(p99):.2f} ms")
+
+
+def process_ms(argv: list[str | Path]) -> float:
+    """From before its start to after its end."""
+    began = time.monotonic()
+    pid = os.posix_spawn(argv[0], argv, {}, file_actions=[
+        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise SystemExit(f"{argv} ended with {status}")
+    return (time.monotonic() - began) * 1000
+
+
+def exec_probe() -> None:
+    say("Exec probe: handrail probe ready, the whole process, beside one that does nothing, 400 rounds in "
+        "turn (ms)")
     with standin() as h:
         h.wait_status("/readyz", 200)
-        idle = wrk(h.health_port)
-        h.fault(hang=60)
-        time.sleep(0.2)
-        hung = wrk(h.health_port)
-        h.kill()
-    say(f"  server idle {idle:.0f}, server's loop blocked {hung:.0f}; blocked / idle: "
-        f"{hung / idle:.2f}")
+        commands = {"handrail probe ready": [str(HANDRAIL), "probe", "ready", f"--pid={h.pid}"],
+                    "/bin/true": ["/bin/true"]}
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(400):
+            for name, argv in commands.items():
+                times[name].append(process_ms(argv))
+    for name, taken in times.items():
+        taken.sort()
+        say(f"  {name:20} median {statistics.median(taken):.3f}  p95 {taken[int(0.95 * len(taken))]:.3f}")
+    ours, peer = (statistics.median(taken) for taken in times.values())
+    say(f"  handrail probe / true: {ours / peer:.2f} ({ours - peer:+.3f} ms)")
 
 
 PARTS: dict[str, Callable[[], None]] = {
     "start": start_up, "memory": memory, "ready-latency": ready_latency, "calls": calls.compare,
-    "probes": probes, "inits": inits.compare}
+    "probes": probes, "exec-probe": exec_probe, "inits": inits.compare}
 
 
 def main() -> None:
