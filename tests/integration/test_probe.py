@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -127,6 +128,61 @@ class Neighbours(unittest.TestCase):
             done = subprocess.run([HANDRAIL, "probe", "live", f"--socket={name}"],
                                   capture_output=True, text=True, timeout=20, check=False)
             self.assertEqual((done.returncode, done.stdout), (69, ""))
+
+
+class Thousand(unittest.TestCase):
+    """A thousand probes on new connections in every bad state of the server: each is answered, and
+    rightly.  How fast is printed, not judged: the machine may be doing much else."""
+
+    PATIENCE = 10.0
+    COUNT = 1000
+
+    def ask_often(self, what: str, h: Handrail, path: str, right: set[int]) -> None:
+        times = []
+        for _ in range(self.COUNT):
+            began = time.monotonic()
+            answer = h.get(path, timeout=self.PATIENCE)
+            times.append(time.monotonic() - began)
+            self.assertIn(answer.status, right, f"{what}: {answer.text}")
+        times.sort()
+        print(f"{what}: {path} median {times[len(times) // 2] * 1000:.2f} ms, p99 "
+              f"{times[len(times) * 99 // 100] * 1000:.2f} ms", file=sys.stderr)
+
+    def test_a_server_that_is_idle_stopped_and_killed(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            self.ask_often("idle", h, "/readyz", {200})
+            server = h.child("agent_server")
+            os.kill(server, signal.SIGSTOP)
+            self.ask_often("stopped", h, "/livez", {200})
+            self.ask_often("stopped", h, "/readyz", {200, 503})  # until it is known to be no hiccup
+            h.wait_status("/readyz", 503, 30)
+            self.ask_often("stopped for long", h, "/readyz", {503})
+            os.kill(server, signal.SIGCONT)
+            h.wait_status("/readyz", 200)
+            h.fault(hang=3600)
+            self.ask_often("its loop blocked", h, "/livez", {200})
+            os.kill(server, signal.SIGKILL)  # as the kernel does without memory
+            self.ask_often("killed", h, "/livez", {200})
+
+    def test_a_server_that_is_starting(self):
+        with standin("--start-delay", "60") as h:
+            h.wait_line("server: started")
+            self.ask_often("starting", h, "/readyz", {503})
+            self.ask_often("starting", h, "/livez", {200})
+
+    def test_a_server_in_a_busy_loop(self):
+        with running(["sh", "-c", "while :; do :; done"]) as h:
+            h.wait_line("server: started")
+            self.ask_often("busy loop", h, "/readyz", {503})
+            self.ask_often("busy loop", h, "/livez", {200})
+
+    def test_a_server_that_is_restarted_again_and_again(self):
+        options = ["--backoff=0.05", "--backoff-max=0.05", "--budget=0"]
+        with running(["sh", "-c", "sleep 0.05; exit 3"], options=options) as h:
+            h.wait_line("server: started")
+            self.ask_often("restarting", h, "/readyz", {503})
+            self.ask_often("restarting", h, "/livez", {200})
 
 
 if __name__ == "__main__":
