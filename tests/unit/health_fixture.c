@@ -111,6 +111,10 @@ static void make_parts(struct health_fixture *f)
     f->health.mcp = f->mcp;
     f->health.agent_host = "127.0.0.1";
     f->health.agent_port = f->server_port;
+    /* Without a /proc and a cgroup: what is in them is other tests' business. */
+    const struct hr_resources_config resources = {
+        .loop = f->loop, .board = f->board, .root = "/nonexistent"};
+    MUST(hr_resources_new(&resources, &f->health.resources) == 0);
     f->board_source.board = f->board;
     hr_metrics_add(&f->health.metrics, hr_metrics_collect_board, &f->board_source);
     hr_metrics_add(&f->health.metrics, hr_checks_collect, f->health.checks);
@@ -138,6 +142,7 @@ void health_fixture_close(struct health_fixture *f)
     hr_http_free(f->server);
     hr_pool_free(f->health.pool);
     hr_checks_free(f->health.checks);
+    hr_resources_free(f->health.resources);
     hr_mcp_free(f->mcp);
     hr_client_free(f->client);
     hr_board_unmap(f->board);
