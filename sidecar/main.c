@@ -352,12 +352,6 @@ static int make_resources(struct sidecar *s)
     return err;
 }
 
-static void on_phase(enum hr_pod_phase from, enum hr_pod_phase to, void *arg)
-{
-    const struct sidecar *s = arg;
-    hr_webhook_phase(s->webhook, hr_pod_phase_name(from), hr_pod_phase_name(to));
-}
-
 static int make_pool(struct sidecar *s)
 {
     struct hr_pool_config cfg = {.loop = s->p->loop,
@@ -370,7 +364,6 @@ static int make_pool(struct sidecar *s)
                                  .notify = notify,
                                  .hand_over = hand_over,
                                  .ready_ok = ready_ok,
-                                 .on_phase = on_phase,
                                  .arg = s};
     return hr_pool_new(&cfg, &s->health.pool);
 }

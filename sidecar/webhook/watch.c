@@ -2,6 +2,8 @@
  * What has happened.  See watch.h. */
 #include "watch.h"
 
+#include "common/wall_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,39 @@ static void look_at_services(struct hr_watch *w)
     }
 }
 
+/* ---- phases ---- */
+
+static json_t *one_step(const struct hr_board_phase *p, uint32_t n)
+{
+    const struct hr_phase_step *from = &p->steps[(n - 1) % HR_PHASE_STEPS];
+    const struct hr_phase_step *to = &p->steps[n % HR_PHASE_STEPS];
+    char at[HR_WALL_TEXT];
+    hr_wall_text(to->wall_ms, at);
+    return json_pack("{s:s, s:s, s:s, s:f, s:o}", "from", hr_pod_phase_name(from->phase), "to",
+                     hr_pod_phase_name(to->phase), "at", at, "seconds",
+                     (double)(to->since_ms - from->since_ms) / 1000, "claim_uid",
+                     *p->claim_uid ? json_string(p->claim_uid) : json_null());
+}
+
+/* The first step is where it all begins, and the oldest one that is kept only says from where. */
+static uint32_t first_step(const struct hr_board_phase *p)
+{
+    return p->nsteps > HR_PHASE_STEPS ? p->nsteps - HR_PHASE_STEPS + 1 : 1;
+}
+
+static void look_at_phases(struct hr_watch *w)
+{
+    struct hr_board_phase p;
+    if (hr_board_get_phase(w->board, &p))
+        return;
+    uint32_t n = first_step(&p);
+    for (n = w->steps > n ? w->steps : n; n < p.nsteps; n++)
+        w->tell("pod.phase", one_step(&p, n), w->arg);
+    w->steps = p.nsteps;
+}
+
+/* ---- the stop ---- */
+
 static void look_at_stop(struct hr_watch *w)
 {
     struct hr_board_head head;
@@ -73,6 +108,7 @@ void hr_watch_look(struct hr_watch *w)
 {
     look_at_crashes(w);
     look_at_services(w);
+    look_at_phases(w);
     look_at_stop(w);
 }
 
@@ -88,16 +124,33 @@ static uint32_t own_life(const struct hr_watch *w)
     return 0;
 }
 
-/* Up to which crash the lives before this one may have told: not the one that ended the last of
- * them, if it was one. */
-static uint64_t told_before(const struct hr_watch *w, uint32_t life)
+/* The crash that ended the life before this one, if one did. */
+static bool find_own_crash(const struct hr_watch *w, uint32_t life, struct hr_board_crash *ret)
 {
     struct hr_board_crash found[HR_CRASHES_MAX];
+    for (size_t i = read_crashes(w, found); i-- > 0;) {
+        *ret = found[i];
+        if (strcmp(ret->service, "sidecar") == 0 && ret->life + 1 == life)
+            return true;
+    }
+    return false;
+}
+
+/* What the lives before this one may have told is old news: all but how the last of them ended, and
+ * what has come after that. */
+static void know_news(struct hr_watch *w, uint32_t life)
+{
+    struct hr_board_crash found[HR_CRASHES_MAX];
+    struct hr_board_crash own;
+    struct hr_board_phase p = {.nsteps = 0};
+    bool ended = find_own_crash(w, life, &own);
     size_t n = read_crashes(w, found);
-    for (size_t i = n; i-- > 0;)
-        if (strcmp(found[i].service, "sidecar") == 0 && found[i].life + 1 == life)
-            return found[i].number - 1;
-    return n ? found[n - 1].number : 0;
+    w->told = ended ? own.number - 1 : n ? found[n - 1].number : 0;
+    if (!hr_board_get_phase(w->board, &p))
+        w->steps = p.nsteps;
+    while (ended && w->steps > first_step(&p) &&
+           p.steps[(w->steps - 1) % HR_PHASE_STEPS].wall_ms >= own.wall_ms)
+        w->steps--;
 }
 
 static json_t *counts(const struct hr_watch *w)
@@ -131,7 +184,7 @@ void hr_watch_begin(struct hr_watch *w)
     uint32_t life = own_life(w);
     know_services(w, life > 1);
     if (life > 1) {
-        w->told = told_before(w, life);
+        know_news(w, life);
         w->stopping = !hr_board_get_head(w->board, &head) && head.draining;
         w->tell("sidecar.restarted",
                 json_pack("{s:I, s:o}", "life", (json_int_t)life, "services", counts(w)), w->arg);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What has happened, found by looking at the board again: crashes, restarts, the beginning of the
- * stop.  The board keeps what PID 1 knows, so nothing is missed between two looks but what it has
- * itself forgotten (crashes: more than HR_CRASHES_MAX at once; their numbers show it).
+ * What has happened, found by looking at the board again: phases, crashes, restarts, the
+ * beginning of the stop.  The board keeps what PID 1 knows, so nothing is missed between two looks
+ * but what it has itself forgotten (more than HR_CRASHES_MAX or HR_PHASE_STEPS at once; the
+ * crashes' numbers, and a phase that does not begin where the one before ended, show it).
  *
  * A life of the sidecar that is not the first one does not tell what an earlier one has told: it
  * begins with how things stand.  That it happened is told by `sidecar.restarted`, with the counts
  * of every service, so that a receiver can see what was lost with the queue of the dead one; and
- * the crash that ended it, and all that came after that one, are told as crashes are.
+ * the crash that ended it, and all crashes and phases that came after it, are told as ever.
  *
  * Loop's thread only. */
 #ifndef HR_SIDECAR_WEBHOOK_WATCH_H
@@ -25,7 +26,8 @@ struct hr_watch {
     void (*tell)(const char *type, json_t *data, void *arg);
     void *arg;
 
-    uint64_t told; /* number of the last crash that was told */
+    uint64_t told;  /* number of the last crash that was told */
+    uint32_t steps; /* of the phases, that are old news */
     bool stopping;
     struct {
         char name[HR_SERVICE_NAME_MAX];

@@ -69,12 +69,6 @@ void hr_webhook_board_changed(struct hr_webhook *w)
         w->begun = true;
 }
 
-void hr_webhook_phase(struct hr_webhook *w, const char *from, const char *to)
-{
-    if (w)
-        tell("pod.phase", json_pack("{s:s, s:s}", "from", from, "to", to), w);
-}
-
 bool hr_webhook_end(struct hr_webhook *w, void (*on_end)(void *arg), void *arg)
 {
     struct hr_board_head head;

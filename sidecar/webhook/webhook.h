@@ -48,9 +48,6 @@ void hr_webhook_free(struct hr_webhook *w);
 /* The board has changed; also to be called once at the start. */
 void hr_webhook_board_changed(struct hr_webhook *w);
 
-/* The pod is in another phase, by its name. */
-void hr_webhook_phase(struct hr_webhook *w, const char *from, const char *to);
-
 /* We are about to end: tell what is left, for a second at most.  True: on_end will be called when
  * that is done, once, never from inside this call.  False: there is nothing to wait for. */
 bool hr_webhook_end(struct hr_webhook *w, void (*on_end)(void *arg), void *arg);

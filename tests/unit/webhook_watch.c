@@ -49,9 +49,17 @@ static void put(uint32_t index, const char *name, uint32_t kind, uint32_t starts
 
 static void put_crash(uint64_t number, const char *service, uint32_t life)
 {
-    struct hr_board_crash c = {.number = number, .life = life};
+    struct hr_board_crash c = {.number = number, .life = life, .wall_ms = (int64_t)number * 1000};
     (void)snprintf(c.service, sizeof(c.service), "%s", service);
     hr_board_put_crash(writer, &c);
+}
+
+static struct hr_board_phase phases;
+
+static void put_phase(enum hr_pod_phase phase, int64_t wall_ms)
+{
+    hr_phase_enter(&phases, phase, wall_ms, wall_ms);
+    hr_board_put_phase(writer, &phases);
 }
 
 static void put_head(uint32_t draining)
@@ -67,6 +75,8 @@ static int open_board(void **state)
     if (hr_board_create(&writer, &fd) || hr_board_open(fd, &board))
         return 1;
     put_head(0);
+    memset(&phases, 0, sizeof(phases));
+    put_phase(HR_POD_STARTING, 0);
     put(0, "server", HR_SERVER, 1);
     put(1, "sidecar", HR_SIDECAR, 1);
     put(2, "toolhost/a", HR_TOOLHOST, 1);
@@ -143,6 +153,40 @@ static void many_crashes_in_order(void **state)
     assert_string_equal(text, "");
 }
 
+#define PHASE(from, to, at, seconds)                                                               \
+    "pod.phase {\"from\":\"" from "\",\"to\":\"" to "\",\"at\":\"1970-01-01T00:00:0" at            \
+    "Z\",\"seconds\":" seconds ",\"claim_uid\":null}\n"
+
+static void phases_are_told(void **state)
+{
+    (void)state;
+    hr_watch_begin(&watch);
+    put_phase(HR_POD_WARMING, 500);
+    put_phase(HR_POD_WARM, 1250);
+    hr_watch_look(&watch);
+    hr_watch_look(&watch);
+    assert_string_equal(heard(), PHASE("starting", "warming", "0.500", "0.5")
+                                     PHASE("warming", "warm", "1.250", "0.75"));
+    (void)snprintf(phases.claim_uid, sizeof(phases.claim_uid), "uid-7");
+    put_phase(HR_POD_CLAIMED, 2250);
+    hr_watch_look(&watch);
+    assert_non_null(strstr(heard(), "\"to\":\"claimed\",\"at\":\"1970-01-01T00:00:02.250Z\","
+                                    "\"seconds\":1.0,\"claim_uid\":\"uid-7\"}"));
+}
+
+static void more_phases_than_are_kept(void **state)
+{
+    int lines = 0;
+    (void)state;
+    hr_watch_begin(&watch);
+    for (int i = 0; i < 2 * HR_PHASE_STEPS; i++)
+        put_phase(i % 2 ? HR_POD_WARM : HR_POD_WARMING, i);
+    hr_watch_look(&watch);
+    for (const char *c = heard(); *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, HR_PHASE_STEPS - 1);
+}
+
 static void a_plugin_in_anothers_place_is_no_restart(void **state)
 {
     (void)state;
@@ -170,11 +214,16 @@ static void a_later_life_does_not_tell_again(void **state)
     put_crash(3, "server", 2);
     put_crash(4, "sidecar", 2);
     put_crash(5, "toolhost/a", 1);
+    put_phase(HR_POD_WARMING, 3999);
+    put_phase(HR_POD_WARM, 4000); /* in the moment of the crash: rather twice than never */
+    put_phase(HR_POD_CLAIMED, 4500);
     put(0, "server", HR_SERVER, 3);
     put(1, "sidecar", HR_SIDECAR, 3);
     hr_watch_begin(&watch);
     assert_string_equal(heard(), RESTARTED("3") "service.crashed {\"number\":4}\n"
-                                                "service.crashed {\"number\":5}\n");
+                                                "service.crashed {\"number\":5}\n" PHASE(
+                                                    "warming", "warm", "4.000", "0.001")
+                                                    PHASE("warm", "claimed", "4.500", "0.5"));
     hr_watch_look(&watch);
     assert_string_equal(heard(), "");
     put_crash(6, "server", 3);
@@ -188,6 +237,7 @@ static void a_later_life_after_no_crash(void **state)
     (void)state;
     put_crash(1, "sidecar", 1);
     put_crash(2, "server", 2);
+    put_phase(HR_POD_WARMING, 5000);
     put(0, "server", HR_SERVER, 3);
     put(1, "sidecar", HR_SIDECAR, 3);
     put_head(1);
@@ -206,6 +256,8 @@ int main(void)
         TEST(what_happens_is_told_once),
         TEST(the_first_life_tells_what_was_before_it),
         TEST(many_crashes_in_order),
+        TEST(phases_are_told),
+        TEST(more_phases_than_are_kept),
         TEST(a_plugin_in_anothers_place_is_no_restart),
         TEST(a_later_life_does_not_tell_again),
         TEST(a_later_life_after_no_crash),
