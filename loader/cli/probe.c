@@ -7,22 +7,15 @@
  *
  * The kubelet starts it every few seconds, so it does what is needed and no more. */
 #include "commands.h"
-#include "common/clock.h"
-#include "common/fd.h"
 #include "common/handoff.h"
 #include "control_client.h"
-#include "probe_answer.h"
+#include "sidecar_client.h"
 #include "text.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /* The kubelet waits 1 s if it is not told otherwise, and then shows nothing of what we say. */
 enum { TIMEOUT_MS = 900 };
-
-static const struct hr_client_place probe_place = {"HANDRAIL_PROBE", HR_PROBE_PREFIX, true};
 
 static const char usage[] = "handrail probe live|ready|startup|warm [--verbose] "
                             "[--timeout=SECONDS, default 0.9] [--pid=N | --socket=NAME]";
@@ -39,41 +32,6 @@ static const char *path_of(const char *word)
         if (strcmp(word, questions[i].word) == 0)
             return questions[i].path;
     return NULL;
-}
-
-/* 0 or -errno. */
-static int send_question(int fd, const char *path, bool verbose)
-{
-    char text[128];
-    int n = snprintf(text, sizeof(text),
-                     "GET %s%s HTTP/1.1\r\nHost: handrail\r\nConnection: close\r\n\r\n", path,
-                     verbose ? "?verbose" : "");
-    ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL); /* so short that it goes whole or not */
-    return sent == n ? 0 : sent < 0 ? -errno : -EPIPE;
-}
-
-/* Read until the answer is whole.  0, -ETIMEDOUT, -EPIPE if it ends before that, or what
- * hr_probe_answer_read() says. */
-static int receive(int fd, int64_t deadline_ms, char *data, struct hr_probe_answer *ret)
-{
-    size_t have = 0;
-    int err = -EAGAIN;
-    while (err == -EAGAIN) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int64_t left = deadline_ms - hr_now_ms();
-        if (left <= 0)
-            return -ETIMEDOUT;
-        if (poll(&p, 1, (int)left) <= 0)
-            continue;
-        ssize_t n = recv(fd, data + have, HR_PROBE_ANSWER_MAX - have, MSG_DONTWAIT);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EPIPE;
-        have += (size_t)n;
-        err = hr_probe_answer_read(data, have, ret);
-    }
-    return err;
 }
 
 /* Whole lines, also where the last one does not end like one. */
@@ -117,46 +75,18 @@ static int report(const struct hr_client_options *o, const char *path,
     return a->status == 200 ? 0 : HR_EXIT_REFUSED;
 }
 
-static int tell_error(const struct hr_client_options *o, int err, const char *name,
-                      int64_t timeout_ms)
-{
-    switch (err) {
-    case -ETIMEDOUT:
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE,
-                              "no answer on %s within %lld ms: the sidecar is stopped, or busy, or "
-                              "being restarted",
-                              name, (long long)timeout_ms);
-    case -EPIPE:
-    case -ECONNRESET:
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE,
-                              "%s was closed before there was a whole answer", name);
-    case -EPROTO:
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "what came from %s is no HTTP answer", name);
-    case -E2BIG:
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "the answer on %s is longer than %d bytes",
-                              name, HR_PROBE_ANSWER_MAX);
-    default:
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot talk to the sidecar on %s: %s", name,
-                              strerror(-err));
-    }
-}
-
 static int ask(const struct hr_client_options *o, const char *path)
 {
-    static char data[HR_PROBE_ANSWER_MAX + 1]; /* what is read ends with a NUL */
-    char name[HR_CONTROL_NAME_MAX];
+    char target[64];
+    struct hr_buf in;
     struct hr_probe_answer answer;
-    int fd = -1;
-    int64_t timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_MS;
-    int64_t deadline_ms = hr_now_ms() + timeout_ms;
-    int code = hr_client_connect(o, &probe_place, (unsigned)timeout_ms, name, &fd);
-    if (code)
-        return code;
-    int err = send_question(fd, path, o->verbose);
-    if (!err)
-        err = receive(fd, deadline_ms, data, &answer);
-    hr_close(&fd);
-    return err ? tell_error(o, err, name, timeout_ms) : report(o, path, &answer);
+    (void)snprintf(target, sizeof(target), "%s%s", path, o->verbose ? "?verbose" : "");
+    hr_buf_init(&in, HR_PROBE_ANSWER_MAX);
+    int code = hr_sidecar_ask(o, target, o->timeout_ms ? o->timeout_ms : TIMEOUT_MS, &in, &answer);
+    if (!code)
+        code = report(o, path, &answer);
+    hr_buf_free(&in);
+    return code;
 }
 
 int hr_cli_probe(char **argv)

@@ -27,7 +27,7 @@ static int read_status(const char *line, size_t n)
 }
 
 /* A number, with blanks around it, that the whole text is.  0, -EPROTO or -E2BIG. */
-static int read_length(const char *text, size_t n, size_t *ret)
+static int read_length(const char *text, size_t n, size_t max, size_t *ret)
 {
     size_t length = 0;
     size_t digits = 0;
@@ -37,7 +37,7 @@ static int read_length(const char *text, size_t n, size_t *ret)
         n--;
     for (; digits < n && is_digit(text[digits]); digits++) {
         length = length * 10 + (size_t)(text[digits] - '0');
-        if (length > HR_PROBE_ANSWER_MAX)
+        if (length > max)
             return -E2BIG;
     }
     if (!digits || digits != n)
@@ -47,7 +47,7 @@ static int read_length(const char *text, size_t n, size_t *ret)
 }
 
 /* The one Content-Length among the lines from `at` up to `end`.  0, -EPROTO or -E2BIG. */
-static int find_length(const char *at, const char *end, size_t *ret)
+static int find_length(const char *at, const char *end, size_t max, size_t *ret)
 {
     static const char name[] = "Content-Length:";
     bool found = false;
@@ -57,8 +57,8 @@ static int find_length(const char *at, const char *end, size_t *ret)
         if (n && at[n - 1] == '\r')
             n--;
         if (n >= sizeof(name) - 1 && strncasecmp(at, name, sizeof(name) - 1) == 0) {
-            int err =
-                found ? -EPROTO : read_length(at + sizeof(name) - 1, n - (sizeof(name) - 1), ret);
+            int err = found ? -EPROTO
+                            : read_length(at + sizeof(name) - 1, n - (sizeof(name) - 1), max, ret);
             if (err)
                 return err;
             found = true;
@@ -68,7 +68,7 @@ static int find_length(const char *at, const char *end, size_t *ret)
     return found ? 0 : -EPROTO;
 }
 
-int hr_probe_answer_read(const char *data, size_t n, struct hr_probe_answer *ret)
+int hr_probe_answer_read(const char *data, size_t n, size_t max, struct hr_probe_answer *ret)
 {
     static const char gap[] = "\r\n\r\n";
     size_t length = 0;
@@ -77,11 +77,11 @@ int hr_probe_answer_read(const char *data, size_t n, struct hr_probe_answer *ret
         return status;
     const char *head_end = memmem(data, n, gap, sizeof(gap) - 1);
     if (!head_end)
-        return n < HR_PROBE_ANSWER_MAX ? -EAGAIN : -E2BIG;
+        return n < max ? -EAGAIN : -E2BIG;
     const char *body = head_end + sizeof(gap) - 1;
     size_t there = n - (size_t)(body - data);
-    int err = find_length(data, head_end, &length);
-    if (!err && (size_t)(body - data) + length > HR_PROBE_ANSWER_MAX)
+    int err = find_length(data, head_end, max, &length);
+    if (!err && (size_t)(body - data) + length > max)
         err = -E2BIG;
     if (!err && there < length)
         err = -EAGAIN;

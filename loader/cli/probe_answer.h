@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { HR_PROBE_ANSWER_MAX = 64 * 1024 }; /* bytes, its head among them */
+enum { HR_PROBE_ANSWER_MAX = 64 * 1024 }; /* bytes of an answer to a probe, with its head */
 
 struct hr_probe_answer {
     int status;       /* 100 to 999 */
@@ -14,8 +14,8 @@ struct hr_probe_answer {
     size_t len;
 };
 
-/* Read the first n bytes of an answer.  0: it is all there.  -EAGAIN: so far, so good.  -EPROTO: it
- * is none.  -E2BIG: it is longer than HR_PROBE_ANSWER_MAX. */
-int hr_probe_answer_read(const char *data, size_t n, struct hr_probe_answer *ret);
+/* Read the first n bytes of an answer of at most max.  0: it is all there.  -EAGAIN: so far, so good.  -EPROTO: it
+ * is none.  -E2BIG: it is longer than that. */
+int hr_probe_answer_read(const char *data, size_t n, size_t max, struct hr_probe_answer *ret);
 
 #endif

@@ -10,7 +10,7 @@
 
 static int parse(const char *text, struct hr_probe_answer *ret)
 {
-    return hr_probe_answer_read(text, strlen(text), ret);
+    return hr_probe_answer_read(text, strlen(text), HR_PROBE_ANSWER_MAX, ret);
 }
 
 static void an_answer_is_read_when_it_is_whole(void **state)
@@ -21,9 +21,9 @@ static void an_answer_is_read_when_it_is_whole(void **state)
     size_t whole = strlen(text) - strlen("rest");
     (void)state;
     for (size_t n = 0; n < whole; n++)
-        assert_int_equal(hr_probe_answer_read(text, n, &a), -EAGAIN);
+        assert_int_equal(hr_probe_answer_read(text, n, HR_PROBE_ANSWER_MAX, &a), -EAGAIN);
     for (size_t n = whole; n <= strlen(text); n++) {
-        assert_int_equal(hr_probe_answer_read(text, n, &a), 0);
+        assert_int_equal(hr_probe_answer_read(text, n, HR_PROBE_ANSWER_MAX, &a), 0);
         assert_int_equal(a.status, 503);
         assert_int_equal(a.len, 6);
         assert_memory_equal(a.body, "hello\n", 6);
@@ -70,8 +70,10 @@ static void there_is_a_limit(void **state)
     assert_int_equal(parse("HTTP/1.1 200 OK\r\nContent-Length: 65490\r\n\r\n", &a), -EAGAIN);
     memset(text, 'x', sizeof(text) - 1);
     memcpy(text, "HTTP/1.1 200 OK\r\n", 17);
-    assert_int_equal(hr_probe_answer_read(text, HR_PROBE_ANSWER_MAX - 1, &a), -EAGAIN);
-    assert_int_equal(hr_probe_answer_read(text, HR_PROBE_ANSWER_MAX, &a), -E2BIG);
+    assert_int_equal(hr_probe_answer_read(text, HR_PROBE_ANSWER_MAX - 1, HR_PROBE_ANSWER_MAX, &a),
+                     -EAGAIN);
+    assert_int_equal(hr_probe_answer_read(text, HR_PROBE_ANSWER_MAX, HR_PROBE_ANSWER_MAX, &a),
+                     -E2BIG);
 }
 
 int main(void)
