@@ -8,6 +8,7 @@
 #include "loader/config/setting_value.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,19 +20,24 @@
 enum {
     ANSWER_MAX = 4 * 1024 * 1024, /* bytes; a crash with its output, all of it escaped, fits */
     PATIENCE_S = 10,              /* PID 1 answers at once, or is not there */
-    TIMEOUT_MAX_MS = 3600 * 1000, /* of --timeout */
-    PROC_LISTENING = 0x10000,     /* in the flags of /proc/net/unix */
+    TIMEOUT_MAX_MS = 3600 * 1000, /* of --timeout and --watch */
+    WATCH_MS = 2000,              /* of --watch alone */
+    WATCH_MIN_MS = 100,
+    PROC_LISTENING = 0x10000, /* in the flags of /proc/net/unix */
 };
 
 static const struct hr_client_place control_place = {"HANDRAIL_CONTROL", HR_CONTROL_PREFIX, false};
 
 int hr_client_fail(const struct hr_client_options *o, int code, const char *fmt, ...)
 {
-    char text[1024];
+    char own[HR_CLIENT_WHY_MAX];
+    char *text = o->why ? o->why : own;
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    (void)vsnprintf(text, HR_CLIENT_WHY_MAX, fmt, ap);
     va_end(ap);
+    if (o->why)
+        return code;
     (void)fprintf(stderr, "handrail %s: ", o->command);
     hr_text_print(stderr, text);
     (void)fputc('\n', stderr);
@@ -56,6 +62,19 @@ static const char *option_value(char ***argv, const char *name)
     return **argv;
 }
 
+/* "--watch", "--watch=2", "--watch 2": its value may be missing.  NULL, or what is wrong with it.
+ */
+static const char *parse_watch(char ***argv, int64_t *ret)
+{
+    const char *value = (**argv)[strlen("--watch")] ? **argv + strlen("--watch=") : NULL;
+    if (!value && (*argv)[1] && isdigit((unsigned char)(*argv)[1][0]))
+        value = *++*argv;
+    *ret = WATCH_MS;
+    return value && hr_seconds_parse(value, WATCH_MIN_MS, TIMEOUT_MAX_MS, ret)
+               ? "expected seconds, from 0.1 to 3600"
+               : NULL;
+}
+
 /* One option.  NULL, or what is wrong with it. */
 static const char *parse_option(char ***argv, int takes, struct hr_client_options *o)
 {
@@ -71,6 +90,9 @@ static const char *parse_option(char ***argv, int takes, struct hr_client_option
     } else if ((takes & HR_TAKES_PROBE) && (value = option_value(argv, "--timeout"))) {
         if (hr_seconds_parse(value, 1, TIMEOUT_MAX_MS, &o->timeout_ms))
             return "expected seconds, from 0.001 to 3600";
+    } else if ((takes & HR_TAKES_WATCH) &&
+               (strcmp(**argv, "--watch") == 0 || strncmp(**argv, "--watch=", 8) == 0)) {
+        return parse_watch(argv, &o->watch_ms);
     } else if ((value = option_value(argv, "--pid"))) {
         if (hr_parse_int(value, 1, INT32_MAX, &o->pid))
             return "expected the process number of a supervisor";

@@ -22,11 +22,17 @@
 enum {
     HR_EXIT_REFUSED = 1,
     HR_EXIT_UNAVAILABLE = 69, /* as sysexits.h has it */
+    HR_CLIENT_WHY_MAX = 1024, /* bytes */
     HR_CLIENT_FOUND_MAX = 8,  /* supervisors of one pid namespace that are told apart */
 };
 
 /* What a command takes besides --json, --pid, --socket and --help. */
-enum { HR_TAKES_WORD = 1, HR_TAKES_UNDO = 2, HR_TAKES_PROBE = 4 }; /* --verbose, --timeout */
+enum {
+    HR_TAKES_WORD = 1,
+    HR_TAKES_UNDO = 2,
+    HR_TAKES_PROBE = 4, /* --verbose, --timeout; and no --json */
+    HR_TAKES_WATCH = 8,
+};
 
 struct hr_client_options {
     const char *command; /* argv[0] */
@@ -34,10 +40,12 @@ struct hr_client_options {
     int64_t pid;         /* of the supervisor; 0: not given */
     const char *word;    /* the argument that is not an option, or NULL */
     int64_t timeout_ms;  /* 0: not given */
+    int64_t watch_ms;    /* 0: not given; the default if no period was */
     bool json;
     bool undo;
     bool verbose;
     bool help;
+    char *why; /* where hr_client_fail() writes, of HR_CLIENT_WHY_MAX bytes; NULL: standard error */
 };
 
 /* usage: one line, for --help, which is answered here, and for errors.  0 or 64. */
@@ -49,7 +57,8 @@ int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_
  * set only for 0.  With --json the answer has been printed for 0 as well. */
 int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret);
 
-/* One line on standard error, "handrail COMMAND: ..."; the code, for the caller to return. */
+/* One line on standard error, "handrail COMMAND: ..."; or only the "..." in o->why.  The code, for
+ * the caller to return. */
 __attribute__((format(printf, 3, 4))) int hr_client_fail(const struct hr_client_options *o,
                                                          int code, const char *fmt, ...);
 

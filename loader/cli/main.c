@@ -141,7 +141,7 @@ static const struct command {
 } commands[] = {
     {"run", command_run, "the same; run --help: the options"},
     {"mcp", command_mcp, "the tools over standard input and output; --help: more"},
-    {"status", hr_cli_status, "how the running handrail and its services are"},
+    {"status", hr_cli_status, "how the pod, its services and plugins are; --help: more"},
     {"probe", hr_cli_probe, "live, ready, startup or warm: is it? for exec probes"},
     {"restart", hr_cli_restart, "restart a service of it; the server if none is named"},
     {"reload", hr_cli_reload, "have it read its tool registry anew"},

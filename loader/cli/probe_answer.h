@@ -14,8 +14,8 @@ struct hr_probe_answer {
     size_t len;
 };
 
-/* Read the first n bytes of an answer of at most max.  0: it is all there.  -EAGAIN: so far, so good.  -EPROTO: it
- * is none.  -E2BIG: it is longer than that. */
+/* Read the first n bytes of an answer of at most max.  0: it is all there.  -EAGAIN: so far, so
+ * good.  -EPROTO: it is none.  -E2BIG: it is longer than that. */
 int hr_probe_answer_read(const char *data, size_t n, size_t max, struct hr_probe_answer *ret);
 
 #endif

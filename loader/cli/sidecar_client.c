@@ -102,7 +102,7 @@ int hr_sidecar_ask(const struct hr_client_options *o, const char *target, int64_
 int hr_sidecar_ask_json(const struct hr_client_options *o, const char *target, json_t **ret)
 {
     struct hr_buf in;
-    struct hr_probe_answer answer;
+    struct hr_probe_answer answer = {.status = 0};
     hr_buf_init(&in, JSON_MAX);
     int code = hr_sidecar_ask(o, target, JSON_TIMEOUT_MS, &in, &answer);
     json_t *json = NULL;

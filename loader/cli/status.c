@@ -1,130 +1,154 @@
 /* SPDX-License-Identifier: MIT
- * handrail status: one screen. */
-#include "status.h"
-
+ * handrail status: one screen, once or again and again.
+ *
+ * What process 1 knows comes over its control socket, the rest from the sidecar over its own; if
+ * that does not answer, this is said, and shown is what there is. */
 #include "commands.h"
+#include "common/clock.h"
+#include "common/handoff.h"
 #include "control_client.h"
+#include "sidecar_client.h"
+#include "status_screen.h"
 #include "text.h"
+#include "watch.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static long long integer(const json_t *object, const char *key)
+static const char usage[] =
+    "handrail status [plugins] [--json] [--watch[=SECONDS]] [--pid=N | --socket=NAME]";
+
+static const char help[] =
+    "\n"
+    "One screen: the pod's phase, what probes are answered, the checks that fail and why, the\n"
+    "services, the plugins, memory and disks against their limits, what the server says.\n"
+    "\n"
+    "  plugins   the tools instead, the busiest first: calls, errors, calls per second while\n"
+    "            it is watched, open calls, median and 99th percentile of the time to an answer\n"
+    "  --json    all that is known; with --watch a line each time\n"
+    "  --watch   again every SECONDS [2]; on a terminal until q is typed\n"
+    "\n"
+    "Colours: on a terminal, unless NO_COLOR is set.\n";
+
+struct view {
+    struct hr_client_options o;
+    char why[HR_CLIENT_WHY_MAX];
+    bool plugins;
+    json_t *before; /* the last answer about plugins; NULL: none */
+    int64_t before_ms;
+};
+
+/* As o, but for the sidecar's socket; words go to why. */
+static struct hr_client_options for_sidecar(const struct hr_client_options *o, int64_t pid,
+                                            char *why)
 {
-    return json_integer_value(json_object_get(object, key));
+    const char *variable = getenv("HANDRAIL_PROBE");
+    struct hr_client_options s = *o;
+    s.socket = NULL; /* it is the control socket's name */
+    if (variable && *variable)
+        s.pid = 0;
+    else if (pid > 0)
+        s.pid = pid;
+    s.why = why;
+    return s;
 }
 
-static bool truth(const json_t *object, const char *key)
+/* Add what only the sidecar knows to the answer of process 1, or null and why it is not known. */
+static void add_sidecar(const struct hr_client_options *o, json_t *answer)
 {
-    return json_is_true(json_object_get(object, key));
+    static const char *const keys[] = {"hostname", "time",    "probes",   "phase",
+                                       "checks",   "plugins", "resources"};
+    char why[HR_CLIENT_WHY_MAX];
+    struct hr_client_options s =
+        for_sidecar(o, json_integer_value(json_object_get(answer, "pid")), why);
+    json_t *more = NULL;
+    int code = hr_sidecar_ask_json(&s, "/status", &more);
+    (void)json_object_update_missing(answer, more);
+    (void)json_object_set_new(answer, "sidecar_error", code ? json_string(why) : json_null());
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (!json_object_get(answer, keys[i]))
+            (void)json_object_set_new(answer, keys[i], json_null());
+    json_decref(more);
 }
 
-/* Why it is in this state, and what comes next; or how its last process ended. */
-static void print_reason(FILE *out, const json_t *service)
+static int fetch(const struct view *v, json_t **ret)
 {
-    char retry[HR_HUMAN_MAX];
-    const char *reason = hr_text_get(service, "reason", "");
-    const json_t *last = json_object_get(service, "last_exit");
-    hr_text_print(out, reason);
-    if (json_is_number(json_object_get(service, "retry_in_seconds"))) {
-        hr_text_get_duration(retry, service, "retry_in_seconds");
-        (void)fprintf(out, "%sagain in %s", *reason ? "; " : "", retry);
-    } else if (!*reason && json_object_get(last, "signal")) {
-        (void)fprintf(out, "its last process was ended by signal %lld", integer(last, "signal"));
-    } else if (!*reason && json_object_get(last, "code")) {
-        (void)fprintf(out, "its last process ended with code %lld", integer(last, "code"));
+    json_t *answer = NULL;
+    struct hr_client_options o = v->o;
+    if (v->plugins) {
+        o = for_sidecar(&o, 0, o.why);
+        return hr_sidecar_ask_json(&o, "/plugins", ret);
     }
+    o.json = false; /* it is printed when it is whole */
+    int code = hr_client_ask(&o, json_pack("{s:s}", "order", "status"), &answer);
+    if (code)
+        return code;
+    add_sidecar(&o, answer);
+    *ret = answer;
+    return 0;
 }
 
-static void print_service(FILE *out, const json_t *service, int width)
+static void print_json(FILE *out, const json_t *answer)
 {
-    char uptime[HR_HUMAN_MAX];
-    char since[HR_HUMAN_MAX];
-    char pid[24] = "-";
-    long long starts = integer(service, "starts");
-    const char *name = hr_text_get(service, "name", "?");
-    hr_text_get_duration(uptime, service, "uptime_seconds");
-    hr_text_get_duration(since, service, "state_seconds");
-    if (json_is_integer(json_object_get(service, "pid")))
-        (void)snprintf(pid, sizeof(pid), "%lld", integer(service, "pid"));
-    hr_text_print(out, name);
-    (void)fprintf(out, "%*s  %-8s  %-8s  %-7s  %-8s  %8lld  ", width - (int)strlen(name), "",
-                  hr_text_get(service, "state", "?"), since, pid, uptime,
-                  starts > 0 ? starts - 1 : 0);
-    print_reason(out, service);
-    (void)fputc('\n', out);
+    char *text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
+    (void)fprintf(out, "%s\n", text ? text : "null");
+    free(text);
 }
 
-static void print_services(FILE *out, const json_t *services)
+/* Steals answer. */
+static void print_plugins(FILE *out, struct view *v, json_t *answer)
 {
-    size_t i = 0;
-    const json_t *service = NULL;
-    int width = (int)strlen("SERVICE");
-    json_array_foreach (services, i, service) {
-        int n = (int)strlen(hr_text_get(service, "name", "?"));
-        width = n > width ? n : width;
+    int64_t now_ms = hr_now_ms();
+    hr_status_print_plugins(out, answer, v->before, (double)(now_ms - v->before_ms) / 1000);
+    json_decref(v->before);
+    v->before = answer;
+    v->before_ms = now_ms;
+}
+
+static int look(FILE *out, void *arg)
+{
+    struct view *v = arg;
+    json_t *answer = NULL;
+    int code = fetch(v, &answer);
+    if (code && v->o.why) { /* else it has been said */
+        (void)fprintf(out, "handrail %s: ", v->o.command);
+        hr_text_print(out, v->o.why);
+        (void)fputc('\n', out);
     }
-    (void)fprintf(out, "\n%-*s  %-8s  %-8s  %-7s  %-8s  %8s  %s\n", width, "SERVICE", "STATE",
-                  "SINCE", "PID", "UPTIME", "RESTARTS", "REASON");
-    json_array_foreach (services, i, service)
-        print_service(out, service, width);
-}
-
-/* What the server tells of itself, if its helper is there to tell. */
-static void print_server(FILE *out, const json_t *server)
-{
-    char age[HR_HUMAN_MAX];
-    const char *agent = hr_text_get(server, "agent", "unknown");
-    const char *words = hr_text_get(server, "status", NULL);
-    (void)fputs("\nheartbeat   ", out);
-    hr_text_get_duration(age, server, "heartbeat_age_seconds");
-    if (!json_is_number(json_object_get(server, "heartbeat_age_seconds")))
-        (void)fputs("none", out);
-    else if (json_is_integer(json_object_get(server, "loop_lag_ms")))
-        (void)fprintf(out, "%s ago, loop lag %lld ms", age, integer(server, "loop_lag_ms"));
-    else
-        (void)fprintf(out, "%s ago", age);
-    if (words) {
-        (void)fputs("\nsays        ", out);
-        hr_text_print(out, words);
-    }
-    (void)fputs("\nagent       ", out);
-    if (strcmp(agent, "wrong") == 0) {
-        (void)fputs("wrong: ", out);
-        hr_text_print(out, hr_text_get(server, "agent_error", "no reason was given"));
+    if (code)
+        return code;
+    if (v->o.json) {
+        print_json(out, answer);
+        json_decref(answer);
+    } else if (v->plugins) {
+        print_plugins(out, v, answer);
     } else {
-        hr_text_print(out, strcmp(agent, "unknown") == 0 ? "not checked" : agent);
+        hr_status_print(out, answer);
+        json_decref(answer);
     }
-    (void)fputs("\ninit        ", out);
-    if (!truth(server, "recorded"))
-        (void)fputs("nothing recorded\n", out);
-    else
-        (void)fprintf(out, "recorded, this server %s; replayed %lld times, failed %lld times\n",
-                      truth(server, "initialised") ? "has it" : "still waits for it",
-                      integer(server, "replays"), integer(server, "replay_errors"));
-}
-
-void hr_status_print(FILE *out, const json_t *status)
-{
-    char uptime[HR_HUMAN_MAX];
-    hr_text_get_duration(uptime, status, "uptime_seconds");
-    (void)fputs("handrail ", out);
-    hr_text_print(out, hr_text_get(status, "version", "?"));
-    (void)fprintf(out, ", pid %lld, up %s%s\n", integer(status, "pid"), uptime,
-                  truth(status, "draining") ? ", draining: readiness is off" : "");
-    print_services(out, json_object_get(status, "services"));
-    print_server(out, json_object_get(status, "server"));
+    return 0;
 }
 
 int hr_cli_status(char **argv)
 {
-    struct hr_client_options o;
-    json_t *answer = NULL;
-    int code = hr_client_parse(argv, 0, "handrail status [--json] [--pid=N | --socket=NAME]", &o);
-    if (code || o.help)
+    struct view v = {.plugins = false};
+    int code = hr_client_parse(argv, HR_TAKES_WORD | HR_TAKES_WATCH, usage, &v.o);
+    if (!code && v.o.help)
+        (void)fputs(help, stdout);
+    if (code || v.o.help)
         return code;
-    code = hr_client_ask(&o, json_pack("{s:s}", "order", "status"), &answer);
-    if (!code && !o.json)
-        hr_status_print(stdout, answer);
-    json_decref(answer);
+    v.plugins = v.o.word != NULL;
+    if (v.plugins && strcmp(v.o.word, "plugins") != 0)
+        return hr_client_fail(&v.o, HR_EXIT_USAGE, "%s: expected plugins, or nothing; usage: %s",
+                              v.o.word, usage);
+    hr_text_set_colours(!v.o.json && hr_text_wants_colours(STDOUT_FILENO));
+    if (v.o.watch_ms) {
+        v.o.why = v.why;
+        code = hr_watch(look, &v, v.o.watch_ms, v.o.json);
+    } else {
+        code = look(stdout, &v);
+    }
+    json_decref(v.before);
     return code;
 }

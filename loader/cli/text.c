@@ -2,8 +2,9 @@
  * Text for people.  See text.h. */
 #include "text.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print(FILE *out, const char *s, size_t n, bool lines)
 {
@@ -31,6 +32,52 @@ void hr_text_print(FILE *out, const char *s)
 void hr_text_print_lines(FILE *out, const char *s, size_t n)
 {
     print(out, s, n, true);
+}
+
+static bool colours;
+
+bool hr_text_is_screen(int fd)
+{
+    const char *term = getenv("TERM");
+    return term && *term && strcmp(term, "dumb") != 0 && isatty(fd);
+}
+
+bool hr_text_wants_colours(int fd)
+{
+    const char *no = getenv("NO_COLOR");
+    return (!no || !*no) && hr_text_is_screen(fd);
+}
+
+void hr_text_set_colours(bool on)
+{
+    colours = on;
+}
+
+/* Columns of what hr_text_print() makes of s, if no character is wider than one. */
+static int columns(const char *s)
+{
+    int n = 0;
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        bool rest = (c & 0xc0) == 0x80; /* of a character that has been counted */
+        n += rest ? 0 : c < 0x20 || c == 0x7f ? 2 : 1;
+    }
+    return n;
+}
+
+void hr_text_cell(FILE *out, enum hr_paint paint, const char *s, int width)
+{
+    static const char *const codes[] = {"", "1", "2", "33", "31"};
+    bool painted = colours && paint != HR_PLAIN;
+    int pad = (width < 0 ? -width : width) - columns(s);
+    pad = pad > 0 ? pad : 0;
+    (void)fprintf(out, "%*s", width < 0 ? pad : 0, "");
+    if (painted)
+        (void)fprintf(out, "\033[%sm", codes[paint]);
+    hr_text_print(out, s);
+    if (painted)
+        (void)fputs("\033[0m", out);
+    (void)fprintf(out, "%*s", width > 0 ? pad : 0, "");
 }
 
 const char *hr_text_get(const json_t *object, const char *key, const char *missing)

@@ -7,6 +7,7 @@
 #include "common/human.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Print a string on one line: control characters as "^X", as cat -v does. */
@@ -14,6 +15,16 @@ void hr_text_print(FILE *out, const char *s);
 
 /* The same for n bytes, NULs among them, but lines and tabs stay what they are. */
 void hr_text_print_lines(FILE *out, const char *s, size_t n);
+
+/* Colours: for a terminal that has some, unless NO_COLOR is set and not empty. */
+enum hr_paint { HR_PLAIN, HR_BOLD, HR_DIM, HR_YELLOW, HR_RED };
+bool hr_text_is_screen(int fd); /* a terminal that can do more than write lines */
+bool hr_text_wants_colours(int fd);
+void hr_text_set_colours(bool on); /* for all that is printed from here on; off at first */
+
+/* Print a string as hr_text_print() does, painted and padded to that many columns: negative ones
+ * pad it on the left.  A longer one is not cut. */
+void hr_text_cell(FILE *out, enum hr_paint paint, const char *s, int width);
 
 /* The string under key, or `missing` if there is none. */
 const char *hr_text_get(const json_t *object, const char *key, const char *missing);

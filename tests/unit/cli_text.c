@@ -4,10 +4,12 @@
 
 #include "check.h"
 #include "loader/cli/crashes.h"
-#include "loader/cli/status.h"
+#include "loader/cli/status_screen.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char text[16 * 1024];
 
@@ -51,12 +53,12 @@ static void status_on_one_screen(void **state)
                 "'last_exit':{'code':3},'reason':'ended with code 3'}]}"),
         "handrail 0.1.0, pid 1, up 3h 12m\n"
         "\n"
-        "SERVICE             STATE     SINCE     PID      UPTIME    RESTARTS  REASON\n"
-        "server              up        2h 10m    17       2h 11m           2  its last process was "
-        "ended by signal 9\n"
-        "sidecar             up        3h 12m    18       3h 12m           0  \n"
-        "toolhost/workspace  backoff   0.2s      -        -                8  ended with code 3; "
-        "again in 1.5s\n"
+        "SERVICE             STATE     SINCE     PID      UPTIME    RESTARTS\n"
+        "server              up        2h 10m    17       2h 11m           2\n"
+        "  its last process was ended by signal 9\n"
+        "sidecar             up        3h 12m    18       3h 12m           0\n"
+        "toolhost/workspace  backoff   0.2s      -        -                8\n"
+        "  ended with code 3; again in 1.5s\n"
         "\n"
         "heartbeat   2.5s ago, loop lag 12 ms\n"
         "says        serving 3\n"
@@ -77,9 +79,9 @@ static void status_of_a_server_that_tells_nothing(void **state)
                 "'retry_in_seconds':null,'last_exit':{'code':2},'reason':null}]}"),
         "handrail 0.1.0, pid 7, up 1.0s, draining: readiness is off\n"
         "\n"
-        "SERVICE  STATE     SINCE     PID      UPTIME    RESTARTS  REASON\n"
-        "server   failed    -         -        -                0  its last process ended with "
-        "code 2\n"
+        "SERVICE  STATE     SINCE     PID      UPTIME    RESTARTS\n"
+        "server   failed    -         -        -                0\n"
+        "  its last process ended with code 2\n"
         "\n"
         "heartbeat   none\n"
         "agent       not checked\n"
@@ -99,6 +101,193 @@ static void status_of_a_wrong_agent(void **state)
                                    "0 times, failed 5 times\n"));
 }
 
+static int lines_of(const char *s)
+{
+    int n = 0;
+    for (; *s; s++)
+        n += *s == '\n';
+    return n;
+}
+
+/* The longest, in bytes: what is printed here is ASCII. */
+static size_t width_of(const char *s)
+{
+    size_t widest = 0;
+    for (size_t n = 0; *s; s += n + (s[n] == '\n')) {
+        n = strcspn(s, "\n");
+        widest = n > widest ? n : widest;
+    }
+    return widest;
+}
+
+/* In trouble, with what the sidecar knows: on one screen, too. */
+static void status_of_a_whole_pod(void **state)
+{
+    (void)state;
+    const char *screen = printed(
+        hr_status_print,
+        "{'ok':true,'version':'0.1.0','pid':1,'uptime_seconds':7862.1,'draining':false,"
+        "'hostname':'sandbox-7f9c6','sidecar_error':null,"
+        "'probes':{'startup':true,'live':true,'ready':false,'warm':false},"
+        "'phase':{'name':'active','seconds':857.0,'pooled':true,'claimed':true,'idle_seconds':3,"
+        "'server_version':'1.58.0'},"
+        "'checks':[{'name':'process','ok':true,'status':'pass'},"
+        "{'name':'memory','ok':true,'status':'warn','message':'97% are used','since_seconds':120},"
+        "{'name':'ready','ok':false,'status':'fail','message':'GET /ready: no answer within 2 s',"
+        "'since_seconds':29}],"
+        "'services':[{'name':'server','state':'up','pid':901,'starts':3,'uptime_seconds':611.0,"
+        "'state_seconds':540.0,'reason':'hung: no heartbeat for 31 s'},"
+        "{'name':'sidecar','state':'up','pid':18,'starts':1,'uptime_seconds':7861.0,"
+        "'state_seconds':7860.0},"
+        "{'name':'toolhost/echo','state':'up','pid':19,'starts':1,'uptime_seconds':7861.0,"
+        "'state_seconds':7860.0}],"
+        "'plugins':[{'id':'echo','state':'up','calls_in_flight':1,'tools':["
+        "{'name':'a','calls':8,'errors':3},{'name':'b','calls':1,'errors':0}]},"
+        "{'id':'sqlite','state':'backoff','tools':[],'reason':'killed by signal 11'}],"
+        "'resources':{'memory':{'used_bytes':2040109466,'limit_bytes':2147483648,'oom_kills':1},"
+        "'cpu':{'limit_cores':2},'pids':{'count':41,'limit':512},"
+        "'disks':[{'path':'/workspace','free_bytes':6657199308}]},"
+        "'server':{'heartbeat_age_seconds':31.0,'loop_lag_ms':3,'agent':'ok','recorded':false}}");
+    assert_string_equal(
+        screen,
+        "handrail 0.1.0 on sandbox-7f9c6, pid 1, up 2h 11m\n"
+        "phase       active for 14m 17s, of a pool, claimed, idle for 3.0s, server 1.58.0\n"
+        "probes      startup 200, live 200, ready 503, warm 503\n"
+        "checks      2 of 3 ok\n"
+        "  failing   ready, for 29s: GET /ready: no answer within 2 s\n"
+        "  warning   memory, for 2m 0s: 97% are used\n"
+        "\n"
+        "SERVICE        STATE     SINCE     PID      UPTIME    RESTARTS\n"
+        "server         up        9m 0s     901      10m 11s          2\n"
+        "  hung: no heartbeat for 31 s\n"
+        "sidecar        up        2h 11m    18       2h 11m           0\n"
+        "toolhost/echo  up        2h 11m    19       2h 11m           0\n"
+        "\n"
+        "PLUGIN  STATE        CALLS  ERRORS  OPEN  REASON\n"
+        "echo    up               9       3     1\n"
+        "sqlite  backoff          0       0     0  killed by signal 11\n"
+        "\n"
+        "heartbeat   31s ago, loop lag 3 ms\n"
+        "agent       ok\n"
+        "init        nothing recorded\n"
+        "resources   memory 1.9 GiB of 2.0 GiB (95%), 1 OOM kills; pids 41 of 512 (8%); 2 cores; "
+        "/workspace 6.2 GiB free\n");
+    assert_true(lines_of(screen) < 24);
+}
+
+static void status_without_a_sidecar(void **state)
+{
+    (void)state;
+    const char *screen =
+        printed(hr_status_print, "{'version':'0.1.0','pid':1,'uptime_seconds':1.0,'probes':null,"
+                                 "'sidecar_error':'no \\u001b[2J answer','services':[]}");
+    assert_non_null(strstr(screen, "\nsidecar     does not answer: no ^[[2J answer.\n"));
+    assert_non_null(strstr(screen, "no phase, checks, plugins, resources.\n"));
+    assert_null(strstr(screen, "probes"));
+}
+
+static void status_with_a_sidecar_that_knows_nothing(void **state)
+{
+    (void)state;
+    const char *screen = printed(hr_status_print, "{'probes':{},'phase':null,'checks':null,"
+                                                  "'plugins':[],'resources':null}");
+    assert_non_null(strstr(screen, "\nphase       not known\nprobes      not known\n"
+                                   "checks      not known\n"));
+    assert_non_null(strstr(screen, "\nplugins     none\n"));
+    assert_non_null(strstr(screen, "\nresources   not known\n"));
+}
+
+#define TOOLS(calls)                                                                               \
+    "{'plugins':[{'id':'echo','version':'1.0.0','state':'up','ok':true,'starts':1,'tools':["       \
+    "{'name':'idle','calls':{'ok':900}},"                                                          \
+    "{'name':'say','calls':{'ok':" calls ",'error':2,'timeout':1},'in_flight':0,"                  \
+    "'latency_seconds':{'p50':0.001,'p99':1.5}}]},"                                                \
+    "{'id':'bad','state':'failed','ok':false,'starts':4,'reason':'gone \\u0007','tools':[]}]}"
+
+static json_t *earlier;
+
+static void print_plugins(FILE *out, const json_t *now)
+{
+    hr_status_print_plugins(out, now, earlier, 2.0);
+}
+
+static json_t *parse(const char *json)
+{
+    char copy[4096];
+    (void)snprintf(copy, sizeof(copy), "%s", json);
+    for (char *p = copy; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return json_loads(copy, 0, NULL);
+}
+
+static void plugins_and_their_tools(void **state)
+{
+    static const char head[] =
+        "PLUGIN             VERSION   STATE     RESTARTS  REASON\n"
+        "echo               1.0.0     up               0\n"
+        "bad                -         failed           3  gone ^G\n"
+        "\n"
+        "TOOL               PLUGIN           CALLS ERRORS    RATE  OPEN      P50      P99\n";
+    (void)state;
+    earlier = NULL;
+    const char *screen = printed(print_plugins, TOOLS("5"));
+    assert_int_equal(strncmp(screen, head, strlen(head)), 0);
+    assert_string_equal(
+        screen + strlen(head),
+        "idle               echo               900      0       -     0        -        -\n"
+        "say                echo                 8      3       -     0   1.0 ms    1.5 s\n");
+    earlier = parse(TOOLS("1"));
+    screen = printed(print_plugins, TOOLS("5"));
+    assert_string_equal(
+        screen + strlen(head), /* the busier one first */
+        "say                echo                 8      3   2.0/s     0   1.0 ms    1.5 s\n"
+        "idle               echo               900      0   0.0/s     0        -        -\n");
+    assert_true(width_of(screen) <= 80);
+    json_decref(earlier);
+    earlier = parse(TOOLS("9")); /* counted more: of a sidecar that is gone */
+    assert_non_null(strstr(printed(print_plugins, TOOLS("5")), "      3       -     0"));
+    json_decref(earlier);
+    earlier = NULL;
+    assert_string_equal(printed(print_plugins, "{'plugins':[]}"), "there are no plugins\n");
+    assert_string_equal(printed(print_plugins, "{}"), "plugins are not known\n");
+}
+
+static void colours_only_if_they_are_wanted(void **state)
+{
+    static const char json[] = "{'services':[{'name':'x','state':'failed'}]}";
+    (void)state;
+    assert_null(strchr(printed(hr_status_print, json), '\033'));
+    hr_text_set_colours(true);
+    assert_non_null(strstr(printed(hr_status_print, json), "\033[31mfailed\033[0m    -"));
+    hr_text_set_colours(false);
+    int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    (void)setenv("TERM", "xterm", 1);
+    (void)unsetenv("NO_COLOR");
+    assert_true(hr_text_wants_colours(fd));
+    (void)setenv("NO_COLOR", "", 1);
+    assert_true(hr_text_wants_colours(fd));
+    (void)setenv("NO_COLOR", "1", 1);
+    assert_false(hr_text_wants_colours(fd));
+    assert_true(hr_text_is_screen(fd));
+    (void)unsetenv("NO_COLOR");
+    (void)setenv("TERM", "dumb", 1);
+    assert_false(hr_text_wants_colours(fd));
+    (void)close(fd);
+}
+
+static void cells_are_padded_by_columns(void **state)
+{
+    char out[64];
+    (void)state;
+    FILE *f = fmemopen(out, sizeof(out), "w");
+    hr_text_cell(f, HR_RED, "\xc3\xa9\x1b", 6);
+    hr_text_cell(f, HR_PLAIN, "42", -4);
+    hr_text_cell(f, HR_PLAIN, "longer", 3);
+    (void)fclose(f);
+    assert_string_equal(out, "\xc3\xa9^[     42longer");
+}
+
 /* Not what our supervisor says, but it must not hurt. */
 static void any_answer_can_be_printed(void **state)
 {
@@ -111,10 +300,14 @@ static void any_answer_can_be_printed(void **state)
         "[{},7,{'number':'x'}]",
         "{'output':7}",
         "{'output':{'text':null}}",
+        "{'plugins':[1,null,{},{'tools':[1,null,{},{'calls':7}]}]}",
+        "{'probes':{},'checks':[1,null,{}],'plugins':[1,null,{}],'phase':7,'resources':{'disks':"
+        "[1,{}],'memory':{'used_bytes':-1e300,'limit_bytes':1e-300},'pids':7}}",
         "{'a':[[[[[[[[[[[[1]]]]]]]]]]]]}"};
     (void)state;
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_true(strlen(printed(hr_status_print, answers[i])) > 0);
+        assert_true(strlen(printed(print_plugins, answers[i])) > 0);
         assert_true(strlen(printed(hr_crashes_print, answers[i])) > 0);
         assert_true(strlen(printed(hr_crash_print, answers[i])) > 0);
     }
@@ -183,6 +376,12 @@ int main(void)
         cmocka_unit_test(status_on_one_screen),
         cmocka_unit_test(status_of_a_server_that_tells_nothing),
         cmocka_unit_test(status_of_a_wrong_agent),
+        cmocka_unit_test(status_of_a_whole_pod),
+        cmocka_unit_test(status_without_a_sidecar),
+        cmocka_unit_test(status_with_a_sidecar_that_knows_nothing),
+        cmocka_unit_test(plugins_and_their_tools),
+        cmocka_unit_test(colours_only_if_they_are_wanted),
+        cmocka_unit_test(cells_are_padded_by_columns),
         cmocka_unit_test(any_answer_can_be_printed),
         cmocka_unit_test(crashes_in_a_table),
         cmocka_unit_test(one_crash_whole),

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: MIT
+"""handrail status: what it shows, on a terminal and elsewhere, and that the terminal is as it was
+afterwards, whatever ends it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+import unittest
+
+from harness import client, sample, standin
+from support import HANDRAIL, Failure, wait_for
+
+ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+PATIENCE = 30.0
+
+
+class Terminal:
+    """A terminal of our own with a program on it, and what is to be seen there."""
+
+    def __init__(self, *argv, rows=24, columns=80, job=False, **environment):
+        """job: below a process that could continue it, as a shell's jobs are; `pid` is that
+        process, and `job` its child."""
+        told, tell = os.pipe()
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update({"TERM": "xterm", **environment})
+            if job:
+                self._be_shell(tell)
+            os.execv(argv[0], [str(a) for a in argv])
+        os.close(tell)
+        self.told = os.fdopen(told, "r")
+        self.job = int(self.told.readline()) if job else self.pid
+        self.raw = ""
+        self.screen = {}
+        self.rows = rows
+        self.status = None
+        self.resize(rows, columns)
+
+    @staticmethod
+    def _be_shell(tell):
+        """Returns in the job; this process tells of its stops, and ends as it does."""
+        child = os.fork()
+        if child == 0:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(0, os.getpgrp())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            return
+        os.write(tell, f"{child}\n".encode())
+        while True:
+            _, status = os.waitpid(child, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                os._exit(os.waitstatus_to_exitcode(status) & 0xff)
+            os.write(tell, b"stopped\n")
+
+    def resize(self, rows, columns):
+        self.rows = rows
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read(self, seconds=0.05):
+        """Take in what has come; false at the end."""
+        while select.select([self.fd], [], [], seconds)[0]:
+            try:
+                data = os.read(self.fd, 65536).decode()
+            except OSError:
+                return False
+            self.raw += data
+            self.show(data)
+        return True
+
+    def show(self, data):
+        """Of all that terminals can do: what is used here.  Anything else is a mistake."""
+        row = None
+        for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z])", data):
+            if match := re.fullmatch(r"\x1b\[(\d+);1H", part):
+                row = int(match[1])
+                self.screen[row] = ""
+            elif part == "\x1b[2J":
+                self.screen.clear()
+            elif part == "\x1b[J":
+                self.screen = {n: text for n, text in self.screen.items() if n < row}
+            elif part == "\x1b[K" or re.fullmatch(r"\x1b\[[0-9]+m", part) or part.startswith("\x1b[?"):
+                pass
+            elif part.startswith("\x1b"):
+                raise Failure(f"what does {part!r} do here?")
+            elif part and row is not None:
+                self.screen[row] += part
+
+    def text(self):
+        return "\n".join(self.screen.get(row, "") for row in range(1, self.rows + 1)).rstrip()
+
+    def wait_text(self, part):
+        def there():
+            self.read()
+            return part in self.text()
+        try:
+            wait_for(repr(part), there, PATIENCE)
+        except Failure as failure:
+            raise Failure(f"{failure}; there is:\n{self.text()}\n{self.raw[-300:]!r}") from None
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)[3] & (termios.ECHO | termios.ICANON)
+
+    def end(self):
+        """Its wait status, when it has ended."""
+        def ended():
+            self.read()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = status
+            return pid
+        wait_for("its end", ended, PATIENCE)
+        self.read()
+        return self.status
+
+    def close(self):
+        if self.status is None:
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        self.told.close()
+
+
+@contextlib.contextmanager
+def watching(h, *more, **options):
+    h.wait_status("/startupz", 200)
+    terminal = Terminal(HANDRAIL, "status", f"--pid={h.pid}", "--watch=0.2", *more, **options)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+class Once(unittest.TestCase):
+    def test_screen(self):
+        with standin("--notify", plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            h.call_tool("echo", {"text": "x"})
+            screen = client(h, "status").stdout
+            self.assertIn("startup 200, live 200, ready 200", screen)
+            self.assertRegex(screen, r"(?m)^echo +up +1 +0 +0$")
+            self.assertLess(len(screen.splitlines()), 24, screen)
+            self.assertNotIn("\x1b", screen)
+            plugins = client(h, "status", "plugins").stdout
+            self.assertRegex(plugins, r"(?m)^echo +echo +1 +0 +- +0 +\d.* [um]?s +\d.* [um]?s$")
+            self.assertLessEqual(max(map(len, plugins.splitlines())), 80, plugins)
+
+    def test_json(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            status = json.loads(client(h, "status", "--json").stdout)
+            self.assertTrue(status["probes"]["ready"])
+            self.assertIsNone(status["sidecar_error"])
+            self.assertIn("ready", [c["name"] for c in status["checks"]])
+            plugins = json.loads(client(h, "status", "plugins", "--json").stdout)
+            self.assertEqual([p["id"] for p in plugins["plugins"]], ["echo"])
+
+    def test_while_the_server_hangs(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGSTOP)
+            h.wait_status("/readyz", 503, 60)
+            self.assertRegex(client(h, "status").stdout, r"failing +ready, for .*: .*no answer")
+
+    def test_while_the_sidecar_hangs(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            sidecar = h.child("handrail-sidecar")
+            os.kill(sidecar, signal.SIGSTOP)
+            screen = client(h, "status").stdout
+            self.assertIn("sidecar     does not answer: no answer on @handrail/probe/", screen)
+            self.assertIn("toolhost/echo", screen)
+            status = json.loads(client(h, "status", "--json").stdout)
+            self.assertIn("no answer on", status["sidecar_error"])
+            self.assertIsNone(status["checks"])
+            self.assertEqual(len(status["services"]), 3)
+            done = client(h, "status", "plugins", check=False)
+            self.assertEqual(done.returncode, 69)
+            self.assertIn("no answer on", done.stderr)
+            os.kill(sidecar, signal.SIGCONT)
+
+    def test_a_name_cannot_steer_the_terminal(self):
+        with standin("--notify") as h:
+            h.wait_status("/readyz", 200)
+            h.fault(notify="STATUS=serving \x1b[2J\x1b]0;mine\x07")
+            wait_for("its words", lambda: "serving ^[[2J^[]0;mine^G" in client(h, "status").stdout, 10)
+            self.assertNotIn("\x1b", client(h, "status").stdout)
+
+
+class Watch(unittest.TestCase):
+    def test_only_what_has_changed_is_written(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("ready 200")
+            self.assertTrue(t.raw.startswith(ENTER))
+            before = len(t.raw)
+            server = h.child("agent_server.py")
+            os.kill(server, signal.SIGSTOP)
+            t.wait_text("ready 503")
+            t.wait_text("failing   ready")
+            os.kill(server, signal.SIGCONT)
+            t.wait_text("ready 200")
+            later = t.raw[before:]
+            self.assertNotIn("\x1b[2J", later)
+            t.read()
+            written = len(t.raw)
+            wait_for("five frames", lambda: t.read() and t.raw.count("handrail 0", written) > 4, 30)
+            self.assertNotIn("nothing recorded", t.raw[written:])
+            self.assertEqual(t.raw.count("\x1b[?25l"), 1)
+            os.write(t.fd, b"q")
+            self.assertEqual(t.end(), 0)
+            self.assertTrue(t.raw.endswith(LEAVE), repr(t.raw[-80:]))
+
+    def test_the_screen_is_what_status_prints(self):
+        """Of what does not change from one moment to the next."""
+        with standin(plugins=[sample("echo")]) as h, watching(h) as t:
+            h.wait_status("/readyz", 200)
+            t.wait_text("echo    up")
+            printed = re.sub(r"[\d.]+", "0", client(h, "status").stdout.rstrip())
+            t.wait_text("ready 200")
+            shown = re.sub(r"[\d.]+", "0", re.sub(r"\x1b\[[0-9]*m", "", t.text()))
+            self.assertEqual([line.split() for line in printed.splitlines()
+                              if line.startswith(("SERVICE", "server", "PLUGIN", "echo", "agent"))],
+                             [line.split() for line in shown.splitlines()
+                              if line.startswith(("SERVICE", "server", "PLUGIN", "echo", "agent"))])
+
+    def test_the_terminal_is_as_it_was(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            with self.subTest(number), standin() as h, watching(h) as t:
+                modes = t.modes()
+                self.assertNotEqual(modes, 0)
+                t.wait_text("SERVICE")
+                self.assertEqual(t.modes(), 0)
+                os.kill(t.pid, number)
+                status = t.end()
+                self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, status)
+                self.assertTrue(t.raw.endswith(LEAVE), repr(t.raw[-80:]))
+                self.assertEqual(t.modes(), modes)
+
+    def test_ctrl_c(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("SERVICE")
+            os.write(t.fd, b"\x03")
+            self.assertEqual(os.WTERMSIG(t.end()), signal.SIGINT)
+            self.assertIn(LEAVE, t.raw)
+
+    def test_ctrl_c_while_process_1_is_stopped(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("SERVICE")
+            os.kill(h.pid, signal.SIGSTOP)
+            time.sleep(0.5)  # it waits for an answer now
+            began = time.monotonic()
+            os.write(t.fd, b"\x03")
+            self.assertEqual(os.WTERMSIG(t.end()), signal.SIGINT)
+            self.assertLess(time.monotonic() - began, 8)  # an answer is waited for longer
+            os.kill(h.pid, signal.SIGCONT)
+
+    def test_stopped_and_continued(self):
+        with standin() as h, watching(h, job=True) as t:
+            for number in (signal.SIGTSTP, signal.SIGTSTP, signal.SIGSTOP):
+                t.wait_text("SERVICE")
+                os.kill(t.job, number)
+                self.assertEqual(t.told.readline(), "stopped\n")
+                t.read()
+                if number == signal.SIGTSTP:
+                    self.assertTrue(t.raw.endswith(LEAVE), repr(t.raw[-80:]))
+                    self.assertNotEqual(t.modes(), 0)
+                t.screen.clear()
+                os.kill(t.job, signal.SIGCONT)
+            t.wait_text("SERVICE")
+            self.assertEqual(t.modes(), 0)
+            os.write(t.fd, b"q")
+            self.assertEqual(t.end(), 0)
+            self.assertNotEqual(t.modes(), 0)
+
+    def test_a_stop_that_nobody_could_end(self):
+        """The kernel ignores it then."""
+        with standin() as h, watching(h) as t:
+            t.wait_text("SERVICE")
+            t.screen.clear()
+            os.kill(t.pid, signal.SIGTSTP)
+            t.wait_text("SERVICE")
+            self.assertEqual(t.raw.count(ENTER), 2)
+            self.assertEqual(t.modes(), 0)
+
+    def test_another_size(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("nothing recorded")
+            t.resize(6, 80)
+            t.wait_text("lines more")
+            self.assertLessEqual(max(t.screen), 6, t.screen)
+            t.resize(30, 80)
+            t.wait_text("nothing recorded")
+            self.assertNotIn("lines more", t.text())
+
+    def test_handrail_ends_meanwhile(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("SERVICE")
+            h.stop()
+            t.wait_text("cannot")
+            self.assertNotIn("SERVICE", t.text())
+            os.write(t.fd, b"q")
+            self.assertEqual(t.end(), 0)
+
+    def test_nothing_to_watch(self):
+        done = subprocess.run([HANDRAIL, "status", "--pid=1999999", "--watch"], text=True,
+                              capture_output=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stdout), (69, ""))
+        self.assertIn("handrail status: cannot connect", done.stderr)
+
+    def test_rates_of_tools(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            t = Terminal(HANDRAIL, "status", "plugins", f"--pid={h.pid}", "--watch", "1")
+            with contextlib.closing(t):
+                t.wait_text("TOOL")
+                for _ in range(5):
+                    h.call_tool("echo", {"text": "x"})
+                wait_for("a rate", lambda: t.read() and re.search(r"[1-9][0-9.]*/s", t.text()), PATIENCE)
+                self.assertNotIn("\x1b[2J", t.raw.replace("\x1b[2J", "", 2))
+
+    def test_colours(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGSTOP)
+            with watching(h) as t:
+                t.wait_text("failing")
+                wait_for("red", lambda: t.read() and "\x1b[31mfailing\x1b[0m" in t.raw, PATIENCE)
+            with watching(h, NO_COLOR="1") as t:
+                t.wait_text("failing")
+                self.assertNotRegex(t.raw, "\x1b\\[[0-9]+m")
+
+    def test_no_terminal(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            argv = [HANDRAIL, "status", f"--pid={h.pid}", "--watch=0.1"]
+            for more, part in (([], "\n\nhandrail "), (["--json"], '\n{"')):
+                with subprocess.Popen([*argv, *more], stdout=subprocess.PIPE, text=True) as p:
+                    seen = ""
+                    while seen.count(part) < 3:
+                        seen += p.stdout.readline() or self.fail(seen)
+                    p.terminate()
+                    self.assertEqual(p.wait(10), -signal.SIGTERM)
+                self.assertNotIn("\x1b", seen)
+                if more:
+                    self.assertIn("services", json.loads(seen.splitlines()[1]))
+
+    def test_a_dumb_terminal(self):
+        with standin() as h, watching(h, TERM="dumb") as t:
+            wait_for("two screens", lambda: t.read() and t.raw.count("SERVICE") > 1, PATIENCE)
+            self.assertNotIn("\x1b", t.raw)
+
+    def test_nobody_reads(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            argv = [HANDRAIL, "status", f"--pid={h.pid}", "--watch=0.1"]
+            with subprocess.Popen(argv, stdout=subprocess.PIPE) as p:
+                p.stdout.readline()
+                p.stdout.close()
+                self.assertEqual(p.wait(PATIENCE), -signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
