@@ -4,6 +4,7 @@
  * The supervisor starts it with everything it needs at fixed descriptors (common/handoff.h) and
  * starts it again if it ends; it keeps nothing that its next life would miss.  One thread.  With
  * "stdio" in its settings it is something else: stdio_program.h. */
+#include "common/clock.h"
 #include "common/fd.h"
 #include "common/frame.h"
 #include "common/handoff.h"
@@ -29,7 +30,10 @@ enum {
     MCP_CONNECTIONS = 256,
     READYZ_MAX = 64 * 1024, /* bytes of an answer of ours that we read */
     FILES_WANTED = 1024,    /* both listeners full, and everything else */
-    ENDING_MS = 30, /* from the order to end to the end, for requests that are on their way */
+    ASKING_MS = 500,        /* before the first probe is answered: see must_ask_first() */
+    ASKING_STEP_MS = 5,
+    REASON_MAX = 320, /* bytes */
+    ENDING_MS = 30,   /* from the order to end to the end, for requests that are on their way */
 };
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
@@ -73,8 +77,10 @@ struct sidecar {
     struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
     struct hr_metrics_board board_source;
-    struct hr_http *health_http;
-    struct hr_http *probe_http; /* NULL: no such socket */
+    struct hr_http *health_http; /* NULL: not yet */
+    struct hr_http *probe_http;  /* NULL: likewise, or no such socket */
+    ev_timer asking;             /* until then */
+    int64_t began_ms;
     struct hr_http *mcp_http;
     ev_timer ending;
 };
@@ -123,7 +129,8 @@ static void on_ending(struct ev_loop *loop, ev_timer *w, int events)
 static void end_http(void *arg)
 {
     struct sidecar *s = arg;
-    bool health = hr_http_quiesce(s->health_http);
+    ev_timer_stop(s->p->loop, &s->asking);
+    bool health = s->health_http && hr_http_quiesce(s->health_http);
     bool probe = s->probe_http && hr_http_quiesce(s->probe_http);
     bool mcp = hr_http_quiesce(s->mcp_http);
     if (!health && !probe && !mcp)
@@ -413,13 +420,49 @@ static int make_parts(struct sidecar *s)
     return err;
 }
 
-static int listen_all(struct sidecar *s)
+static int listen_for_probes(struct sidecar *s)
 {
     int err = hr_http_new(s->p->loop, HR_FD_HEALTH, &health_limits, NULL, hr_health_handle,
                           &s->health, &s->health_http);
     if (!err && is_listener(HR_FD_PROBE)) /* if not, the supervisor has said why */
         err = hr_http_new(s->p->loop, HR_FD_PROBE, &probe_limits, NULL, hr_health_handle,
                           &s->health, &s->probe_http);
+    if (err)
+        hr_error("cannot serve probes: %s", strerror(-err));
+    return err;
+}
+
+/* A sidecar that was restarted beside a server that is up has to ask it first.  Probes have waited
+ * for us in the queue, and a pod that was ready is not to be taken out of service because of that:
+ * so they wait until we know, or a moment.  Whoever comes before the server is up is answered at
+ * once. */
+static bool must_ask_first(struct sidecar *s)
+{
+    char reason[REASON_MAX];
+    struct hr_board_service server;
+    return !hr_board_get_service(s->p->board, 0, &server) && server.state == HR_UP &&
+           ready_ok(reason, sizeof(reason), s);
+}
+
+static void on_asking(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)events;
+    struct sidecar *s = w->data;
+    if (must_ask_first(s) && hr_now_ms() - s->began_ms < ASKING_MS)
+        return;
+    ev_timer_stop(loop, w);
+    if (listen_for_probes(s))
+        ev_break(loop, EVBREAK_ALL); /* our next life may have more luck */
+}
+
+static int listen_all(struct sidecar *s)
+{
+    s->began_ms = hr_now_ms();
+    ev_timer_init(&s->asking, on_asking, ASKING_STEP_MS / 1000., ASKING_STEP_MS / 1000.);
+    s->asking.data = s;
+    if (must_ask_first(s))
+        ev_timer_start(s->p->loop, &s->asking);
+    int err = ev_is_active(&s->asking) ? 0 : listen_for_probes(s);
     if (!err)
         err = hr_http_new(s->p->loop, HR_FD_MCP, &mcp_limits, hr_mcp_head, hr_mcp_handle, s->mcp,
                           &s->mcp_http);

@@ -71,6 +71,16 @@ class Probe(unittest.TestCase):
             self.assertEqual(probe(h, "live", "--timeout=20"), (0, "ok\n", ""))
             h.new_child("handrail-sidecar", sidecar)
 
+    def test_a_sidecar_that_is_restarted_does_not_forget_that_the_pod_is_ready(self):
+        options = ["--sidecar-backoff=0.05", "--sidecar-backoff-max=0.05", "--sidecar-budget=0"]
+        with standin(options=options) as h:
+            h.wait_status("/readyz", 200)
+            for _ in range(10):
+                sidecar = h.child("handrail-sidecar")
+                os.kill(sidecar, signal.SIGKILL)
+                wait_for("its end", lambda: sidecar not in h.children("handrail-sidecar"), 5)
+                self.assertEqual(probe(h, "ready", "--timeout=20"), (0, "ok\n", ""))
+
     def test_without_a_name_it_finds_the_only_one_there_is(self):
         alone = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]
         with running(standin_command(), prefix=alone) as h:
