@@ -122,11 +122,20 @@ static json_t *hostname(void)
     return gethostname(name, sizeof(name) - 1) ? json_null() : text(name, sizeof(name));
 }
 
+static json_t *warm(const struct hr_health *h)
+{
+    struct hr_buf out;
+    hr_buf_init(&out, HR_METRICS_MAX);
+    unsigned status = hr_pool_warm(h->pool, false, &out);
+    hr_buf_free(&out);
+    return json_boolean(status == 200);
+}
+
 /* What a probe of each kind would be answered: true for 200. */
 static json_t *probes(const struct hr_health *h)
 {
-    return json_pack("{s:o, s:o, s:o}", "startup", probe(h, "/startupz"), "live",
-                     probe(h, "/livez"), "ready", probe(h, "/readyz"));
+    return json_pack("{s:o, s:o, s:o, s:o}", "startup", probe(h, "/startupz"), "live",
+                     probe(h, "/livez"), "ready", probe(h, "/readyz"), "warm", warm(h));
 }
 
 json_t *hr_status(const struct hr_health *h)
