@@ -95,7 +95,8 @@ static void tell_phase(struct sidecar *s)
     if (hr_board_get_phase(s->p->board, &pod) < 0 || pod.nsteps == s->steps_told)
         return;
     hr_buf_init(&event, HR_PHASE_EVENT_MAX);
-    int err = hr_phase_event(&pod, NULL, NULL, &event);
+    int err = hr_phase_event(&pod, hr_pool_labels(s->health.pool),
+                             hr_pool_annotations(s->health.pool), &event);
     if (!err)
         err = hr_mcp_phase(s->mcp, hr_pod_phase_name(pod.phase), hr_buf_str(&event));
     hr_buf_free(&event);
@@ -527,8 +528,8 @@ static int serve_http(struct hr_program *p)
         ev_timer_init(&s.ending, on_ending, ENDING_MS / 1000., 0.);
         hr_checks_start(s.health.checks);
         hr_orders_start(s.orders);
+        hr_pool_start(s.health.pool); /* first: plugins are told its labels */
         tell_phase(&s);
-        hr_pool_start(s.health.pool);
         hr_webhook_board_changed(s.webhook);
         if (s.foreign)
             hr_foreign_start(s.foreign);

@@ -325,6 +325,16 @@ void hr_pool_free(struct hr_pool *p)
     free(p);
 }
 
+const json_t *hr_pool_labels(const struct hr_pool *p)
+{
+    return p->labels;
+}
+
+const json_t *hr_pool_annotations(const struct hr_pool *p)
+{
+    return p->annotations;
+}
+
 void hr_pool_start(struct hr_pool *p)
 {
     struct hr_board_phase b;

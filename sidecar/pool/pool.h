@@ -70,6 +70,11 @@ void hr_pool_start(struct hr_pool *p);
 
 void hr_pool_board_changed(struct hr_pool *p);
 
+/* The labels and annotations as last read, borrowed until the next event of the loop; NULL: never.
+ */
+const json_t *hr_pool_labels(const struct hr_pool *p);
+const json_t *hr_pool_annotations(const struct hr_pool *p);
+
 /* "phase" of /status.  New reference. */
 json_t *hr_pool_status(const struct hr_pool *p);
 

@@ -8,6 +8,7 @@ peer is not installed says so and is left out.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import runpy
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 import calls  # noqa: E402
 import inits  # noqa: E402
 from harness import sample, standin  # noqa: E402
+from podinfo import CLAIMED, POOLED, Podinfo  # noqa: E402
 from support import BUILD, HANDRAIL, Handrail, descendants, free_ports, real_server, spawn  # noqa: E402
 
 
@@ -146,6 +148,28 @@ def ready_latency() -> None:
     say("  (a prober with a period of 1 s, as the kubelet's shortest: 500 on average)")
 
 
+def claim_latency() -> None:
+    """From the rename that the kubelet ends with to the phase, as PID 1 notes it, and to the answer
+    of a client that asks all the time, on a new connection each."""
+    say("Claim: the labels are in place to the pod is claimed (ms)")
+    noted, seen = [], []
+    for _ in range(20):
+        with tempfile.TemporaryDirectory() as folder:
+            volume = Podinfo(Path(folder, "podinfo"))
+            volume.write(POOLED)
+            with standin(env={"HANDRAIL_PODINFO_DIR": str(volume.folder)}) as h:
+                h.wait_line("the pod is warm, ")
+                written = volume.write(CLAIMED)
+                wall = time.time() - (time.monotonic() - written)
+                seen.append((until(h.health_port, "/warmz", b"503") - written) * 1000)
+                step = h.get("/status").json()["phase"]["history"][-1]
+                at = datetime.datetime.fromisoformat(step["at"])
+                assert step["phase"] == "claimed", step
+                noted.append(max(at.timestamp() - wall, 0) * 1000)
+    for name, times in (("phase", noted), ("/warmz 503", seen)):
+        say(f"  {name:20} median {statistics.median(times):.1f}  worst {max(times):.1f}")
+
+
 def wrk(port: int, seconds: int = 1) -> tuple[float, float]:
     """Requests per second on new connections, and the 99th percentile of their latency in ms."""
     out = subprocess.run(["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", "-H", "Connection: close",
@@ -235,7 +259,8 @@ def exec_probe() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    "start": start_up, "memory": memory, "ready-latency": ready_latency, "calls": calls.compare,
+    "start": start_up, "memory": memory, "ready-latency": ready_latency,
+    "claim-latency": claim_latency, "calls": calls.compare,
     "probes": probes, "exec-probe": exec_probe, "inits": inits.compare}
 
 
