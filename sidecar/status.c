@@ -153,7 +153,8 @@ json_t *hr_status(const struct hr_health *h)
     (void)json_object_set_new(all, "phase", hr_pool_status(h->pool));
     (void)json_object_set_new(all, "server", server(h->board, now));
     (void)json_object_set_new(all, "services", services(h->board, head.nservices, now));
-    (void)json_object_set_new(all, "resources", hr_resources_status(h->resources, NULL));
+    (void)json_object_set_new(all, "resources",
+                              hr_resources_status(h->resources, hr_checks_disks(h->checks)));
     (void)json_object_set_new(all, "checks", hr_checks_status(h->checks));
     (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
     (void)json_object_set_new(all, "webhook", hr_webhook_status(h->webhook));

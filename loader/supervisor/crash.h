@@ -43,8 +43,8 @@
 
 #include "common/board.h"
 #include "common/cgroup.h"
+#include "common/sockets.h"
 #include "proc.h"
-#include "sockets.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
 #ifndef HR_SUPERVISOR_LEFTOVERS_H
 #define HR_SUPERVISOR_LEFTOVERS_H
 
+#include "common/sockets.h"
 #include "loader/config/config.h"
-#include "sockets.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
 #define HR_SUPERVISOR_REPORTS_H
 
 #include "common/cgroup.h"
+#include "common/sockets.h"
 #include "crash.h"
-#include "sockets.h"
 
 struct hr_supervisor;
 struct hr_unit;

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/fd.h"
+#include "common/sockets.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 enum {
+    SOCKETS_MAX = 512,   /* sockets that listen anywhere */
     LISTENERS_MAX = 16,  /* sockets on one port that are looked at */
     NAME_MAX_BYTES = 32, /* "socket:[<inode>]" */
     STAT_MAX = 2048,     /* bytes of /proc/<pid>/stat */
@@ -39,32 +41,17 @@ static const char *field(const char *line, int n, size_t *ret_len)
     }
 }
 
-/* One line of /proc/net/tcp: 1 is "<address>:<port>", 3 the state, 9 the inode. */
-static void take_line(struct listeners *l, const char *line, int port)
+static void find_listeners(struct listeners *l, int port)
 {
-    size_t n = 0;
-    const char *local = field(line, 1, &n);
-    const char *colon = local ? memchr(local, ':', n) : NULL;
-    if (!colon || strtol(colon + 1, NULL, 16) != port)
-        return;
-    const char *state = field(line, 3, &n);
-    if (!state || n != 2 || strncmp(state, "0A", n) != 0)
-        return;
-    const char *inode = field(line, 9, &n);
-    if (inode && n < NAME_MAX_BYTES - sizeof("socket:[]") && l->n < LISTENERS_MAX)
-        (void)snprintf(l->name[l->n++], NAME_MAX_BYTES, "socket:[%.*s]", (int)n, inode);
-}
-
-static void find_listeners(struct listeners *l, const char *table, int port)
-{
-    char *line = NULL;
-    size_t size = 0;
-    FILE *file = fopen(table, "re");
-    while (file && getline(&line, &size, file) > 0)
-        take_line(l, line, port);
-    free(line);
-    if (file)
-        (void)fclose(file);
+    static struct hr_socket all[SOCKETS_MAX];
+    struct hr_sockets list;
+    (void)hr_sockets_open(&list);
+    int n = hr_sockets_listening(&list, all, SOCKETS_MAX);
+    hr_sockets_close(&list);
+    for (int i = 0; i < n && l->n < LISTENERS_MAX; i++)
+        if (all[i].port == port)
+            (void)snprintf(l->name[l->n++], NAME_MAX_BYTES, "socket:[%llu]",
+                           (unsigned long long)all[i].inode);
 }
 
 static bool holds(const struct listeners *l, const char *pid)
@@ -113,8 +100,7 @@ bool hr_port_is_foreign(int port, pid_t server)
     char pid[16];
     struct listeners l = {.n = 0};
     bool foreign = false;
-    find_listeners(&l, "/proc/net/tcp", port);
-    find_listeners(&l, "/proc/net/tcp6", port);
+    find_listeners(&l, port);
     (void)snprintf(pid, sizeof(pid), "%d", (int)server);
     if (holds(&l, pid)) /* nearly always: then nobody else has to be looked at */
         return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Datagrams of NETLINK_SOCK_DIAG in answer to request 1.  The first byte is how much room there is
  * for sockets. */
-#include "loader/supervisor/sock_diag.h"
-#include "loader/supervisor/sockets.h"
+#include "common/sock_diag.h"
+#include "common/sockets.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Lines of /proc/net/tcp.  The first byte chooses the form. */
-#include "loader/supervisor/sockets.h"
+#include "common/sockets.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -75,6 +75,7 @@ class Prober:
 
     def __enter__(self) -> Prober:
         self._thread.start()
+        wait_for("a first answer", lambda: self.seen["/readyz"], PATIENCE)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,7 +3,7 @@ foreach(name address web_url agent_command check_setting config one_string optio
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 foreach(name ambient control_listen control_parse control_status crash crash_file foreign_fd
-        helper init_record logline notify pod proc secrets service signals sink sock_diag sockets tail
+        helper init_record logline notify pod proc secrets service signals sink tail
         watchdog)
   hr_unit_test(${name} DEPS hr_supervisor hr_config hr_common)
 endforeach()
@@ -15,7 +15,6 @@ foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
 endforeach()
 target_link_options(unit-crash_file PRIVATE -Wl,--wrap=fsync)
-target_link_options(unit-sock_diag PRIVATE -Wl,--wrap=socket,--wrap=send,--wrap=recv)
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
 hr_unit_test(python_number DEPS hr_supervisor)

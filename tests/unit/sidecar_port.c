@@ -36,13 +36,22 @@ static int listener(int family, int *ret_port)
 /* A process that does nothing, with all of our descriptors or with none. */
 static pid_t child(int keep)
 {
+    int done[2];
+    char byte = 0;
+    assert_int_equal(pipe(done), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid)
+    if (pid) {
+        (void)close(done[1]);
+        assert_int_equal(read(done[0], &byte, 1), 0); /* its end: they are closed by now */
+        (void)close(done[0]);
         return pid;
+    }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int fd = 3; fd < 1024 && !keep; fd++)
-        (void)close(fd);
+        if (fd != done[1])
+            (void)close(fd);
+    (void)close(done[1]);
     for (;;)
         (void)pause();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "loader/supervisor/sock_diag.h"
+#include "common/sock_diag.h"
 
 #include "check.h"
 #include "common/fd.h"
-#include "loader/supervisor/sockets.h"
+#include "common/sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

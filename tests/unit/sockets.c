@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loader/supervisor/sockets.h"
+#include "common/sockets.h"
 
 #include "check.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The TCP sockets that somebody listens on, in our network namespace: who still holds the server's
- * ports after its death?  For crash reports, and for the clean-up before the next start.  Which
- * process it is cannot be told without looking into every /proc/PID/fd, so the owner's uid and the
- * inode must do.
+ * ports after its death?  For crash reports, for the clean-up before the next start, and for the
+ * sidecar, which wants to know whether it is the server that answers.  Which process it is cannot
+ * be told without looking into every /proc/PID/fd, so the owner's uid and the inode must do.
  *
  * The kernel is asked through NETLINK_SOCK_DIAG (sock_diag.h), or /proc/net/tcp and tcp6 are read
  * where it does not answer.
  */
-#ifndef HR_SUPERVISOR_SOCKETS_H
-#define HR_SUPERVISOR_SOCKETS_H
+#ifndef HR_COMMON_SOCKETS_H
+#define HR_COMMON_SOCKETS_H
 
 #include <stdbool.h>
 #include <stddef.h>

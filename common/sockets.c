@@ -2,8 +2,8 @@
  * Listening sockets.  See sockets.h. */
 #include "sockets.h"
 
-#include "common/fd.h"
-#include "common/file_lines.h"
+#include "fd.h"
+#include "file_lines.h"
 #include "sock_diag.h"
 
 #include <arpa/inet.h>

@@ -4,8 +4,8 @@
  * over the whole table of connections.  Not every kernel, seccomp profile or sandbox has it: the
  * callers, sockets.c alone, can do without.
  */
-#ifndef HR_SUPERVISOR_SOCK_DIAG_H
-#define HR_SUPERVISOR_SOCK_DIAG_H
+#ifndef HR_COMMON_SOCK_DIAG_H
+#define HR_COMMON_SOCK_DIAG_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
  * NETLINK_SOCK_DIAG.  See sock_diag.h; the format is that of sock_diag(7) and netlink(7). */
 #include "sock_diag.h"
 
-#include "common/fd.h"
+#include "fd.h"
 #include "sockets.h"
 
 #include <arpa/inet.h>
