@@ -301,8 +301,9 @@ static void any_answer_can_be_printed(void **state)
         "{'output':7}",
         "{'output':{'text':null}}",
         "{'plugins':[1,null,{},{'tools':[1,null,{},{'calls':7}]}]}",
-        "{'probes':{},'checks':[1,null,{}],'plugins':[1,null,{}],'phase':7,'resources':{'disks':"
-        "[1,{}],'memory':{'used_bytes':-1e300,'limit_bytes':1e-300},'pids':7}}",
+        "{'probes':{},'checks':[1,null,{}],'plugins':[1,null,{}],'phase':7,'resources':7}",
+        "{'probes':{},'resources':{'disks':[1,{}],'memory':{'used_bytes':-1e300},'pids':7}}",
+        "{'probes':{},'resources':{'memory':{'used_bytes':1e300,'limit_bytes':1e-300}}}",
         "{'a':[[[[[[[[[[[[1]]]]]]]]]]]]}"};
     (void)state;
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
