@@ -191,8 +191,9 @@ void hr_unit_drop_orders(struct hr_unit *u)
 static int op_spawn(void *ctx, struct hr_service *s)
 {
     struct hr_unit *u = ctx;
-    struct hr_spawn plan = {.signals = u->sup->signals,
-                            .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+    struct hr_spawn plan = {.signals = u->sup->signals};
+    for (int i = 0; i < HR_SPAWN_FDS; i++)
+        plan.fds[i] = -1;
     if (s->index == HR_INDEX_SERVER)
         plan_server(u, &plan);
     else if (s->index == HR_INDEX_HOOK)
