@@ -2,9 +2,15 @@
 """A soak: calls, probes and scrapes without pause, first in peace, then with random kills.
 
 usage: soak.py [SECONDS OF EACH HALF, default 60]
+       soak.py --scrapes [COUNT, default 1000000 [SECONDS AT MOST]]
 
 Prints the memory and descriptors of each program at the start and the end of each half, and
 ends with 1 if a request went unanswered or a program's memory grew by more than GROWTH_KB.
+
+With --scrapes it is that many requests to the health listener alone: probes on connections of their
+own, as the kubelet makes them, and on kept ones, and /metrics in both formats, with and without gzip,
+/status, /healthz and the page, as fast as they are answered.  A page may be put off with 503; a
+probe may not.
 """
 
 from __future__ import annotations
@@ -12,6 +18,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -96,7 +104,111 @@ def half(h: Handrail, seconds: float, killing: bool) -> tuple[bool, int]:
     return good, kills
 
 
+# ---- requests to the health listener alone ----
+
+SCRAPERS = 2  # processes that ask
+TURN = [("/readyz", "", 30), ("/livez", "", 30), ("/readyz?verbose", "", 10), ("/metrics", "", 4),
+        ("/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n", 4),
+        ("/metrics", "Accept-Encoding: gzip\r\n", 4), ("/status", "", 4), ("/healthz", "", 4), ("/", "", 2)]
+
+
+def one_answer(file) -> int:  # noqa: ANN001 - a buffered reader
+    """Its status; the body is read and thrown away."""
+    status, length = int(file.readline().split()[1]), 0
+    while (line := file.readline()) not in (b"\r\n", b""):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    if len(file.read(length)) != length:
+        raise OSError("an answer that is cut short")
+    return status
+
+
+def scrape(port: int) -> None:
+    """Ask until our standard input is closed, and then say how often and what was not well."""
+    done = bad = busy = 0
+    os.set_blocking(0, False)
+    while sys.stdin.buffer.raw.read(1) is None:
+        for path, headers, times in TURN:
+            text = f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
+            kept = None
+            for i in range(times):
+                connection = kept or socket.create_connection(("127.0.0.1", port), 10)
+                try:
+                    connection.sendall(text)
+                    with connection.makefile("rb") as file:
+                        status = one_answer(file)
+                        if status == 503 and not path.startswith(("/readyz", "/livez")):
+                            busy += 1  # it was asked for too many pages at once, and closes
+                            kept = None
+                            connection.close()
+                            continue
+                        if status != 200:
+                            bad += 1
+                            print(f"  {path}: {status}", file=sys.stderr)
+                except (OSError, ValueError, IndexError) as problem:
+                    bad += 1
+                    print(f"  {path}: {problem!r}", file=sys.stderr)
+                    kept = None
+                    connection.close()
+                    continue
+                done += 1
+                kept = connection if i % 2 else None  # every other one has a new connection
+                if not kept:
+                    connection.close()
+            if kept:
+                kept.close()
+        print(done, bad, busy, flush=True)
+
+
+def scrapes(count: int, seconds: float) -> int:
+    with standin(plugins=[sample("echo")]) as h:
+        h.wait_status("/readyz", 200)
+        h.wait_status("/healthz", 200)  # measured, all of it
+        pids = {"handrail": h.pid, "handrail-sidecar": h.child("handrail-sidecar")}
+        work = [subprocess.Popen([sys.executable, __file__, "--scraper", str(h.health_port)], text=True,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(SCRAPERS)]
+        totals = [(0, 0, 0)] * SCRAPERS
+
+        def follow(i: int) -> None:
+            for line in work[i].stdout:
+                totals[i] = tuple(map(int, line.split()))
+
+        threads = [threading.Thread(target=follow, args=(i,)) for i in range(SCRAPERS)]
+        for thread in threads:
+            thread.start()
+        began, shown, first = time.monotonic(), -1, {}
+        while (done := sum(t[0] for t in totals)) < count and time.monotonic() - began < seconds:
+            if 10 * done // count != shown and done:
+                shown = 10 * done // count
+                now = {name: look(pid) for name, pid in pids.items()}
+                first = first or now
+                print(f"{done:8} requests, {time.monotonic() - began:5.0f} s: " + ", ".join(
+                    f"{name} {kb} kB {fds} descriptors" for name, (kb, fds) in now.items()), flush=True)
+            time.sleep(0.2)
+        for process in work:
+            process.stdin.close()
+        for thread in threads:
+            thread.join()
+        time.sleep(1)  # the last connections are closed
+        last = {name: look(pid) for name, pid in pids.items()}
+        done, bad, busy = (sum(t[i] for t in totals) for i in range(3))
+        took = time.monotonic() - began
+        print(f"{done} requests in {took:.0f} s, {done / took:.0f} a second, {bad} not well, "
+              f"{busy} pages put off")
+        for name, (kb, fds) in last.items():
+            print(f"  {name:18} private {first[name][0]} -> {kb} kB, descriptors {first[name][1]} -> {fds}")
+        flat = all(last[n][0] - first[n][0] <= GROWTH_KB and last[n][1] <= first[n][1] + 2 for n in pids)
+        return 0 if flat and not bad and done and h.stop() == 143 else 1
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["--scraper"]:
+        scrape(int(sys.argv[2]))
+        return 0
+    if sys.argv[1:2] == ["--scrapes"]:
+        return scrapes(int(sys.argv[2]) if len(sys.argv) > 2 else 10 ** 6,
+                       float(sys.argv[3]) if len(sys.argv) > 3 else float("inf"))
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     # However long it takes, nothing is given up, and nothing waits for long before it is back.
     patient = ["--restart=always", *(f"--{part}{name}" for part in ("", "sidecar-", "toolhost-")
