@@ -302,9 +302,9 @@ int hr_pool_new(const struct hr_pool_config *config, struct hr_pool **ret)
     p->info.answer = on_info;
     ev_init(&p->again, on_again);
     p->again.data = p;
-    int err = hr_poll_init(&p->init, config->host, config->port, "/api/init");
+    int err = hr_poll_init(&p->init, config->host, config->port, "/api/init?handrail");
     if (!err)
-        err = hr_poll_init(&p->info, config->host, config->port, "/server_info");
+        err = hr_poll_init(&p->info, config->host, config->port, "/server_info?handrail");
     if (err)
         free(p);
     else
