@@ -14,6 +14,11 @@ const char *hr_pod_phase_name(uint32_t phase)
     return phase < HR_NPOD_PHASES ? names[phase] : "unknown";
 }
 
+int hr_pod_is_somebodys(uint32_t phase)
+{
+    return phase == HR_POD_CLAIMED || phase == HR_POD_ACTIVE;
+}
+
 int hr_pod_phase_parse(const char *name, size_t n, enum hr_pod_phase *ret)
 {
     for (int i = 0; i < HR_NPOD_PHASES; i++) {

@@ -72,6 +72,9 @@ struct hr_board_phase {
 /* "starting", "warming", ...; never NULL. */
 const char *hr_pod_phase_name(uint32_t phase);
 
+/* Does the pod, by its phase, have a user? */
+int hr_pod_is_somebodys(uint32_t phase);
+
 /* The phase with this name of n bytes.  0 or -EINVAL. */
 int hr_pod_phase_parse(const char *name, size_t n, enum hr_pod_phase *ret);
 

@@ -73,6 +73,8 @@ struct sidecar {
     const char *podinfo_dir;    /* likewise */
     struct hr_webhook *webhook; /* NULL: nobody is told what happens */
     uint32_t steps_told;        /* of the pod's phases: those that plugins know of */
+    bool labels_untold;         /* they do not know the present labels */
+    char uid_told[HR_CLAIM_UID_MAX + 1];
     bool telling;               /* we end, and it tells what is left */
     struct hr_foreign *foreign; /* NULL: no native tools that others could take away */
     struct hr_health health;
@@ -87,12 +89,16 @@ struct sidecar {
 
 /* ---- what can happen ---- */
 
-/* The board shows another phase than when we looked last: plugins are told. */
+/* Plugins are told a phase that the board did not show when we looked last, and that somebody's pod
+ * has other labels: they reach us up to a minute after the claim. */
 static void tell_phase(struct sidecar *s)
 {
     struct hr_board_phase pod;
     struct hr_buf event;
-    if (hr_board_get_phase(s->p->board, &pod) < 0 || pod.nsteps == s->steps_told)
+    if (hr_board_get_phase(s->p->board, &pod) < 0)
+        return;
+    bool more = s->labels_untold || strcmp(pod.claim_uid, s->uid_told) != 0;
+    if (pod.nsteps == s->steps_told && !(more && hr_pod_is_somebodys(pod.phase)))
         return;
     hr_buf_init(&event, HR_PHASE_EVENT_MAX);
     int err = hr_phase_event(&pod, hr_pool_labels(s->health.pool),
@@ -103,8 +109,19 @@ static void tell_phase(struct sidecar *s)
     if (err)
         hr_warn("plugins cannot be told that the pod is %s: %s: trying again at the next change",
                 hr_pod_phase_name(pod.phase), strerror(-err));
-    else
-        s->steps_told = pod.nsteps;
+    if (err)
+        return;
+    s->steps_told = pod.nsteps;
+    s->labels_untold = false;
+    memcpy(s->uid_told, pod.claim_uid, sizeof(s->uid_told));
+}
+
+static void on_labels(bool news, void *arg)
+{
+    struct sidecar *s = arg;
+    s->labels_untold = true;
+    if (!news) /* else both are told together */
+        tell_phase(s);
 }
 
 static void on_board(void *arg)
@@ -372,6 +389,7 @@ static int make_pool(struct sidecar *s)
                                  .notify = notify,
                                  .hand_over = hand_over,
                                  .ready_ok = ready_ok,
+                                 .on_labels = on_labels,
                                  .arg = s};
     return hr_pool_new(&cfg, &s->health.pool);
 }

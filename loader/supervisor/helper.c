@@ -6,6 +6,7 @@
 #include "common/wall_text.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,12 +37,14 @@ void hr_helper_text(const struct hr_board_phase *pod, char text[HR_HELPER_TEXT])
 void hr_helper_tell(struct hr_helper *h, int socket, const struct hr_board_phase *pod)
 {
     char text[HR_HELPER_TEXT];
-    if (!h->len || h->told == pod->nsteps || !pod->nsteps)
+    bool more = hr_pod_is_somebodys(pod->phase) && strcmp(h->claim_uid, pod->claim_uid) != 0;
+    if (!h->len || !pod->nsteps || (h->told == pod->nsteps && !more))
         return;
     hr_helper_text(pod, text);
     if (sendto(socket, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
                (const struct sockaddr *)&h->address, h->len) >= 0) {
         h->told = pod->nsteps;
+        memcpy(h->claim_uid, pod->claim_uid, sizeof(h->claim_uid));
     } else if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR && errno != ENOMEM) {
         hr_debug("cannot tell the server's helper the phase: %s", strerror(errno));
         h->len = 0; /* until it is heard again */

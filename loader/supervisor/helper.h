@@ -27,7 +27,8 @@
 /* All zero: nobody is told. */
 struct hr_helper {
     struct sockaddr_un address;
-    socklen_t len; /* 0: none is known */
+    socklen_t len;                        /* 0: none is known */
+    char claim_uid[HR_CLAIM_UID_MAX + 1]; /* that it was told with it */
     uint32_t told; /* the number of steps that it knows of: hr_board_phase's nsteps */
 };
 
@@ -36,7 +37,8 @@ enum { HR_HELPER_TEXT = 256 }; /* bytes that hold any message, with its NUL */
 /* A datagram of the server's has come from there; len is 0 for a socket without a name. */
 void hr_helper_heard(struct hr_helper *h, const struct sockaddr_un *from, socklen_t len);
 
-/* Tell it the present phase through the notification socket, unless it knows. */
+/* Tell it the present phase through the notification socket, unless it knows; and once more when a
+ * claim's uid becomes known later than the claim. */
 void hr_helper_tell(struct hr_helper *h, int socket, const struct hr_board_phase *pod);
 
 /* The message. */

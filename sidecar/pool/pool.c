@@ -263,6 +263,7 @@ static void on_podinfo(const json_t *labels, const json_t *annotations, void *ar
     struct hr_pool *p = arg;
     enum hr_standing before = p->standing;
     bool first = !p->labels;
+    bool others = first || !json_equal(p->labels, labels);
     json_decref(p->labels);
     json_decref(p->annotations);
     p->labels = json_incref((json_t *)(uintptr_t)labels);
@@ -272,7 +273,10 @@ static void on_podinfo(const json_t *labels, const json_t *annotations, void *ar
         hr_info("the pod's labels: %s", p->standing == HR_STANDING_POOLED    ? "in a warm pool"
                                         : p->standing == HR_STANDING_CLAIMED ? "claimed"
                                                                              : "nothing of a pool");
+    const struct hr_phase_word told = p->told;
     evaluate(p);
+    if (others && p->cfg.on_labels)
+        p->cfg.on_labels(memcmp(&told, &p->told, sizeof(told)) != 0, p->cfg.arg);
     if (p->was_up && p->standing != before)
         hr_poll_now(&p->info);
 }

@@ -56,6 +56,9 @@ struct hr_pool_config {
     int (*ready_ok)(char *reason, size_t size, void *arg);
     /* The board shows another phase.  May be NULL. */
     void (*on_phase)(enum hr_pod_phase from, enum hr_pod_phase to, void *arg);
+    /* The pod's labels are others than before.  news: PID 1 has been told what they say, so the
+     * board will change.  May be NULL. */
+    void (*on_labels)(bool news, void *arg);
     void *arg;               /* of all of them */
     int64_t (*now_ms)(void); /* NULL: hr_now_ms */
 };

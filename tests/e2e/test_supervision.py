@@ -35,6 +35,8 @@ from support import (  # noqa: E402
     BUILD, HANDRAIL, SKIPPED, Answer, Handrail, descendants, real_server, request, wait_for,
 )
 
+from podinfo import CLAIMED_WITH_UID, POOLED, Podinfo  # noqa: E402
+
 SERVER = real_server()
 TMUX = shutil.which("tmux")
 PAUSE = "/api/conversations/prepare-for-sandbox-pause"
@@ -137,6 +139,61 @@ def client(handrail: Handrail, command: str, *arguments: str) -> str:
     """What one of handrail's client commands prints."""
     return subprocess.run([HANDRAIL, command, f"--pid={handrail.pid}", *arguments], check=True,
                           capture_output=True, text=True, timeout=20).stdout
+
+
+class ClaimedPod(Case):
+    """A module in the server, and a plugin, that want to know when the pod becomes somebody's."""
+
+    files = {"listening.py": """\
+import os
+import handrail_agent
+
+
+@handrail_agent.on_phase
+async def on_phase(phase, info):
+    with open(os.environ["HEARD"], "a") as file:
+        print(phase, info["from"], info["claim_uid"], file=file)
+"""}
+    plugins = [{"id": "phases", "path": str(BUILD / "tests" / "plugins" / "phases.so"),
+                "enabled": True}]
+    volume: Podinfo
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="handrail-e2e-podinfo-"))
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        cls.volume = Podinfo(folder / "podinfo")
+        cls.volume.write(POOLED)
+        cls.heard_file = folder / "heard"
+        cls.env = {"CUSTOM_AGENT_MODULE": "listening", "HEARD": str(cls.heard_file),
+                   "HANDRAIL_PODINFO_DIR": str(cls.volume.folder)}
+        super().setUpClass()
+
+    def heard(self) -> list[str]:
+        return self.heard_file.read_text().splitlines() if self.heard_file.exists() else []
+
+    def hears(self, line: str) -> None:
+        wait_for(f"{line}; there is {self.heard()}", lambda: self.heard()[-1:] == [line], TURN)
+
+    def test_1_warm(self) -> None:
+        self.handrail.wait_status("/readyz", 200, START_SECONDS)
+        self.hears("warm warming None")
+
+    def test_2_claimed(self) -> None:
+        self.volume.write(CLAIMED_WITH_UID)
+        self.hears("claimed warm 8f2c-11")
+        wait_for("the plugin", lambda: '"claimed"' in str(
+            self.handrail.call_tool("present", {})["content"]).replace("\\", ""), TURN)
+
+    def test_3_the_server_s_next_life_hears_it_too(self) -> None:
+        before = len(self.heard())
+        self.kill_server()
+        wait_for("the present phase", lambda: self.heard()[before:][-1:] ==
+                 ["claimed warm 8f2c-11"], START_SECONDS)
+
+    def test_4_term(self) -> None:
+        self.assertEqual(self.handrail.stop(), 143)
+        self.assertNotIn("handrail_agent:", self.handrail.log())
 
 
 class DeferredPod(Case):

@@ -6,11 +6,15 @@ import json
 import os
 import re
 import signal
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 from harness import client, service, standin, test_plugin
-from support import wait_for
+from support import request, wait_for
+
+from podinfo import CLAIMED_WITH_UID, POOLED, Podinfo
 
 AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -71,6 +75,63 @@ class Phases(unittest.TestCase):
             self.assertEqual(len(told), len(set(told)))  # each once
             times = [m["AT"] for m in helper_told(h)]
             self.assertEqual(times[-2:], [e["at"] for e in said[-2:]])
+
+    def test_a_claim(self):
+        """With the labels and annotations that are there by then."""
+        with tempfile.TemporaryDirectory() as folder:
+            volume = Podinfo(Path(folder, "podinfo"))
+            volume.write(POOLED, {"note": "for nobody"})
+            with standin("--notify", plugins=[test_plugin("phases")],
+                         env={"HANDRAIL_PODINFO_DIR": str(volume.folder)}) as h:
+                h.wait_status("/readyz", 200)
+                said = hears(h, "warm")
+                self.assertEqual((said[-1]["labels"], said[-1]["annotations"],
+                                  said[-1]["claim_uid"]), (POOLED, {"note": "for nobody"}, None))
+                volume.write(CLAIMED_WITH_UID, {
+                    "note": "gr\u00fc\u00df \"dich\"\n", "large": "x" * 40000,
+                    "kubectl.kubernetes.io/last-applied-configuration": "{}"})
+                said = hears(h, "warm", "claimed")
+                self.assertEqual(said[-1]["labels"], CLAIMED_WITH_UID)
+                self.assertEqual(said[-1]["annotations"], {"note": "gr\u00fc\u00df \"dich\"\n"})
+                self.assertEqual((said[-1]["claim_uid"], said[-1]["left_out"]), ("8f2c-11", 2))
+                wait_for("the helper", lambda: helper_told(h)[-1]["PHASE"] == "claimed", 10)
+                self.assertEqual(helper_told(h)[-1]["CLAIM_UID"], "8f2c-11")
+                self.assertEqual(helper_told(h)[-1]["FROM"], "warm")
+                os.kill(h.child("handrail-sidecar"), signal.SIGKILL)
+                wait_for("its next life", lambda: service(h, "sidecar")["starts"] == 2, 20)
+                os.kill(h.child("handrail-toolhost"), signal.SIGKILL)
+                wait_for("the toolhost's", lambda:
+                         service(h, "toolhost/phases")["state"] == "up" and
+                         service(h, "toolhost/phases")["starts"] == 2, 20)
+                self.assertEqual(hears(h, "claimed"), said[-1:])  # word for word
+
+    def test_a_claim_whose_labels_come_later(self):
+        """As it is with Kubernetes: a client initialises the server, and the kubelet is slow."""
+        with tempfile.TemporaryDirectory() as folder:
+            volume = Podinfo(Path(folder, "podinfo"))
+            volume.write(POOLED)
+            with standin("--notify", plugins=[test_plugin("phases")],
+                         env={"HANDRAIL_PODINFO_DIR": str(volume.folder), "OH_SECRET_KEY": "k",
+                              "OH_DEFERRED_INIT": "1"}) as h:
+                h.wait_status("/readyz", 200)
+                hears(h, "warm")
+                answer = request(h.agent_port, "POST", "/api/init", {"session_api_keys": ["s"]},
+                                 {"X-Init-API-Key": "k"})
+                self.assertEqual(answer.status, 200)
+                said = hears(h, "warm", "claimed")
+                self.assertEqual((said[-1]["claim_uid"], said[-1]["labels"]), (None, POOLED))
+                volume.write(CLAIMED_WITH_UID)
+                said = hears(h, "warm", "claimed", "claimed")
+                self.assertNotEqual(said[-4:][0]["phase"], "claimed")
+                self.assertEqual((said[-1]["claim_uid"], said[-1]["labels"]),
+                                 ("8f2c-11", CLAIMED_WITH_UID))
+                self.assertEqual(said[-1]["at"], said[-2]["at"])
+                wait_for("the helper",
+                         lambda: helper_told(h)[-1].get("CLAIM_UID") == "8f2c-11", 10)
+                self.assertEqual([m["PHASE"] for m in helper_told(h)][-2:], ["claimed", "claimed"])
+                volume.write(CLAIMED_WITH_UID, {"note": "annotations alone are no news"})
+                time.sleep(0.5)
+                self.assertEqual(events(h), said)
 
     def test_a_toolhost_that_is_started_again_hears_the_present_one(self):
         with standin(plugins=[test_plugin("phases")]) as h:

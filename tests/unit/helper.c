@@ -103,6 +103,17 @@ static void each_phase_once(void **state)
     assert_string_equal(told(b.theirs),
                         "PHASE=claimed\nFROM=warm\nAT=2026-11-26T18:00:00.123Z\nCLAIM_UID=u-1");
     assert_string_equal(told(b.theirs), "");
+    (void)snprintf(b.pod.claim_uid, sizeof(b.pod.claim_uid), "u-2"); /* known later */
+    tell(&b);
+    tell(&b);
+    assert_non_null(strstr(told(b.theirs), "PHASE=claimed\nFROM=warm\n"));
+    assert_string_equal(told(b.theirs), "");
+    hr_phase_enter(&b.pod, HR_POD_DRAINING, 4, 0);
+    tell(&b);
+    assert_non_null(strstr(told(b.theirs), "CLAIM_UID=u-2"));
+    (void)snprintf(b.pod.claim_uid, sizeof(b.pod.claim_uid), "u-3");
+    tell(&b); /* no news to one who is drained */
+    assert_string_equal(told(b.theirs), "");
     end(&b);
 }
 

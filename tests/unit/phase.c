@@ -26,6 +26,13 @@ static void names_and_phases_match(void **state)
     assert_int_equal(hr_pod_phase_parse("", 0, &got), -EINVAL);
 }
 
+static void two_phases_have_a_user(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i <= HR_NPOD_PHASES; i++)
+        assert_int_equal(hr_pod_is_somebodys(i), i == HR_POD_CLAIMED || i == HR_POD_ACTIVE);
+}
+
 static void time_goes_to_the_phase_it_was_spent_in(void **state)
 {
     struct hr_board_phase p = {0};
@@ -105,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_phases_match),
+        cmocka_unit_test(two_phases_have_a_user),
         cmocka_unit_test(time_goes_to_the_phase_it_was_spent_in),
         cmocka_unit_test(the_latest_steps_are_kept),
         cmocka_unit_test(the_word_of_the_sidecar),

@@ -39,7 +39,9 @@ typedef struct handrail_phase_listener {
      *
      * Told once when the host knows the phase, which is after create(), and then whenever it
      * changes, on a thread of its own, never twice at once, beside calls.  One that is slow is told
-     * the latest, not each.  After the process was started again the present phase is told anew.
+     * the latest, not each.  While the pod is somebody's it is told again when the claim's uid or
+     * the labels have changed, which can be a minute after the claim.  After the process was
+     * started again the present phase is told anew.
      *
      * `call` is of this event: its deadline is 5 s, and like a tool's it must be kept
      * (time_left_ms(), cancelled()), or the process is ended; a negative status and set_error() are
