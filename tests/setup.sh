@@ -6,6 +6,7 @@
 #   tests/setup.sh venv [REQUIREMENTS]            print where the environment of that file lies; of
 #                                                 the agent-server's if none is given
 #   tests/setup.sh node                           the same of Node and the packages of MCP's clients
+#   tests/setup.sh prometheus                     the same of Prometheus and promtool
 #
 # Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
 # environment in the user's cache folder, named after the hash of its requirements file, so that a
@@ -168,6 +169,38 @@ node_packages() {
     fi
 }
 
+# --- Prometheus -----------------------------------------------------------------------------------
+
+prometheus_path() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/handrail/prometheus"; }
+
+# Debian's package, unpacked and not installed: installed it would be a service that runs.
+build_prometheus() {
+    if [ -e "$prometheus/.complete" ]; then
+        say "another run has just unpacked it"
+        return
+    fi
+    rm -rf "$prometheus"
+    mkdir -p "$prometheus/package" && chmod 755 "$prometheus/package" &&
+        (cd "$prometheus/package" && apt-get -q download prometheus) &&
+        dpkg-deb -x "$prometheus"/package/prometheus_*.deb "$prometheus" &&
+        rm -r "$prometheus/package" &&
+        "$prometheus/usr/bin/promtool" --version >/dev/null && touch "$prometheus/.complete" && return
+    rm -rf "$prometheus"
+    return 1
+}
+
+prometheus_package() {
+    prometheus=$(prometheus_path)
+    [ -e "$prometheus/.complete" ] && return
+    say "unpacking Debian's Prometheus into $prometheus"
+    say "once for all clones; 20 MB to load"
+    mkdir -p "$(dirname "$prometheus")"
+    if ! (flock 9 && build_prometheus 9>&-) 9>"$prometheus.lock"; then
+        warn "it could not be had (is this a Debian with package lists, and is there a network?)"
+        warn "going on without the tests with a real Prometheus"
+    fi
+}
+
 # One environment for each file; the agent-server's own Python does for them as well.
 python_clients() {
     python=$(find_python) || return 0 # which was said
@@ -186,7 +219,8 @@ goal=${1:-}
 case $goal in
 build) packages $build_packages ;;
 test)
-    packages $build_packages $test_packages && agent_server && node_packages && python_clients
+    packages $build_packages $test_packages && agent_server && node_packages && python_clients &&
+        prometheus_package
     ;;
 run) packages $build_packages && agent_server ;;
 bench) packages $build_packages $bench_packages && agent_server && node_packages ;;
@@ -195,8 +229,9 @@ venv)
     venv_path
     ;;
 node) node_path ;;
+prometheus) prometheus_path ;;
 *)
-    warn "usage: tests/setup.sh build | test | run | bench | venv [REQUIREMENTS] | node"
+    warn "usage: tests/setup.sh build | test | run | bench | venv [REQUIREMENTS] | node | prometheus"
     exit 64
     ;;
 esac
