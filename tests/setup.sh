@@ -24,7 +24,7 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
     strace chromium python3-jsonschema python3-prometheus-client abigail-tools"
-bench_packages="wrk tini dumb-init catatonit s6 supervisor"
+bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
 
 say() { echo "setup: $*"; }
 warn() { echo "setup: $*" >&2; }

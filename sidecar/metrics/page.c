@@ -12,8 +12,8 @@
  * a window that stays in the processor's first cache lose little (tests/bench, part "metrics"). */
 enum {
     GZIP_LEVEL = 1,
-    GZIP_WINDOW = 13 + 16, /* log2 of bytes; 16: a gzip file */
-    GZIP_MEMORY = 6,       /* 2^(6 + 9) bytes */
+    GZIP_WINDOW = 12 + 16, /* log2 of bytes; 16: a gzip file */
+    GZIP_MEMORY = 5,       /* 2^(5 + 9) bytes */
 };
 _Static_assert(HR_METRICS_MAX < UINT_MAX, "zlib counts the bytes of a buffer as unsigned");
 
