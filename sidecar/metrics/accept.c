@@ -136,7 +136,8 @@ enum hr_expo_format hr_accept_format(const char *accept)
         wish_format(&text, &e, "text/*", "text/plain", "0.0.4");
         wish_format(&om, &e, "application/*", "application/openmetrics-text", "1.0.0");
     }
-    if (om.q > text.q || (om.q > 0 && om.q == text.q && om.precision >= TYPE))
+    if (om.precision > ANY &&
+        (om.q > text.q || (om.q > 0 && om.q == text.q && om.precision >= TYPE)))
         return HR_EXPO_OPENMETRICS;
     return HR_EXPO_TEXT;
 }

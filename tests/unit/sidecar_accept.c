@@ -29,6 +29,7 @@ static void formats(void **state)
         {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HR_EXPO_TEXT},
         {"text/plain", HR_EXPO_TEXT},
         {"text/*", HR_EXPO_TEXT},
+        {"text/plain;q=0.3, */*;q=0.5", HR_EXPO_TEXT},
         /* asked for */
         {OM, HR_EXPO_OPENMETRICS},
         {OM "; version=1.0.0; charset=utf-8", HR_EXPO_OPENMETRICS},
