@@ -219,7 +219,8 @@ static int add_probes(struct hr_checks *c)
     c->ready.is_foreign = port_is_foreign;
     prepare(c, &c->api.m, API, "api");
     /* The first goes through the server's default executor, and finds nothing to read; the second
-     * fails for all conversations if one on disk cannot be read. */
+     * fails for all conversations if one on disk cannot be read, which costs the server seconds
+     * and hundreds of lines in its log. */
     c->api.path[0] =
         "/api/bash/bash_events/search?limit=1&timestamp__gte=9000-01-01T00:00:00Z&" MARK;
     c->api.path[1] = "/api/conversations/search?limit=1&" MARK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A check measured over HTTP: GET one or more paths of the server, one after the other; all of them
- * have to be answered well. */
+ * A check measured over HTTP: GET a path of the server, and maybe a second one that is asked only
+ * once in each life of the server, because a bad answer to it costs the server seconds. */
 #ifndef HR_SIDECAR_CHECKS_PROBE_H
 #define HR_SIDECAR_CHECKS_PROBE_H
 
@@ -10,7 +10,8 @@
 
 enum {
     HR_PROBE_PATHS = 2,
-    HR_PROBE_URL_MAX = 192, /* bytes; a numeric address, a port, a short path */
+    HR_PROBE_ONCE_TRIES = 3, /* of the second path, when it is not answered */
+    HR_PROBE_URL_MAX = 192,  /* bytes; a numeric address, a port, a short path */
 };
 
 struct hr_probe {
@@ -18,7 +19,7 @@ struct hr_probe {
 
     /* set by the owner */
     struct hr_client *client;
-    const char *path[HR_PROBE_PATHS]; /* the first is there */
+    const char *path[HR_PROBE_PATHS]; /* the second: NULL for none */
     /* Asked first: is there an answer without a question?  True, and then hr_measure_done() has
      * been called.  NULL: there is none. */
     bool (*without)(struct hr_probe *p);
@@ -32,7 +33,10 @@ struct hr_probe {
 
     struct hr_histogram latency;
     struct hr_client_req *req;
-    int at; /* in path */
+    int at;             /* in path */
+    uint32_t once_life; /* the life that the second path was asked in; 0: none */
+    int once_tries;     /* in that life */
+    int once_status;    /* its answer, a status or -errno; 0: none yet */
     int64_t asked_us;
     char url[HR_PROBE_PATHS][HR_PROBE_URL_MAX];
 };

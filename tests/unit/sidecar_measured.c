@@ -735,6 +735,45 @@ static void the_api_is_asked_only_when_it_can_answer(void **state)
     assert_true(fix.seen.len > 0);
 }
 
+static int seen(const char *what)
+{
+    int n = 0;
+    for (const char *p = hr_buf_str(&fix.seen); (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+/* What costs the server much is asked once in each of its lives, and not forgotten in it. */
+static void the_second_question_is_asked_once_a_life(void **state)
+{
+    struct hr_finding ok = {.found = HR_FOUND_GOOD};
+    (void)state;
+    assert_int_equal(new_checks(NULL, "k"), 0);
+    checks->api.m.policy = (struct hr_policy){100000, 5000, 2, 1};
+    checks->ready.m.life = 1;
+    hr_measure_note(&checks->ready.m, &ok, clock_now());
+    checks->api.path[0] = "/first";
+    checks->api.path[1] = "/second";
+    for (int i = 0; i < 2; i++) {
+        (void)hr_client_url(checks->api.url[i], HR_PROBE_URL_MAX, "127.0.0.1", fix.port,
+                            checks->api.path[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(api_says(), "GET /second answered 200");
+    assert_int_equal(seen("GET /first"), 3);
+    assert_int_equal(seen("GET /second"), 1);
+    checks->api.once_status = 500; /* as if that had been its answer */
+    assert_string_equal(api_says(), "GET /second answered 500");
+    assert_string_equal(api_says(), "GET /second answered 500");
+    assert_int_equal(checks->api.m.result, HR_FAIL);
+    assert_int_equal(seen("GET /second"), 1);
+    put(HR_UP, 2, 43);
+    checks->ready.m.life = 2;
+    (void)api_says();
+    assert_string_equal(api_says(), "GET /second answered 200");
+    assert_int_equal(seen("GET /second"), 2);
+}
+
 static void what_an_answer_of_the_api_means(void **state)
 {
     static const char dormant_body[] = "{\"exception\":\"503: server is in deferred-init state\"}";
@@ -806,6 +845,7 @@ int main(void)
         C(settings_change_what_they_name),
         C(odd_ports_are_refused),
         C(the_api_is_asked_only_when_it_can_answer),
+        C(the_second_question_is_asked_once_a_life),
         C(what_an_answer_of_the_api_means),
         C(a_fresh_heartbeat_saves_questions),
     };
