@@ -19,6 +19,7 @@
 enum {
     EVENT_BYTES = 4096,  /* of one read; holds at least one event with the longest name */
     READS_PER_EVENT = 8, /* then others get their turn */
+    VERSIONS_MAX = 4,    /* tried in a row, each of which is replaced while it is read */
     WHY_MAX = 128,       /* bytes of a reason */
 };
 
@@ -61,6 +62,8 @@ static int load(int folder, const char *name, json_t **ret, char why[WHY_MAX])
     hr_buf_free(&text);
     if (err == -EPROTO)
         (void)snprintf(why, WHY_MAX, "%s, line %u: not as the kubelet writes it", name, line);
+    else if (err == -E2BIG)
+        (void)snprintf(why, WHY_MAX, "%s: more than %d bytes", name, HR_PODINFO_MAX);
     else if (err && err != -ENOENT)
         (void)snprintf(why, WHY_MAX, "%s: %s", name, strerror(-err));
     return err;
@@ -88,14 +91,47 @@ static int load_both(int folder, json_t **ret_labels, json_t **ret_annotations, 
     return 0;
 }
 
+/* Is it the present version still?  One that is not may have lost a file before we came to it. */
+static bool is_present(const char *dir, int folder)
+{
+    struct stat ours;
+    struct stat theirs;
+    int now = open_version(dir);
+    bool same = now >= 0 && fstat(folder, &ours) == 0 && fstat(now, &theirs) == 0 &&
+                ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+    hr_close(&now);
+    return same;
+}
+
+/* Both files, of one version.  -ENOENT also while they change faster than they can be read: there
+ * will be an event. */
+static int load_version(const char *dir, json_t **ret_labels, json_t **ret_annotations,
+                        char why[WHY_MAX])
+{
+    for (int i = 0; i < VERSIONS_MAX; i++) {
+        int folder = open_version(dir);
+        if (folder < 0)
+            return folder;
+        why[0] = '\0';
+        int err = load_both(folder, ret_labels, ret_annotations, why);
+        bool present = is_present(dir, folder);
+        hr_close(&folder);
+        if (present)
+            return err;
+        if (err)
+            continue;
+        json_decref(*ret_labels);
+        json_decref(*ret_annotations);
+    }
+    return -ENOENT;
+}
+
 static void read_all(struct hr_podwatch *w)
 {
     char why[WHY_MAX] = "";
     json_t *labels = NULL;
     json_t *annotations = NULL;
-    int folder = open_version(w->dir);
-    int err = folder < 0 ? folder : load_both(folder, &labels, &annotations, why);
-    hr_close(&folder);
+    int err = load_version(w->dir, &labels, &annotations, why);
     if (err && err != -ENOENT) {
         w->bad++;
         if (err != w->last_err)
@@ -140,11 +176,13 @@ static void find(struct hr_podwatch *w)
     if (w->watch < 0) {
         int err = errno;
         bool absent = err == ENOENT || err == ENOTDIR;
-        if (!absent && err != w->last_err)
+        if (!absent && err != w->watch_err)
             hr_warn("pod info %s: cannot be watched: %s: reading it every %d ms instead", w->dir,
                     strerror(err), HR_PODWATCH_POLL_MS);
-        w->last_err = absent ? -ENOENT : err;
-        if (!absent)
+        w->watch_err = absent ? 0 : err;
+        if (absent)
+            w->last_err = -ENOENT;
+        else
             read_all(w);
         w->looks++;
         set_timer(w, !absent                         ? HR_PODWATCH_POLL_MS
@@ -153,6 +191,7 @@ static void find(struct hr_podwatch *w)
         return;
     }
     w->looks = 0;
+    w->watch_err = 0;
     read_all(w);
     set_timer(w, HR_PODWATCH_RARE_MS); /* something may be mounted over it, which is no event */
 }
@@ -218,7 +257,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 int hr_podwatch_start(struct hr_podwatch *w, const char *dir)
 {
     w->inotify_fd = w->watch = -1;
-    w->last_err = 0;
+    w->last_err = w->watch_err = 0;
     ev_init(&w->timer, on_timer);
     ev_init(&w->io, on_events);
     w->timer.data = w->io.data = w;

@@ -6,11 +6,11 @@
  * one "..data" are of one version.  A folder without that link, made by hand, is read as it is.
  *
  * The folder need not exist, and may come late, go, or be another one: it is looked for every so
- * often.  Where
- * there is no inotify to be had the folder is read at a fixed pace instead.
+ * often.  Where there is no inotify to be had it is read at a fixed pace instead.
  *
- * Reading is done at once, on the loop: the volume is the kubelet's, in memory.  Loop's thread
- * only. */
+ * Reading is done at once, on the loop: the volume is the kubelet's, in memory.  What is no regular
+ * file, or a larger one than the kubelet can write, is not read.  A folder on a file system that
+ * hangs would make us hang: it is no downwardAPI volume.  Loop's thread only. */
 #ifndef HR_SIDECAR_POOL_PODWATCH_H
 #define HR_SIDECAR_POOL_PODWATCH_H
 
@@ -39,6 +39,7 @@ struct hr_podwatch {
     int inotify_fd;                /* -1: none */
     int watch;                     /* -1: the folder is not being watched */
     int last_err;                  /* of the last read; 0: it is good */
+    int watch_err;                 /* errno of the last try to watch it; 0: it is, or is absent */
     unsigned looks;                /* in vain, for the folder */
     uint64_t good;                 /* reads, */
     uint64_t bad;                  /* and those that could not be used */

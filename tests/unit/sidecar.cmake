@@ -49,3 +49,4 @@ target_compile_definitions(unit-pool_phases PRIVATE
 hr_unit_test(pool_podinfo DEPS hr_sidecar_pool hr_common)
 hr_unit_test(pool SOURCES unit/http_fixture.c unit/fake_server.c
   DEPS hr_sidecar_pool hr_sidecar_http hr_common hr_libev)
+hr_unit_test(pool_podwatch SOURCES unit/http_fixture.c DEPS hr_sidecar_pool)
