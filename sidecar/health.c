@@ -23,7 +23,6 @@ static const char failed[] = "internal server error: see the sidecar's log\n";
 enum {
     NOT_FOUND_MAX = 1024, /* bytes of the list of all paths */
     TURN_US_MAX = 3000,   /* of one turn of the loop for pages; who asks then is turned away */
-    WARMZ_MAX = 4096,     /* bytes of an answer */
 };
 
 struct route {
@@ -70,9 +69,11 @@ static void answer_checks(struct hr_health *h, struct hr_http_req *req, enum hr_
 {
     struct hr_checks_query q = {.verbose = hr_http_query(req, "verbose", NULL, NULL) > 0};
     struct hr_buf out;
+    const char *path = hr_http_path(req);
     hr_buf_init(&out, HR_METRICS_MAX);
     (void)hr_http_query(req, "exclude", add_exclude, &q);
-    unsigned status = hr_checks_answer(h->checks, hr_http_path(req), &q, &out);
+    unsigned status = endpoint == HR_EP_WARMZ ? hr_pool_warm(h->pool, path, &q, &out)
+                                              : hr_checks_answer(h->checks, path, &q, &out);
     if (status == 404)
         reply_not_found(h, req, endpoint);
     else
@@ -168,15 +169,6 @@ static void answer_page(struct hr_health *h, struct hr_http_req *req, enum hr_en
     json_decref(crashes);
 }
 
-static void answer_warmz(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
-{
-    struct hr_buf out;
-    hr_buf_init(&out, WARMZ_MAX);
-    unsigned status = hr_pool_warm(h->pool, hr_http_query(req, "verbose", NULL, NULL) > 0, &out);
-    reply(h, req, endpoint, status, text_type, hr_buf_str(&out), out.len);
-    hr_buf_free(&out);
-}
-
 /* ---- what there is ---- */
 
 static const struct route routes[] = {
@@ -184,7 +176,7 @@ static const struct route routes[] = {
     {"/startupz", true, false, HR_EP_STARTUPZ, answer_checks},
     {"/livez", true, false, HR_EP_LIVEZ, answer_checks},
     {"/readyz", true, false, HR_EP_READYZ, answer_checks},
-    {"/warmz", false, false, HR_EP_WARMZ, answer_warmz},
+    {"/warmz", true, false, HR_EP_WARMZ, answer_checks},
     {"/healthz", true, true, HR_EP_HEALTHZ, answer_healthz},
     {"/metrics", false, true, HR_EP_METRICS, answer_metrics},
     {"/status", false, true, HR_EP_STATUS, answer_status},

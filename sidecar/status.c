@@ -126,7 +126,8 @@ static json_t *warm(const struct hr_health *h)
 {
     struct hr_buf out;
     hr_buf_init(&out, HR_METRICS_MAX);
-    unsigned status = hr_pool_warm(h->pool, false, &out);
+    const struct hr_checks_query q = {.verbose = false};
+    unsigned status = hr_pool_warm(h->pool, "/warmz", &q, &out);
     hr_buf_free(&out);
     return json_boolean(status == 200);
 }

@@ -53,8 +53,8 @@ void hr_checks_exclude(struct hr_checks_query *q, const char *name)
     q->nexclude++;
 }
 
-/* Whether `name` is to be left out.  used: marks the words that matched something. */
-static bool excluded(const struct hr_checks_query *q, const char *name, bool *used)
+bool hr_checks_excluded(const struct hr_checks_query *q, const char *name,
+                        bool used[HR_EXCLUDES_MAX])
 {
     bool found = false;
     int at = find_exclude(q, name, &found);
@@ -82,7 +82,8 @@ static void quote(struct hr_buf *out, const char *s)
     (void)hr_buf_addc(out, '"');
 }
 
-static void warn_unused(struct hr_buf *out, const struct hr_checks_query *q, const bool *used)
+void hr_checks_warn_unused(struct hr_buf *out, const struct hr_checks_query *q,
+                           const bool used[HR_EXCLUDES_MAX])
 {
     bool any = false;
     for (int i = 0; i < q->nexclude; i++) {
@@ -135,7 +136,7 @@ static unsigned answer_all(struct hr_checks *c, const char *endpoint, unsigned g
         const struct hr_check *check = &c->list[i];
         if (!(gate ? check->gates & gate : check->gates))
             continue;
-        if (excluded(q, check->name, used)) {
+        if (hr_checks_excluded(q, check->name, used)) {
             add_line(out, "[+]", check->name, " excluded: ok\n");
         } else if (ask(c, check, gate, reason, sizeof(reason))) {
             (void)hr_buf_addf(out, "[-]%s failed: %s\n", check->name, reason);
@@ -144,7 +145,7 @@ static unsigned answer_all(struct hr_checks *c, const char *endpoint, unsigned g
             add_line(out, "[+]", check->name, " ok\n");
         }
     }
-    warn_unused(out, q, used);
+    hr_checks_warn_unused(out, q, used);
     if (failed || q->verbose) {
         (void)hr_buf_addf(out, "%s check %s\n", endpoint, failed ? "failed" : "passed");
     } else {

@@ -109,6 +109,14 @@ struct hr_checks_query {
 /* Leave out the check of that name, which is borrowed. */
 void hr_checks_exclude(struct hr_checks_query *q, const char *name);
 
+/* For an answer that is not made here.  Is the check of that name to be left out?  used: one for
+ * each word, those that have left out something are marked. */
+bool hr_checks_excluded(const struct hr_checks_query *q, const char *name,
+                        bool used[HR_EXCLUDES_MAX]);
+/* Warn of those that have not. */
+void hr_checks_warn_unused(struct hr_buf *out, const struct hr_checks_query *q,
+                           const bool used[HR_EXCLUDES_MAX]);
+
 /* Answer a request for "/readyz", "/livez/process" and so on, in the format of the Kubernetes API
  * server, appended to out.  Returns the HTTP status: 200; 503 for a failure (and then always
  * verbose); 404 with nothing appended if there is no such endpoint or check. */

@@ -19,6 +19,7 @@
 #include "common/buf.h"
 #include "common/expo.h"
 #include "common/phase.h"
+#include "sidecar/checks/checks.h"
 #include "sidecar/http/client.h"
 
 #include <ev.h>
@@ -81,9 +82,11 @@ const json_t *hr_pool_annotations(const struct hr_pool *p);
 /* "phase" of /status.  New reference. */
 json_t *hr_pool_status(const struct hr_pool *p);
 
-/* The answer of /warmz, in the format of the Kubernetes API server, appended to out: 200 if the pod
- * can be claimed, else 503 and always verbose. */
-unsigned hr_pool_warm(const struct hr_pool *p, bool verbose, struct hr_buf *out);
+/* The answer of "/warmz" or "/warmz/unused", in the format of the Kubernetes API server, appended
+ * to out.  Returns the HTTP status: 200 if the pod can be claimed, else 503 and always verbose; 404
+ * with nothing appended if there is no such check. */
+unsigned hr_pool_warm(const struct hr_pool *p, const char *path, const struct hr_checks_query *q,
+                      struct hr_buf *out);
 
 hr_collector hr_pool_collect; /* arg is the struct hr_pool */
 

@@ -155,38 +155,71 @@ static int check_dormant(const struct hr_pool *p, const struct hr_board_phase *b
     return -1;
 }
 
-unsigned hr_pool_warm(const struct hr_pool *p, bool verbose, struct hr_buf *out)
+static const struct {
+    const char *name;
+    warm_check *check;
+} warm_checks[] = {{"ready", check_ready},
+                   {"dormant", check_dormant},
+                   {"unclaimed", check_unclaimed},
+                   {"unused", check_unused}};
+enum { NWARM = sizeof(warm_checks) / sizeof(warm_checks[0]) };
+
+static unsigned warm_all(const struct hr_pool *p, const struct hr_board_phase *b,
+                         const struct hr_checks_query *q, struct hr_buf *out)
 {
-    static const struct {
-        const char *name;
-        warm_check *check;
-    } checks[] = {{"ready", check_ready},
-                  {"dormant", check_dormant},
-                  {"unclaimed", check_unclaimed},
-                  {"unused", check_unused}};
-    struct hr_board_phase b;
+    bool used[HR_EXCLUDES_MAX] = {false};
     size_t start = out->len;
     bool failed = false;
-    if (hr_board_get_phase(p->cfg.board, &b)) {
-        (void)hr_buf_adds(out, "[-]phase failed: the board cannot be read\nwarmz check failed\n");
-        return 503;
-    }
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+    for (int i = 0; i < NWARM; i++) {
         char reason[REASON_MAX] = "";
-        if (checks[i].check(p, &b, reason)) {
-            (void)hr_buf_addf(out, "[-]%s failed: %s\n", checks[i].name, reason);
+        const char *name = warm_checks[i].name;
+        if (hr_checks_excluded(q, name, used)) {
+            (void)hr_buf_addf(out, "[+]%s excluded: ok\n", name);
+        } else if (warm_checks[i].check(p, b, reason)) {
+            (void)hr_buf_addf(out, "[-]%s failed: %s\n", name, reason);
             failed = true;
         } else {
-            (void)hr_buf_addf(out, "[+]%s ok\n", checks[i].name);
+            (void)hr_buf_addf(out, "[+]%s ok\n", name);
         }
     }
-    if (failed || verbose) {
+    hr_checks_warn_unused(out, q, used);
+    if (failed || q->verbose) {
         (void)hr_buf_addf(out, "warmz check %s\n", failed ? "failed" : "passed");
     } else {
         out->len = start;
         (void)hr_buf_adds(out, "ok");
     }
     return failed ? 503 : 200;
+}
+
+static unsigned warm_one(const struct hr_pool *p, const struct hr_board_phase *b, const char *name,
+                         struct hr_buf *out)
+{
+    for (int i = 0; i < NWARM; i++) {
+        char reason[REASON_MAX] = "";
+        if (strcmp(warm_checks[i].name, name) != 0)
+            continue;
+        if (!warm_checks[i].check(p, b, reason)) {
+            (void)hr_buf_adds(out, "ok");
+            return 200;
+        }
+        (void)hr_buf_addf(out, "internal server error: %s\n", reason);
+        return 503;
+    }
+    return 404;
+}
+
+unsigned hr_pool_warm(const struct hr_pool *p, const char *path, const struct hr_checks_query *q,
+                      struct hr_buf *out)
+{
+    static const char endpoint[] = "/warmz";
+    struct hr_board_phase b;
+    if (hr_board_get_phase(p->cfg.board, &b)) {
+        (void)hr_buf_adds(out, "[-]phase failed: the board cannot be read\nwarmz check failed\n");
+        return 503;
+    }
+    const char *rest = path + sizeof(endpoint) - 1;
+    return *rest == '/' ? warm_one(p, &b, rest + 1, out) : warm_all(p, &b, q, out);
 }
 
 /* ---- /metrics ------------------------------------------------------------------------------ */

@@ -353,15 +353,21 @@ static void a_fresh_server_is_not_used(void **state)
     await_phase(HR_POD_ACTIVE);
 }
 
-static unsigned warm(bool verbose, const char *part)
+static unsigned ask_warm(const char *path, const struct hr_checks_query *q, const char *part)
 {
     struct hr_buf out;
     hr_buf_init(&out, 4096);
-    unsigned status = hr_pool_warm(pool, verbose, &out);
+    unsigned status = hr_pool_warm(pool, path, q, &out);
     if (!strstr(hr_buf_str(&out), part))
         fail_msg("not in the answer: %s\n%s", part, hr_buf_str(&out));
     hr_buf_free(&out);
     return status;
+}
+
+static unsigned warm(bool verbose, const char *part)
+{
+    const struct hr_checks_query q = {.verbose = verbose};
+    return ask_warm("/warmz", &q, part);
 }
 
 static void warmz(void **state)
@@ -380,6 +386,31 @@ static void warmz(void **state)
     another_sidecar();
     await_phase(HR_POD_CLAIMED);
     assert_int_equal(warm(false, "[-]unclaimed failed: it has been claimed for 0 s\n"), 503);
+}
+
+/* What the other endpoints have, too. */
+static void warmz_but_for_one_and_one_alone(void **state)
+{
+    struct hr_checks_query q = {.verbose = false};
+    (void)state;
+    write_labels(CLAIMED);
+    make_pool();
+    put_server(1, HR_UP);
+    await_phase(HR_POD_CLAIMED);
+    assert_int_equal(ask_warm("/warmz/unused", &q, "ok"), 200);
+    assert_int_equal(ask_warm("/warmz/unclaimed", &q, "internal server error: it has been claimed"),
+                     503);
+    assert_int_equal(ask_warm("/warmz/", &q, ""), 404);
+    assert_int_equal(ask_warm("/warmz/unused/", &q, ""), 404);
+    hr_checks_exclude(&q, "unclaimed");
+    assert_int_equal(ask_warm("/warmz", &q, "ok"), 200);
+    hr_checks_exclude(&q, "alive");
+    q.verbose = true;
+    assert_int_equal(ask_warm("/warmz", &q,
+                              "[+]unclaimed excluded: ok\n[+]unused ok\n"
+                              "warn: some health checks cannot be excluded: no matches for "
+                              "\"alive\"\nwarmz check passed\n"),
+                     200);
 }
 
 /* A folder in the place of what is to be read, and one that is replaced. */
@@ -516,6 +547,7 @@ int main(void)
         TEST(used_after_the_claim),
         TEST(a_fresh_server_is_not_used),
         TEST(warmz),
+        TEST(warmz_but_for_one_and_one_alone),
         TEST(odd_volumes),
         TEST(every_order),
     };
