@@ -117,7 +117,8 @@ static void send_cancel(struct hr_mcp_worker *w, uint64_t id)
         hr_mcp_conn_flush(&w->conn);
 }
 
-/* Only when nothing waits to be sent: while it does, the latest is enough. */
+/* Only when nothing waits to be sent: while it does, the latest is enough, and calls that come then
+ * wait behind it. */
 static void send_phase(struct hr_mcp_worker *w)
 {
     struct hr_buf *out = &w->conn.out;
@@ -398,7 +399,8 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
         end_with(c, HR_MCP_REJECTED, why);
         return;
     }
-    if (hr_mcp_conn_usable(&w->conn) && hr_link_empty(&w->queued)) {
+    bool overtakes = w->phase_unsent && w->conn.out.len > w->conn.sent;
+    if (hr_mcp_conn_usable(&w->conn) && hr_link_empty(&w->queued) && !overtakes) {
         send_call(w, c, (uint32_t)(tool - w->tools->tool));
         return;
     }

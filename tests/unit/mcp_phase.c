@@ -82,6 +82,34 @@ static void before_a_later_call(void **state)
     req_free(&r[1]);
 }
 
+/* Nor does a call overtake it on its way to one that reads late. */
+static void before_a_call_to_one_that_is_slow(void **state)
+{
+    struct fixture *f = *state;
+    struct host *h = &f->hosts[0];
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req r[2];
+    char event[32000];
+    memset(event, 'x', sizeof(event));
+    memcpy(event, "{\"fill\":\"", 9);
+    memcpy(event + sizeof(event) - 3, "\"}", 3);
+    h->echo = h->deaf = 1;
+    call(f, &r[0], "1", "echo", "{}");
+    do
+        assert_int_equal(hr_mcp_phase(f->mcp, "warm", event), 0);
+    while (!w->phase_unsent);
+    assert_int_equal(hr_mcp_phase(f->mcp, "claimed", "{\"n\":2}"), 0);
+    call(f, &r[1], "2", "echo", "{}");
+    run_for(f, 20);
+    h->deaf = 0;
+    UNTIL(f, r[0].dead && r[1].dead);
+    assert_string_equal(h->phase, "{\"n\":2}");
+    assert_int_equal(h->calls_then, 1);
+    assert_int_equal(h->ncalls, 2);
+    req_free(&r[0]);
+    req_free(&r[1]);
+}
+
 /* Frames are not piled up for one that does not read. */
 static void only_the_latest(void **state)
 {
@@ -161,8 +189,10 @@ int main(void)
 {
 #define UP(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        UP(each_is_told), UP(again_after_its_death), UP(before_a_later_call), UP(only_the_latest),
-        UP(what_is_none), UP(not_from_a_toolhost),   UP(after_a_reload),
+        UP(each_is_told),        UP(again_after_its_death),
+        UP(before_a_later_call), UP(before_a_call_to_one_that_is_slow),
+        UP(only_the_latest),     UP(what_is_none),
+        UP(not_from_a_toolhost), UP(after_a_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
