@@ -147,8 +147,6 @@ static int load(const struct settings *s, struct hr_plugin_file *file, struct hr
 
 static int serve(const struct settings *s, struct hr_plugin *plugin)
 {
-    hr_info("plugin %s %s: ready, %zu tools", s->id, plugin->api.version, plugin->ntools);
-    hr_notify("READY=1");
     int err = hr_serve(plugin, HR_FD_CALLS, s->key);
     switch (err) {
     case 0:

@@ -335,8 +335,11 @@ int hr_serve(struct hr_plugin *plugin, int listener, const char *key)
         err = -errno;
     if (!err && (sigaction(SIGTERM, &stop, NULL) < 0 || sigaction(SIGINT, &stop, NULL) < 0))
         err = -errno;
-    if (!err)
+    if (!err) {
+        hr_info("plugin %s %s: ready, %zu tools", plugin->id, plugin->api.version, plugin->ntools);
+        hr_notify("READY=1"); /* not before the plugin was asked for its extensions, too */
         err = loop(s);
+    }
     for (size_t i = 0; i < HR_CONNS_MAX; i++)
         if (s->conns[i].fd >= 0)
             hr_conn_close(&s->conns[i]);

@@ -14,8 +14,8 @@ enum {
  * any plugin code runs.  0 or -errno. */
 int hr_serve_init(void);
 
-/* Serve the plugin on the listening socket, made non-blocking, until SIGTERM or SIGINT, and then
- * wait for its calls to end.  key: the first frame of every peer.
+/* Say READY=1, and serve the plugin on the listening socket, made non-blocking, until SIGTERM or
+ * SIGINT, and then wait for its calls to end.  key: the first frame of every peer.
  * 0: nothing of the plugin runs any more.  -EBUSY: stopped, but calls were not let go of.
  * -ETIMEDOUT: while serving, a call was not let go of; this process cannot go on.  -errno. */
 int hr_serve(struct hr_plugin *plugin, int listener, const char *key);

@@ -131,6 +131,8 @@ static const void *get_extension(void *self, const char *id)
     static handrail_phase_listener odd = {.struct_size = sizeof(odd)};
     if (self != &state || strcmp(id, HANDRAIL_PHASE) != 0)
         return NULL;
+    if (strcmp(state.text, "slow to answer") == 0)
+        (void)poll(NULL, 0, state.delay);
     if (strcmp(state.text, "too small") == 0)
         odd.struct_size = 8;
     if (strcmp(state.text, "too small") == 0 || strcmp(state.text, "empty") == 0)

@@ -7,6 +7,7 @@
 import hashlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -1102,6 +1103,14 @@ class Phases(ToolhostTest):
         host.process.terminate()
         self.assertEqual(host.ended(), 0)
         self.assertIn("destroy() was not called", host.text)
+
+    def test_it_is_ready_when_it_has_been_asked(self) -> None:
+        """One that hangs in get_extension() is one that does not start, for its supervisor."""
+        host = self.host(PLUGINS / "phases.so", "phases", wait=False,
+                         config={"ms": 1500, "text": "slow to answer"})
+        self.assertEqual(select.select([host.notify], [], [], 1)[0], [])
+        self.assertEqual(os.read(host.notify, 64), b"READY=1\n")
+        host.peer().close()
 
     def test_plugins_that_do_not_listen(self) -> None:
         host, peer = self.faulty()
