@@ -8,7 +8,7 @@ so only its own calls fail, and only while the context `Faults` lasts.  Three sc
 
   run   the server, the sidecar and the toolhost are killed, orphans come, a signal is forwarded.
         When the calls work again: everything is up, once, nothing is a zombie, no descriptor is
-        lost, TERM ends it.
+        lost, the server's helper knows the pod's phase, TERM ends it.
   fork  the same, and the calls that fail are those of its children on their way to exec.
   stop  TERM, with processes left in sessions of their own.  When the calls work again: everything
         has ended within the grace period.
@@ -32,7 +32,7 @@ from pathlib import Path
 
 from pid1 import (GRACE, SERVER, SIDECAR, TOOLHOST, Fault, Faults, Handrail, accepted_options,
                   all_is_well, descriptors, each, need, pid1, sample, stops_in_time)
-from support import Failure
+from support import Failure, wait_for
 
 RUN_SECONDS = 0.8   # calls fail for this long after the kills: the first new start fails too
 STOP_SECONDS = 1.0  # ... and after TERM
@@ -57,6 +57,7 @@ ERRORS = {
     "brk": ["ENOMEM"],
     "mmap": ["ENOMEM"],
     "munmap": ["ENOMEM"],
+    "sendto": ["EAGAIN", "ENOBUFS", "ENOMEM", "EINTR", "ECONNREFUSED", "EPERM"],
 }
 USUAL = ["EAGAIN", "ENOMEM", "EPERM"]
 # Those of a child before exec, with errors after which the program itself is not to blame.
@@ -110,6 +111,15 @@ def disturb(h: Handrail) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def helper_knows(h: Handrail) -> None:
+    """The server's helper was told the phase that /status shows, before or after the faults."""
+    def same() -> bool:
+        told = h.agent("GET", "/_state").json()["phases"]
+        phase = h.get("/status").json()["phase"]["name"]
+        return bool(told) and told[-1].split("\n")[0] == f"PHASE={phase}"
+    wait_for("the helper to be told the pod's phase", same, 10)
+
+
 def in_run(h: Handrail, faults: Faults) -> None:
     before = descriptors(h)
     with faults:
@@ -118,6 +128,7 @@ def in_run(h: Handrail, faults: Faults) -> None:
     if not h.alive():
         raise Failure(f"PID 1 is gone, exit code {h.wait()}:\n{h.log()}")
     all_is_well(h)
+    helper_knows(h)
     if descriptors(h) != before:
         raise Failure(f"PID 1 had {before} descriptors, now {descriptors(h)}:\n{h.log()}")
     stops_in_time(h)
@@ -137,7 +148,7 @@ def play(case: Case) -> Outcome:
     outcome, began = Outcome(case), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
         try:
-            with pid1(plugins=[sample("echo")], options=quick_options()) as h:
+            with pid1("--notify", plugins=[sample("echo")], options=quick_options()) as h:
                 h.wait_status("/readyz", 200, 20)
                 faults = Faults(h.pid, case.faults, Path(folder) / "strace",
                                 case.scene == "fork")
@@ -154,7 +165,7 @@ def play(case: Case) -> Outcome:
 def seen_calls() -> dict[str, set[str]]:
     """What PID 1 calls in each scene when nothing fails."""
     with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
-        with pid1(plugins=[sample("echo")]) as h:
+        with pid1("--notify", plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200, 20)
             with Faults(h.pid, [], Path(folder) / "run") as running:
                 disturb(h)
