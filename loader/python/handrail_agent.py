@@ -257,7 +257,9 @@ class _Phases:
                 task = asyncio.ensure_future(self._wait(callback, result))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        except (Exception, SystemExit) as error:  # an exit would be the server's
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # CancelledError too: others still want to hear
             self._failed(callback, error)
 
     async def _wait(self, callback: Any, result: Any) -> None:

@@ -217,6 +217,14 @@ class Faults(Listening):
         self.told_all(self.loaded(), fails)
         self.assert_one_line("on_phase callback .*fails: KeyError")
 
+    def test_a_callback_that_is_cancelled(self) -> None:
+        """As by the result of a future that was."""
+        def fails(phase: str, info: Any) -> None:
+            raise asyncio.CancelledError
+
+        self.told_all(self.loaded(), fails)
+        self.assert_one_line("on_phase callback .*fails: CancelledError")
+
     def test_one_that_exits(self) -> None:
         async def leaves_later(phase: str, info: Any) -> None:
             sys.exit(4)
