@@ -57,6 +57,9 @@ static int match_settings(struct hr_config *c)
             c->server.restart = HR_RESTART_NEVER;
         if (hr_setting_origin(c, "grace") == HR_FROM_DEFAULT)
             c->grace_ms = 0;
+        /* Not of an image that is only looked at by hand, or inside another handrail. */
+        if (c->on_claim && !c->nested && hr_setting_origin(c, "sidecar") != HR_FROM_DEFAULT)
+            hr_warn("--on-claim: it is never run, because without the sidecar nobody sees a claim");
     }
     int code = match_backoff(c, "", &c->server);
     if (!code)

@@ -93,6 +93,11 @@ class Transparency(unittest.TestCase):
         done = run("echo", "hello")
         self.assertEqual((done.stdout, done.stderr), ("hello\n", ""))
 
+    def test_a_hook_that_cannot_run_is_not_passed_over_in_silence(self):
+        done = run("echo", "hello", options=["--on-claim=x"])
+        self.assertEqual((done.returncode, done.stdout), (0, "hello\n"))
+        self.assertRegex(done.stderr, r"^[^\n]* warning: --on-claim: it is never run[^\n]*\n$")
+
     def test_standard_input_is_the_commands(self):
         argv = [BIN, "run", "--no-sidecar", "--", "cat"]
         done = subprocess.run(argv, env=environment(), input=b"x" * 100000, capture_output=True,
