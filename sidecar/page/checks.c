@@ -10,6 +10,8 @@ enum hr_tone hr_page_check_tone(const json_t *check)
     const char *status = hr_page_text(check, "status");
     if (strcmp(status, "warn") == 0)
         return HR_TONE_WARN;
+    if (strcmp(status, "fail") == 0)
+        return HR_TONE_BAD;
     return json_is_true(json_object_get(check, "ok")) ? HR_TONE_OK : HR_TONE_BAD;
 }
 

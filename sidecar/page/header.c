@@ -19,10 +19,10 @@ static struct verdict judge(const json_t *status)
 {
     if (json_is_true(json_object_get(status, "draining")))
         return (struct verdict){HR_TONE_WARN, "Draining"};
+    if (json_is_false(probe(status, "live"))) /* ready or not, the kubelet will end it */
+        return (struct verdict){HR_TONE_BAD, "Not alive"};
     if (json_is_true(probe(status, "ready")))
         return (struct verdict){HR_TONE_OK, "Ready"};
-    if (json_is_false(probe(status, "live")))
-        return (struct verdict){HR_TONE_BAD, "Not alive"};
     if (json_is_false(probe(status, "startup")))
         return (struct verdict){HR_TONE_BUSY, "Starting"};
     if (json_is_false(probe(status, "ready")))

@@ -11,7 +11,7 @@ GB, MB = 1024 ** 3, 1024 ** 2
 def check(name: str, gates: str, message: str = "", since: float = 7860, status: str = "",
           observed: float | None = None, unit: str | None = None) -> dict[str, Any]:
     status = status or ("fail" if message else "pass")
-    return {"name": name, "ok": status != "fail", "status": status, "message": message,
+    return {"name": name, "ok": status == "pass", "status": status, "message": message,
             "since_seconds": since, "gates": gates.split(), "observed": observed, "unit": unit}
 
 

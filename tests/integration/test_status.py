@@ -155,6 +155,17 @@ class Once(unittest.TestCase):
             self.assertRegex(plugins, r"(?m)^echo +echo +1 +0 +- +0 +\d.* [um]?s +\d.* [um]?s$")
             self.assertLessEqual(max(map(len, plugins.splitlines())), 80, plugins)
 
+    def test_a_warning_is_no_failure(self):
+        """What counts for no endpoint, or for one that it does not fail yet."""
+        never = "disk:free=99%,failures=1"
+        with standin(options=["--check", never]) as h:
+            h.wait_status("/readyz", 200, 30)
+            wait_for("a warning", lambda: re.search(r"(?m)^  warning +disk, for .*: ", client(h, "status").stdout), 30)
+            self.assertNotIn("failing   disk", client(h, "status").stdout)
+        with standin(options=["--check", never + ",gate=live"]) as h:
+            h.wait_status("/livez", 503, 30)
+            self.assertRegex(client(h, "status").stdout, r"(?m)^  failing +disk, for .*: ")
+
     def test_json(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)

@@ -128,12 +128,14 @@ static void a_pod_that_is_not(void **state)
         "{'name':'server','state':'backoff','pid':null,'starts':1,'uptime_seconds':null,"
         "'state_seconds':0.2,'retry_in_ms':1500,'reason':'ended with code 3'}],"
         "'checks':[{'name':'fine','ok':true,'message':''},"
-        "{'name':'so-so','ok':true,'status':'warn','message':'slow'},"
+        "{'name':'so-so','ok':false,'status':'warn','message':'slow'},"
+        "{'name':'late','ok':true,'status':'fail','message':'','gates':['live']},"
         "{'name':'mere','ok':false,'status':'fail','message':'m','gates':[]},"
         "{'name':'ready','ok':false,'status':'fail','message':'no answer','gates':['ready']}]}",
         "{'plugins':[]}", "[]");
     has(text, "<h1 class=\"state bad\" aria-live=\"polite\">Not ready</h1>");
-    has(text, "<ul class=\"reasons\"><li data-k=\"ready\"><b><bdi>ready</bdi></b>: <bdi>no answer"
+    has(text, "<ul class=\"reasons\"><li data-k=\"late\"><b><bdi>late</bdi></b><bdi></bdi></li>"
+              "<li data-k=\"ready\"><b><bdi>ready</bdi></b>: <bdi>no answer"
               "</bdi></li></ul>");
     has(text, "server backoff \xc2\xb7");
     has(text, "<p data-k=\"reason\"><bdi>ended with code 3</bdi>; again in 1.5s</p>");
@@ -154,6 +156,7 @@ static void verdicts(void **state)
         {"{'probes':{'startup':false,'live':false,'ready':false}}", "<title>Not alive "},
         {"{'probes':{'startup':false,'live':true,'ready':false}}", "<title>Starting "},
         {"{'probes':{'startup':true,'live':true,'ready':false}}", "<title>Not ready "},
+        {"{'probes':{'startup':true,'live':false,'ready':true}}", "<title>Not alive "},
         {"{'phase':{'name':'warm'},'hostname':'p'}", "<title>Not known, warm \xc2\xb7 p \xc2\xb7 "},
         {"{}", "<title>Not known \xc2\xb7 handrail</title>"}};
     (void)state;
