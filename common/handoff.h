@@ -94,6 +94,7 @@ enum {
     HR_EXIT_USAGE = 64,
     HR_EXIT_SOFTWARE = 70,
     HR_EXIT_OSERR = 71,
+    HR_EXIT_IOERR = 74,    /* what was asked for cannot be written */
     HR_EXIT_TEMPFAIL = 75, /* trying again can help */
     HR_EXIT_CONFIG = 78,   /* trying again cannot help */
 };

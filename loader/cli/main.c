@@ -212,6 +212,15 @@ static int run_program(char **argv)
     return run(argv, false);
 }
 
+/* Of a command of ours: what it could not write, to a full disk for example, it has not said. */
+static int end_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    hr_error("cannot write to standard output: %s", strerror(errno));
+    return code ? code : HR_EXIT_IOERR;
+}
+
 int main(int argc, char **argv)
 {
     static char *no_arguments[] = {"--help", NULL};
@@ -225,7 +234,7 @@ int main(int argc, char **argv)
     argv = argv[1] ? argv + 1 : no_arguments;
     const struct command *command = find_command(argv[0]);
     if (command)
-        return command->function(argv);
+        return end_output(command->function(argv));
     if (argv[0][0] == '-')
         return run(argv, false);
     return run_program(argv);

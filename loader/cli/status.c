@@ -26,7 +26,7 @@ static const char help[] =
     "\n"
     "  plugins   the tools instead, the busiest first: calls, errors, calls per second while\n"
     "            it is watched, open calls, median and 99th percentile of the time to an answer\n"
-    "  --json    all that is known; with --watch a line each time\n"
+    "  --json    all that is known; with --watch a line each time, {\"error\": WHY} for no answer\n"
     "  --watch   again every SECONDS [2]; on a terminal until q is typed\n"
     "\n"
     "Colours: on a terminal, unless NO_COLOR is set.\n";
@@ -35,6 +35,7 @@ struct view {
     struct hr_client_options o;
     char why[HR_CLIENT_WHY_MAX];
     bool plugins;
+    bool shown;     /* there was an answer before */
     json_t *before; /* the last answer about plugins; NULL: none */
     int64_t before_ms;
 };
@@ -106,18 +107,30 @@ static void print_plugins(FILE *out, struct view *v, json_t *answer)
     v->before_ms = now_ms;
 }
 
+/* Why there is nothing to be seen; among lines of JSON one like them. */
+static void print_why(FILE *out, const struct view *v)
+{
+    if (v->o.json && v->shown) {
+        json_t *why = json_pack("{s:s}", "error", v->why);
+        print_json(out, why);
+        json_decref(why);
+        return;
+    }
+    (void)fprintf(out, "handrail %s: ", v->o.command);
+    hr_text_print(out, v->why);
+    (void)fputc('\n', out);
+}
+
 static int look(FILE *out, void *arg)
 {
     struct view *v = arg;
     json_t *answer = NULL;
     int code = fetch(v, &answer);
-    if (code && v->o.why) { /* else it has been said */
-        (void)fprintf(out, "handrail %s: ", v->o.command);
-        hr_text_print(out, v->o.why);
-        (void)fputc('\n', out);
-    }
+    if (code && v->o.why) /* else it has been said */
+        print_why(out, v);
     if (code)
         return code;
+    v->shown = true;
     if (v->o.json) {
         print_json(out, answer);
         json_decref(answer);

@@ -5,6 +5,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/handoff.h"
 #include "text.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 enum {
-    EXIT_IO = 74,                 /* as sysexits.h has it */
     FRAME_MAX = 64 * 1024 * 1024, /* bytes */
     ROWS = 24,                    /* of a terminal that does not tell */
 };
@@ -252,7 +252,7 @@ static int watch_screen(hr_watch_look *look, void *arg, int64_t period_ms, struc
     }
     leave();
     first->text = old.text;
-    return err ? EXIT_IO : 0;
+    return err ? HR_EXIT_IOERR : 0;
 }
 
 static int watch_lines(hr_watch_look *look, void *arg, int64_t period_ms, const char *between)
@@ -264,7 +264,7 @@ static int watch_lines(hr_watch_look *look, void *arg, int64_t period_ms, const 
         (void)fputs(between, stdout);
         (void)look(stdout, arg);
         if (fflush(stdout))
-            return EXIT_IO;
+            return HR_EXIT_IOERR;
     }
 }
 
@@ -277,10 +277,11 @@ int hr_watch(hr_watch_look *look, void *arg, int64_t period_ms, bool lines)
         code = watch_screen(look, arg, period_ms, &first);
     } else if (code == 0) {
         (void)fwrite(first.text, 1, first.len, stdout);
-        code = fflush(stdout) ? EXIT_IO : watch_lines(look, arg, period_ms, lines ? "" : "\n");
+        code =
+            fflush(stdout) ? HR_EXIT_IOERR : watch_lines(look, arg, period_ms, lines ? "" : "\n");
     } else if (code > 0) {
         (void)fwrite(first.text, 1, first.len, stderr);
     }
     free(first.text);
-    return code < 0 ? EXIT_IO : code;
+    return code < 0 ? HR_EXIT_IOERR : code;
 }

@@ -166,6 +166,15 @@ class Once(unittest.TestCase):
             h.wait_status("/livez", 503, 30)
             self.assertRegex(client(h, "status").stdout, r"(?m)^  failing +disk, for .*: ")
 
+    def test_what_cannot_be_written_is_an_error(self):
+        with standin() as h, open("/dev/full", "w") as full:
+            h.wait_status("/startupz", 200)
+            for more in ([], ["--json"], ["plugins"], ["--watch", "--json"]):
+                done = subprocess.run([HANDRAIL, "status", f"--pid={h.pid}", *more], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+                self.assertEqual(done.returncode, 74, more)
+                self.assertIn("cannot write to standard output: No space left", done.stderr)
+
     def test_json(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
@@ -364,6 +373,19 @@ class Watch(unittest.TestCase):
                 self.assertNotIn("\x1b", seen)
                 if more:
                     self.assertIn("services", json.loads(seen.splitlines()[1]))
+
+    def test_every_line_is_json(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            argv = [HANDRAIL, "status", f"--pid={h.pid}", "--watch=0.1", "--json"]
+            with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as p:
+                self.assertIn("services", json.loads(p.stdout.readline()))
+                h.stop()
+                answer = {}
+                while "error" not in answer:
+                    answer = json.loads(p.stdout.readline())
+                self.assertRegex(answer["error"], "^(cannot|no answer)")
+                p.terminate()
 
     def test_a_dumb_terminal(self):
         with standin() as h, watching(h, TERM="dumb") as t:
