@@ -49,10 +49,15 @@ struct hr_board_service {
     char reason[HR_REASON_MAX]; /* why it is not up, for people; "" if there is nothing to say */
 };
 
+enum hr_draining {
+    HR_DRAINING_STOP = 1, /* a stop has begun: off for good */
+    HR_DRAINING_ORDER,    /* `handrail drain` */
+};
+
 struct hr_board_head {
     int32_t supervisor_pid;
     uint32_t nservices;
-    uint32_t draining; /* a stop has begun: readiness is off from here on */
+    uint32_t draining; /* enum hr_draining: if not 0, readiness is off */
     uint32_t pad;
     int64_t started_ms;      /* CLOCK_MONOTONIC */
     int64_t started_wall_ms; /* since 1970 */

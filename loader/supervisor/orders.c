@@ -67,7 +67,7 @@ static int do_drain(void *ctx, bool on, const char **ret_error)
     *ret_error = "a stop has begun";
     if (sup->phase != HR_RUNNING) /* readiness is off for good */
         return on ? 0 : -EBUSY;
-    sup->head.draining = on;
+    sup->head.draining = on ? HR_DRAINING_ORDER : 0;
     hr_board_put_head(sup->board, &sup->head);
     hr_publish(sup);
     return 0;

@@ -234,7 +234,7 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
     }
     if (sig != SIGTERM)
         server->policy.stop_signal = sig;
-    sup->head.draining = 1;
+    sup->head.draining = HR_DRAINING_STOP;
     hr_board_put_head(sup->board, &sup->head);
     hr_publish(sup);
     hr_server_stopping(sup);

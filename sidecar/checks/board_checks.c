@@ -168,7 +168,9 @@ static int ask_draining(struct hr_checks *c, const struct hr_check *check, unsig
         return -EIO;
     if (!head.draining)
         return 0;
-    (void)snprintf(reason, size, "a stop has begun");
+    (void)snprintf(reason, size, "%s",
+                   head.draining == HR_DRAINING_ORDER ? "held off by handrail drain"
+                                                      : "a stop has begun");
     return -ESHUTDOWN;
 }
 

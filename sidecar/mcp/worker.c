@@ -307,7 +307,8 @@ static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *
     char down[HR_MCP_SENTENCE_MAX];
     struct hr_board_head head = {0};
     (void)hr_board_get_head(w->board, &head);
-    int over = head.draining || hr_mcp_worker_down(w, w->start_wait_ms, down, sizeof(down));
+    int over = head.draining == HR_DRAINING_STOP ||
+               hr_mcp_worker_down(w, w->start_wait_ms, down, sizeof(down));
     hr_link_init(&mine);
     hr_link_move_all(list, &mine);
     while ((l = hr_link_take(&mine))) {
@@ -444,7 +445,7 @@ int hr_mcp_worker_down(const struct hr_mcp_worker *w, int64_t patience_ms, char 
     } else if (s.state == HR_BACKOFF && wait_ms > patience_ms) {
         (void)snprintf(why, size, "The plugin \"%s\" is down and is started again in %.0f s%s%s.",
                        w->id, (double)wait_ms / 1000, colon, s.reason);
-    } else if (head.draining && s.state != HR_UP) {
+    } else if (head.draining == HR_DRAINING_STOP && s.state != HR_UP) {
         (void)snprintf(why, size, "The plugin \"%s\" was stopped: the container is shutting down.",
                        w->id);
     } else {
@@ -525,7 +526,7 @@ static void bury(struct hr_mcp_worker *w)
     if (known && s.state == HR_FAILED)
         (void)snprintf(next, sizeof(next), "it is not started again%s%s", s.reason[0] ? ": " : "",
                        s.reason);
-    if (head.draining)
+    if (head.draining == HR_DRAINING_STOP)
         (void)snprintf(why, sizeof(why),
                        "The plugin \"%s\" was stopped while running this call: the container is "
                        "shutting down.",
@@ -541,7 +542,7 @@ static void bury(struct hr_mcp_worker *w)
         "before it: the call was tried twice, and may be what the plugin dies of. Change "
         "it before you call again; %s. Nothing else was affected.",
         w->id, how, next);
-    lose_all(w, &w->dying, why, head.draining ? why : twice);
+    lose_all(w, &w->dying, why, head.draining == HR_DRAINING_STOP ? why : twice);
 }
 
 static void on_death(struct ev_loop *loop, ev_timer *timer, int revents)

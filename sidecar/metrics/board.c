@@ -154,7 +154,8 @@ void hr_metrics_collect_board(struct hr_expo *e, void *arg)
     hr_expo_family(e, "handrail_start_time_seconds", "gauge",
                    "Start of the supervisor, seconds since 1970.");
     hr_expo_sample(e, "handrail_start_time_seconds", (double)started_s, NULL);
-    hr_expo_family(e, "handrail_draining", "gauge", "1 once a stop has begun.");
+    hr_expo_family(e, "handrail_draining", "gauge",
+                   "1 once a stop has begun, and during handrail drain.");
     hr_expo_sample(e, "handrail_draining", head.draining != 0, NULL);
     of_services(e, &s);
     of_outputs(e, &s);

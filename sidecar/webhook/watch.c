@@ -98,7 +98,7 @@ static void look_at_phases(struct hr_watch *w)
 static void look_at_stop(struct hr_watch *w)
 {
     struct hr_board_head head;
-    if (w->stopping || hr_board_get_head(w->board, &head) || !head.draining)
+    if (w->stopping || hr_board_get_head(w->board, &head) || head.draining != HR_DRAINING_STOP)
         return;
     w->stopping = true;
     w->tell("pod.stopping", json_object(), w->arg);
@@ -185,7 +185,7 @@ void hr_watch_begin(struct hr_watch *w)
     know_services(w, life > 1);
     if (life > 1) {
         know_news(w, life);
-        w->stopping = !hr_board_get_head(w->board, &head) && head.draining;
+        w->stopping = !hr_board_get_head(w->board, &head) && head.draining == HR_DRAINING_STOP;
         w->tell("sidecar.restarted",
                 json_pack("{s:I, s:o}", "life", (json_int_t)life, "services", counts(w)), w->arg);
     }

@@ -75,7 +75,7 @@ bool hr_webhook_end(struct hr_webhook *w, void (*on_end)(void *arg), void *arg)
     if (!w || w->delivery.ending)
         return false;
     hr_webhook_board_changed(w);
-    if (!hr_board_get_head(w->watch.board, &head) && head.draining)
+    if (!hr_board_get_head(w->watch.board, &head) && head.draining == HR_DRAINING_STOP)
         tell("pod.stopped", json_object(), w);
     return hr_delivery_end(&w->delivery, END_MS, on_end, arg);
 }

@@ -224,7 +224,7 @@ static void a_hang_is_told_apart_from_slowness_and_death(void **state)
     fake_now += 1;
     assert_int_equal(ask("/livez"), 503);
     assert_int_equal(ask("/livez/alive"), 503);
-    head.draining = 1;
+    head.draining = HR_DRAINING_STOP;
     put(HR_STOPPING, 1, 42);
     assert_int_equal(ask("/livez"), 200); /* it is ending anyway */
     head.draining = 0;
@@ -262,17 +262,37 @@ static void a_server_given_up_is_not_live(void **state)
                 "livez check failed\n");
 }
 
+static const char *why_draining(void)
+{
+    static char why[HR_CHECK_REASON_MAX];
+    size_t i = 0;
+    const json_t *check = NULL;
+    json_t *all = hr_checks_status(checks);
+    why[0] = '\0';
+    json_array_foreach (all, i, check)
+        if (strcmp(json_string_value(json_object_get(check, "name")), "draining") == 0)
+            (void)snprintf(why, sizeof(why), "%s",
+                           json_string_value(json_object_get(check, "message")));
+    json_decref(all);
+    return why;
+}
+
 static void a_stop_turns_readiness_off(void **state)
 {
     (void)state;
     put(HR_UP, 1, 42);
     note(&checks->ready, 200);
     assert_int_equal(ask("/readyz"), 200);
-    head.draining = 1;
+    head.draining = HR_DRAINING_STOP;
     put(HR_UP, 1, 42);
     assert_int_equal(ask("/readyz"), 503);
     assert_int_equal(ask("/readyz/draining"), 503);
+    assert_string_equal(why_draining(), "a stop has begun");
     assert_int_equal(ask("/livez"), 200);
+    head.draining = HR_DRAINING_ORDER;
+    put(HR_UP, 1, 42);
+    assert_int_equal(ask("/readyz/draining"), 503);
+    assert_string_equal(why_draining(), "held off by handrail drain");
 }
 
 static void a_lost_supervisor_is_noticed(void **state)

@@ -119,7 +119,10 @@ static void what_happens_is_told_once(void **state)
     hr_watch_look(&watch);
     assert_string_equal(heard(), "service.restarted {\"service\":\"server\",\"life\":5,"
                                  "\"failures\":1,\"state\":\"up\"}\n");
-    put_head(1);
+    put_head(HR_DRAINING_ORDER); /* is no stop */
+    hr_watch_look(&watch);
+    assert_string_equal(heard(), "");
+    put_head(HR_DRAINING_STOP);
     hr_watch_look(&watch);
     hr_watch_look(&watch);
     assert_string_equal(heard(), "pod.stopping {}\n");
