@@ -11,7 +11,6 @@
   let timer = 0;
   let asking = false;
   let failures = 0;
-  let answered = new Date(); // when the last answer came
 
   // ---- taking over what is different ----
 
@@ -74,7 +73,7 @@
 
   async function ask() {
     const answer = await fetch("./", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    if (!answer.ok) throw Object.assign(new Error(), { told: `Refused with ${answer.status}` });
     show(await answer.text());
   }
 
@@ -98,12 +97,12 @@
     try {
       await ask();
       failures = 0;
-      answered = new Date();
       say("");
-    } catch {
+    } catch (error) {
       failures++;
-      const since = answered.toISOString().slice(11, 19);
-      say(`No connection since ${since} UTC: below is what was known then. Trying again.`);
+      const what = error.told ?? "No connection";
+      const since = document.querySelector("header time")?.textContent; // by the pod's clock
+      say(`${what} since ${since ?? "?"} UTC: below is what was known then. Trying again.`);
     }
     asking = false;
     next(Math.min(PERIOD * 2 ** failures, failures ? SLOWEST : PERIOD));

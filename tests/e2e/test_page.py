@@ -341,9 +341,11 @@ class Lives(unittest.TestCase):
         with standin(ports=ports) as h:
             page = self.open(h)
             page.wait_text("Ready", "h1")
+            page.evaluate("Date.prototype.toISOString = () => '2001-01-01T00:00:00.000Z'")
             self.assertEqual(h.stop(), 143)
         said = page.wait_text("No connection since", "#lost")
         self.assertRegex(said, r"^No connection since \d\d:\d\d:\d\d UTC: below is what was known")
+        self.assertIn(page.text("header time"), said)
         self.assertTrue(page.evaluate("document.title").startswith("No connection \u00b7 "))
         page.screenshot(PICTURES / "real-no-connection.png")
         self.assertIn("toolhost/echo", page.text("main"))
@@ -368,7 +370,8 @@ class Lives(unittest.TestCase):
             page = self.open(h)
             page.evaluate("window.fetch = async () => new Response('<h1>other</h1>')")
             page.wait_text("No connection since", "#lost")
-            page.evaluate("window.fetch = async () => new Response('no', {status: 500})")
+            page.evaluate("window.fetch = async () => new Response('busy', {status: 503})")
+            page.wait_text("Refused with 503 since", "#lost")
             self.assertIn("toolhost/echo", page.text("main"))
             self.assertEqual(page.errors, [])
 
