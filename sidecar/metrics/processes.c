@@ -33,7 +33,7 @@ static void forget(struct hr_processes_cost *c)
 
 void hr_processes_init(struct hr_processes *p, const char *path)
 {
-    *p = (struct hr_processes){.path = path, .dir.fd = -1};
+    *p = (struct hr_processes){.path = path, .max = HR_PROCESSES_MAX, .dir.fd = -1};
     forget(&p->cost);
 }
 
@@ -151,10 +151,8 @@ static void add(int64_t *sum, int64_t value)
         *sum = value + (*sum > 0 ? *sum : 0);
 }
 
-static void complete(struct hr_processes *p)
+static void sum_up(const struct hr_processes *p, struct hr_processes_cost *c)
 {
-    struct hr_processes_cost *c = &p->cost;
-    forget(c);
     c->count = c->zombies = 0;
     for (size_t i = 0; i < p->n; i++) {
         const struct hr_processes_row *r = &p->rows[i];
@@ -168,7 +166,17 @@ static void complete(struct hr_processes *p)
         add(&c->threads, r->threads);
         add(&c->rss_bytes, bytes(r->rss_pages));
     }
-    c->partial = p->n >= HR_PROCESSES_MAX;
+}
+
+/* A part of the processes would pass for all of them: then only those are known that are told
+ * apart. */
+static void complete(struct hr_processes *p)
+{
+    struct hr_processes_cost *c = &p->cost;
+    forget(c);
+    c->partial = p->n >= p->max;
+    if (!c->partial)
+        sum_up(p, c);
     for (size_t i = 0; i < p->nwatch; i++) {
         const struct hr_processes_row *r = row_of(p, p->watch[i]);
         if (r && r->ours && !r->zombie)
@@ -189,7 +197,7 @@ static int one_more(struct hr_processes *p)
 {
     struct hr_proc_entry e;
     if (!p->sorted_out) {
-        pid_t pid = p->n < HR_PROCESSES_MAX ? hr_proc_next(&p->dir) : 0;
+        pid_t pid = p->n < p->max ? hr_proc_next(&p->dir) : 0;
         if (!pid)
             sort_out(p);
         else if (!hr_proc_dir_read(&p->dir, pid, &e))

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 enum {
-    HR_PROCESSES_MAX = 4096,       /* that are looked at; of more, the ones with the lowest pids */
+    HR_PROCESSES_MAX = 32768,      /* that are looked at, 56 bytes each meanwhile */
     HR_PROCESSES_FDS_MAX = 16384,  /* descriptors of one process, where they must be counted */
     HR_PROCESSES_STEP_US = 2000,   /* a step begins nothing new after that */
     HR_PROCESSES_WATCHED_MAX = 40, /* processes that are told apart */
@@ -34,12 +34,12 @@ struct hr_process_cost {
 };
 
 struct hr_processes_cost {
-    int64_t count; /* -1: there was no complete look yet, or there is no /proc to look at */
+    int64_t count; /* -1: no complete look yet, no /proc to look at, or too many processes */
     int64_t threads;
     int64_t rss_bytes; /* what they share is counted for each */
     int64_t open_fds;  /* of those that we may look at; -1: of none */
     int64_t zombies;
-    bool partial; /* there are more than HR_PROCESSES_MAX */
+    bool partial; /* there are more than `max`: what all of them cost is not known */
     size_t nwatched;
     struct hr_process_cost watched[HR_PROCESSES_WATCHED_MAX]; /* those of them that there are */
 };
@@ -48,6 +48,7 @@ struct hr_processes_row;
 
 struct hr_processes {
     const char *path;              /* "/proc", or what stands for it in a test; borrowed */
+    size_t max;                    /* HR_PROCESSES_MAX, or less in a test */
     struct hr_processes_cost cost; /* of the last complete look */
     /* A look that is under way. */
     bool looking;
