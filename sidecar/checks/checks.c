@@ -300,4 +300,5 @@ void hr_checks_collect(struct hr_expo *e, void *arg)
     hr_expo_sample(e, "handrail_live",
                    hr_checks_pass(c, HR_GATE_LIVE, &name, reason, sizeof(reason)), NULL);
     collect_probes(c, e);
+    hr_folders_collect(&c->disk, e);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -182,4 +183,25 @@ json_t *hr_folders_disks(const struct hr_folders *f)
                                (json_int_t)f->facts[i].free_bytes, "size_bytes",
                                (json_int_t)f->facts[i].size_bytes));
     return all;
+}
+
+static void collect(const struct hr_folders *f, struct hr_expo *e, const char *name,
+                    const char *help, size_t offset)
+{
+    hr_expo_family(e, name, "gauge", help);
+    for (int i = 0; i < f->count && f->known; i++) {
+        uint64_t value = 0;
+        bool again = i > 0 && strcmp(f->path[i], f->path[0]) == 0; /* the workspace is / */
+        memcpy(&value, (const char *)&f->facts[i] + offset, sizeof(value));
+        if (!f->facts[i].err && !again)
+            hr_expo_sample(e, name, (double)value, "path", f->path[i], NULL);
+    }
+}
+
+void hr_folders_collect(const struct hr_folders *f, struct hr_expo *e)
+{
+    collect(f, e, "handrail_disk_free_bytes", "Free of the file system, for who is not root.",
+            offsetof(struct hr_folder_facts, free_bytes));
+    collect(f, e, "handrail_disk_size_bytes", "Size of the file system.",
+            offsetof(struct hr_folder_facts, size_bytes));
 }

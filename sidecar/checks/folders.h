@@ -11,6 +11,7 @@
 #ifndef HR_SIDECAR_CHECKS_FOLDERS_H
 #define HR_SIDECAR_CHECKS_FOLDERS_H
 
+#include "common/expo.h"
 #include "measure.h"
 
 #include <jansson.h>
@@ -54,5 +55,8 @@ void hr_folders_free(struct hr_folders *f);
 
 /* New reference: [{"path", "free_bytes", "size_bytes"}, ...], those that could be looked at. */
 json_t *hr_folders_disks(const struct hr_folders *f);
+
+/* The same as metrics, as e's next families. */
+void hr_folders_collect(const struct hr_folders *f, struct hr_expo *e);
 
 #endif
