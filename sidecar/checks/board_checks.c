@@ -85,7 +85,7 @@ int hr_check_ask_measure(struct hr_checks *c, const struct hr_measure *m, unsign
                          char *reason, size_t size)
 {
     struct hr_life life = hr_life_read(c->cfg.board);
-    if (gate == HR_GATE_LIVE && !has_a_say(c, m))
+    if (gate == HR_GATE_LIVE && (!m->succeeded || !has_a_say(c, m)))
         return 0;
     if (m->of_server && same_life(m, &life, reason, size))
         return -ESTALE;

@@ -686,6 +686,27 @@ static void settings_change_what_they_name(void **state)
     json_decref(all);
 }
 
+/* What has not been well in this life of the server is no reason to end the container. */
+static void liveness_waits_for_the_first_success(void **state)
+{
+    static const struct hr_checks_query q = {.verbose = false};
+    struct hr_finding f = {.found = HR_FOUND_BAD};
+    struct hr_buf out;
+    (void)state;
+    hr_buf_init(&out, 1024);
+    assert_int_equal(new_checks("{\"loop-lag\": {\"gates\": [\"live\"]}}", NULL), 0);
+    checks->lag.m.life = 1;
+    assert_int_equal(hr_checks_answer(checks, "/livez/loop-lag", &q, &out), 200);
+    hr_measure_note(&checks->lag.m, &f, clock_now());
+    assert_int_equal(hr_checks_answer(checks, "/livez/loop-lag", &q, &out), 200);
+    f.found = HR_FOUND_GOOD;
+    hr_measure_note(&checks->lag.m, &f, clock_now());
+    f.found = HR_FOUND_BAD;
+    hr_measure_note(&checks->lag.m, &f, clock_now());
+    assert_int_equal(hr_checks_answer(checks, "/livez/loop-lag", &q, &out), 503);
+    hr_buf_free(&out);
+}
+
 static void odd_ports_are_refused(void **state)
 {
     char text[64 * (HR_CHECK_PORTS_MAX + 1)] = "{";
@@ -843,6 +864,7 @@ int main(void)
         T(lag_by_heartbeats),
         T(lag_by_the_probe),
         C(settings_change_what_they_name),
+        C(liveness_waits_for_the_first_success),
         C(odd_ports_are_refused),
         C(the_api_is_asked_only_when_it_can_answer),
         C(the_second_question_is_asked_once_a_life),
