@@ -207,8 +207,8 @@ static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
     return hr_orders_init_ok(s->orders, starts, reason, size);
 }
 
-/* With deferred initialisation: nothing that was accepted is known, or it has still to be replayed.
- */
+/* With deferred initialisation: what the server says of itself; before it has said anything,
+ * whether nothing that was accepted is known, or it has still to be replayed. */
 static bool is_dormant(void *arg)
 {
     const struct sidecar *s = arg;
@@ -217,6 +217,9 @@ static bool is_dormant(void *arg)
     if (!s->health.deferred || hr_board_get_service(s->p->board, 0, &service) ||
         hr_board_get_server(s->p->board, &own))
         return false;
+    enum hr_init_state state = hr_pool_init_state(s->health.pool);
+    if (state != HR_INIT_UNKNOWN)
+        return state == HR_INIT_DORMANT || state == HR_INIT_RUNNING;
     return !own.recorded || own.replay_life == service.starts;
 }
 

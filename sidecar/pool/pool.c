@@ -329,6 +329,11 @@ void hr_pool_free(struct hr_pool *p)
     free(p);
 }
 
+enum hr_init_state hr_pool_init_state(const struct hr_pool *p)
+{
+    return p->init_state;
+}
+
 const json_t *hr_pool_labels(const struct hr_pool *p)
 {
     return p->labels;

@@ -15,6 +15,7 @@
 #ifndef HR_SIDECAR_POOL_POOL_H
 #define HR_SIDECAR_POOL_POOL_H
 
+#include "bodies.h"
 #include "common/board.h"
 #include "common/buf.h"
 #include "common/expo.h"
@@ -78,6 +79,11 @@ void hr_pool_board_changed(struct hr_pool *p);
  */
 const json_t *hr_pool_labels(const struct hr_pool *p);
 const json_t *hr_pool_annotations(const struct hr_pool *p);
+
+/* How far the initialisation of the server is, as it said in its present life; unknown: nothing
+ * yet.
+ */
+enum hr_init_state hr_pool_init_state(const struct hr_pool *p);
 
 /* "phase" of /status.  New reference. */
 json_t *hr_pool_status(const struct hr_pool *p);

@@ -143,6 +143,21 @@ class Replay(unittest.TestCase):
             smaps = Path(f"/proc/{h.pid}/smaps").read_text()
             self.assertIn(" dc dd", re.sub(r"(VmFlags:.*\bdc)\b.*\bdd\b", r"\1 dd", smaps))
 
+    def test_the_api_is_asked_also_without_the_helper(self):
+        with standin(options=["--check=api:period=0.1"],
+                     env={"OH_DEFERRED_INIT": "1", "OH_SECRET_KEY": self.KEY,
+                          "OH_SESSION_API_KEYS_0": self.NEW}) as h:
+            def api():
+                checks = h.get("/status").json()["checks"]
+                return next(c for c in checks if c["name"] == "api")
+
+            h.wait_status("/readyz", 200)
+            wait_for("a dormant server", lambda: "dormant" in api()["message"], 30)
+            answer = request(h.agent_port, "POST", "/api/init", {"session_api_keys": [self.NEW]},
+                             {"X-Init-API-Key": self.KEY})
+            self.assertEqual(answer.status, 200)
+            wait_for("an answer of the API", lambda: api()["observed"] is not None, 30)
+
     def test_it_can_be_off(self):
         with self.deferred(options=["--init-replay=off"]) as h:
             h.wait_status("/readyz", 200)
