@@ -29,7 +29,8 @@
 enum {
     MCP_CONNECTIONS = 256,
     READYZ_MAX = 64 * 1024, /* bytes of an answer of ours that we read */
-    FILES_WANTED = 1024,    /* both listeners full, and everything else */
+    FILES_WANTED = 1024,    /* all listeners full, and everything else */
+    CONNECTIONS_MIN = 8,    /* of those for probes, however few files there may be */
     ASKING_MS = 500,        /* before the first probe is answered: see must_ask_first() */
     ASKING_STEP_MS = 5,
     REASON_MAX = 320, /* bytes */
@@ -65,6 +66,7 @@ static const struct hr_http_limits mcp_limits = {.body_max = HR_MCP_MESSAGE_MAX,
 
 struct sidecar {
     struct hr_program *p;
+    unsigned files; /* that may be open; at most FILES_WANTED */
     struct hr_client *client;
     struct hr_mcp *mcp;
     struct hr_orders *orders;
@@ -442,13 +444,27 @@ static int make_parts(struct sidecar *s)
     return err;
 }
 
+/* Anyone can connect to it, and a listener whose limit cannot be reached would never end an idle
+ * connection for a new one, and all of us would be without files. */
+static struct hr_http_limits fit(const struct sidecar *s, const struct hr_http_limits *wanted)
+{
+    struct hr_http_limits fitting = *wanted;
+    unsigned n = wanted->connections * s->files / FILES_WANTED;
+    fitting.connections = n > CONNECTIONS_MIN ? n : CONNECTIONS_MIN;
+    if (fitting.connections_per_ip > fitting.connections)
+        fitting.connections_per_ip = fitting.connections;
+    return fitting;
+}
+
 static int listen_for_probes(struct sidecar *s)
 {
-    int err = hr_http_new(s->p->loop, HR_FD_HEALTH, &health_limits, NULL, hr_health_handle,
-                          &s->health, &s->health_http);
+    const struct hr_http_limits health = fit(s, &health_limits);
+    const struct hr_http_limits probe = fit(s, &probe_limits);
+    int err = hr_http_new(s->p->loop, HR_FD_HEALTH, &health, NULL, hr_health_handle, &s->health,
+                          &s->health_http);
     if (!err && is_listener(HR_FD_PROBE)) /* if not, the supervisor has said why */
-        err = hr_http_new(s->p->loop, HR_FD_PROBE, &probe_limits, NULL, hr_health_handle,
-                          &s->health, &s->probe_http);
+        err = hr_http_new(s->p->loop, HR_FD_PROBE, &probe, NULL, hr_health_handle, &s->health,
+                          &s->probe_http);
     if (err)
         hr_error("cannot serve probes: %s", strerror(-err));
     return err;
@@ -491,13 +507,15 @@ static int listen_all(struct sidecar *s)
     return err;
 }
 
-static void raise_file_limit(void)
+static void raise_file_limit(struct sidecar *s)
 {
     struct rlimit r;
+    s->files = FILES_WANTED;
     if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= FILES_WANTED)
         return;
     r.rlim_cur = r.rlim_max < FILES_WANTED ? r.rlim_max : FILES_WANTED;
     (void)setrlimit(RLIMIT_NOFILE, &r);
+    s->files = (unsigned)r.rlim_cur;
     if (r.rlim_cur < FILES_WANTED)
         hr_warn("only %llu files may be open, %d are wanted: fewer connections will be served",
                 (unsigned long long)r.rlim_cur, FILES_WANTED);
@@ -527,7 +545,7 @@ static int start(struct sidecar *s)
         err = check_listener(HR_FD_MCP, "MCP");
     if (err)
         return err; /* said already */
-    raise_file_limit();
+    raise_file_limit(s);
     err = make_parts(s);
     if (!err)
         err = listen_all(s);

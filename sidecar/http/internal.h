@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum req_state {
     REQ_RECEIVING, /* its body */
@@ -60,7 +61,7 @@ struct hr_http {
     unsigned limit;  /* of connections */
     ev_io accept;    /* listen_fd; stopped while there is no room */
     ev_timer again;  /* tries to accept after it could not */
-    bool complained; /* that it could not */
+    int64_t told_ms; /* when it was logged that it could not; 0: never */
     bool quiet;      /* nothing more is to be accepted */
     ev_io io;        /* libmicrohttpd's epoll */
     ev_timer timer;  /* libmicrohttpd's next timeout */

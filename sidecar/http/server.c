@@ -37,7 +37,8 @@ enum {
     REPLY_HEADERS_MAX = 8 * 1024,  /* bytes */
     REQUEST_MS = 10000,            /* to bring a request, on top of the idle time before it */
     ACCEPT_BATCH = 32,     /* connections taken before those that there are get their turn */
-    ACCEPT_AGAIN_MS = 100, /* after there were no descriptors or no memory */
+    ACCEPT_AGAIN_MS = 100, /* after there were no descriptors or no memory, */
+    TELL_MS = 10000,       /* which is logged no more often than that */
     RUN_US = 200,          /* libmicrohttpd is run again at once for no longer than that */
     WATCH_AFTER_MS = 5,    /* a request waits so long before its peer is watched */
     GONE_BATCH = 64,       /* events taken at once */
@@ -373,8 +374,19 @@ static int accept_one(struct hr_http *h)
         hr_close(&fd);
     else /* which closes it if it cannot */
         (void)MHD_add_connection(h->daemon, fd, (struct sockaddr *)&peer, len);
-    h->complained = false;
     return 0;
+}
+
+/* Later, not at once: nothing may have changed by then. */
+static void try_again(struct hr_http *h, int err)
+{
+    int64_t now = hr_now_ms();
+    if (!h->told_ms || now - h->told_ms >= TELL_MS) {
+        hr_warn("http: cannot accept a connection: %s: trying again", strerror(-err));
+        h->told_ms = now;
+    }
+    ev_timer_set(&h->again, ACCEPT_AGAIN_MS / 1000., 0.);
+    ev_timer_start(h->loop, &h->again);
 }
 
 static void on_accept(struct ev_loop *loop, ev_io *w, int events)
@@ -386,12 +398,8 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
         err = accept_one(h);
     if (err && err != -EAGAIN)
         ev_io_stop(loop, w); /* it would go on telling us */
-    if (err && err != -EAGAIN && err != -EUSERS) {
-        if (!h->complained)
-            hr_warn("http: cannot accept a connection: %s: trying again", strerror(-err));
-        h->complained = true;
-        ev_timer_start(loop, &h->again);
-    }
+    if (err && err != -EAGAIN && err != -EUSERS)
+        try_again(h, err);
     run(h);
 }
 
@@ -441,7 +449,7 @@ static void start_watchers(struct hr_http *h)
     ev_io_init(&h->accept, on_accept, h->listen_fd, EV_READ);
     h->accept.data = h;
     ev_io_start(h->loop, &h->accept);
-    ev_timer_init(&h->again, on_again, ACCEPT_AGAIN_MS / 1000., 0.);
+    ev_timer_init(&h->again, on_again, 0., 0.);
     h->again.data = h;
 }
 

@@ -133,6 +133,24 @@ class Abuse(unittest.TestCase):
                 self.probe_both_ways()
 
 
+class FewFiles(unittest.TestCase):
+    """Where a process may open fewer files than a listener would take connections."""
+
+    def test_idle_connections_do_not_use_them_up(self):
+        with standin(prefix=["prlimit", "--nofile=256:256"]) as h, contextlib.ExitStack() as stack:
+            h.wait_status("/readyz", 200)
+            h.wait_line("only 256 files may be open, 1024 are wanted")
+            for i in range(300):
+                s = stack.enter_context(socket.socket())
+                s.bind((f"127.0.{1 + i % 200}.7", 0))
+                s.connect(("127.0.0.1", h.health_port))
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                self.assertEqual(h.get("/readyz").status, 200)
+                self.assertEqual(client(h, "probe", "ready").stdout, "ok\n")
+            self.assertNotIn("Too many open files", h.log())
+
+
 class BadRequests(unittest.TestCase):
     """Each on a connection of its own; afterwards the next request is answered as if nothing had been."""
 

@@ -451,6 +451,30 @@ static void one_address_cannot_take_every_place(void **state)
     pump(f->loop, 50);
 }
 
+/* Without descriptors it tries again now and then, not all the time, and says so once. */
+static void without_descriptors_it_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+    struct hr_buf in;
+    hr_buf_init(&in, 4096);
+    int fd = client_open(f, 1);
+    int next = dup(fd);
+    assert_true(next >= 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit tight = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    (void)close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    client_send(fd, "GET / HTTP/1.1" CRLF HOST);
+    unsigned turn = ev_iteration(f->loop);
+    pump(f->loop, 1000);
+    assert_in_range(ev_iteration(f->loop) - turn, 2, 100);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(client_expect(f, fd, &in, "hello\n"));
+    hr_buf_free(&in);
+    hr_close(&fd);
+}
+
 static void an_idle_connection_is_closed(void **state)
 {
     struct fixture *f = *state;
@@ -511,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(queries_and_headers_can_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_connections_do_not_keep_others_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_address_cannot_take_every_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_descriptors_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_connection_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_request_is_ended, set_up, tear_down),
     };
