@@ -7,7 +7,7 @@
 static int64_t now_us(clockid_t id)
 {
     struct timespec ts;
-    (void)clock_gettime(id, &ts); /* cannot fail for these two clocks */
+    (void)clock_gettime(id, &ts); /* cannot fail for these clocks */
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
@@ -19,6 +19,11 @@ int64_t hr_now_us(void)
 int64_t hr_now_ms(void)
 {
     return hr_now_us() / 1000;
+}
+
+int64_t hr_cpu_us(void)
+{
+    return now_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int64_t hr_wall_ms(void)

@@ -9,6 +9,9 @@
 int64_t hr_now_ms(void);
 int64_t hr_now_us(void);
 
+/* Of the processor, spent by this thread, microseconds. */
+int64_t hr_cpu_us(void);
+
 /* CLOCK_REALTIME, milliseconds since 1970. */
 int64_t hr_wall_ms(void);
 

@@ -29,7 +29,7 @@ struct hr_health {
     struct hr_metrics metrics;
     struct hr_metrics_requests requests;
     unsigned turn;    /* of the loop, by its own count */
-    int64_t spent_us; /* in it, on pages */
+    int64_t spent_us; /* in it, of the processor's time, on pages */
 };
 
 /* The handler of the listener; arg is the struct hr_health. */

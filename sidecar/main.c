@@ -39,13 +39,17 @@ enum {
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
 
-enum { HEALTH_ANSWERS_MAX = 16 * 1024 * 1024 }; /* bytes; a page of metrics has some 100 KiB */
+enum {
+    HEALTH_ANSWERS_MAX = 16 * 1024 * 1024, /* bytes; a page of metrics has some 100 KiB */
+    HEALTH_CROWD_BYTES = 8 * 1024, /* of heads and small bodies at once, also of a few requests */
+};
 
 /* Probes send no body; a small one may come and be told that its method is wrong. */
 static const struct hr_http_limits health_limits = {.body_max = 4096,
                                                     .connections = 512,
                                                     .connections_per_ip = 128,
                                                     .answers_max = HEALTH_ANSWERS_MAX,
+                                                    .crowd_bytes = HEALTH_CROWD_BYTES,
                                                     .idle_timeout_s = 5};
 
 /* Of `handrail probe`, over a unix socket: apart from the network, so that nothing there, and no
@@ -54,6 +58,7 @@ static const struct hr_http_limits probe_limits = {.body_max = 4096,
                                                    .connections = 64,
                                                    .connections_per_ip = 64,
                                                    .answers_max = HEALTH_ANSWERS_MAX,
+                                                   .crowd_bytes = HEALTH_CROWD_BYTES,
                                                    .idle_timeout_s = 5,
                                                    .neighbours_only = true};
 

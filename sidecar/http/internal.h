@@ -55,6 +55,7 @@ struct hr_http {
     void *arg;
     size_t body_max;
     size_t answers_max;
+    size_t crowd_bytes;
     size_t answers; /* bytes of answers that are not sent yet */
     bool neighbours_only;
     int listen_fd;
@@ -62,6 +63,7 @@ struct hr_http {
     ev_io accept;    /* listen_fd; stopped while there is no room */
     ev_timer again;  /* tries to accept after it could not */
     int64_t told_ms; /* when it was logged that it could not; 0: never */
+    bool crowded;    /* not all could be accepted the last time */
     bool quiet;      /* nothing more is to be accepted */
     ev_io io;        /* libmicrohttpd's epoll */
     ev_timer timer;  /* libmicrohttpd's next timeout */

@@ -58,6 +58,11 @@ int hr_http_query(const struct hr_http_req *req, const char *name,
     return q.count;
 }
 
+bool hr_http_crowded(const struct hr_http_req *req)
+{
+    return req->h->crowded;
+}
+
 const char *hr_http_body(const struct hr_http_req *req, size_t *ret_len)
 {
     *ret_len = req->body.len;

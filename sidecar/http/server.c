@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -359,6 +360,15 @@ static bool is_neighbour(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0;
 }
 
+/* Who brings so much at once is no probe, and what comes after it in the queue may be one:
+ * libmicrohttpd reads a long line in small steps and looks at all of it after each, which takes
+ * longer than to answer ten probes. */
+static bool is_too_much(const struct hr_http *h, int fd)
+{
+    int n = 0;
+    return h->crowded && h->crowd_bytes && ioctl(fd, FIONREAD, &n) == 0 && n > (int)h->crowd_bytes;
+}
+
 /* One connection from the queue to libmicrohttpd.  0, or -errno: there is none, or no room for it.
  */
 static int accept_one(struct hr_http *h)
@@ -370,7 +380,7 @@ static int accept_one(struct hr_http *h)
     int fd = accept4(h->listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
-    if (h->neighbours_only && !is_neighbour(fd))
+    if (is_too_much(h, fd) || (h->neighbours_only && !is_neighbour(fd)))
         hr_close(&fd);
     else /* which closes it if it cannot */
         (void)MHD_add_connection(h->daemon, fd, (struct sockaddr *)&peer, len);
@@ -400,6 +410,7 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
         ev_io_stop(loop, w); /* it would go on telling us */
     if (err && err != -EAGAIN && err != -EUSERS)
         try_again(h, err);
+    h->crowded = err != -EAGAIN;
     run(h);
 }
 
@@ -470,6 +481,7 @@ int hr_http_new(struct ev_loop *loop, int listen_fd, const struct hr_http_limits
     h->arg = arg;
     h->body_max = limits->body_max;
     h->answers_max = limits->answers_max;
+    h->crowd_bytes = limits->crowd_bytes;
     h->neighbours_only = limits->neighbours_only;
     hr_http_conns_init(&h->conns, loop, limits->connections, limits->connections_per_ip,
                        (int64_t)limits->idle_timeout_s * 1000 + REQUEST_MS);

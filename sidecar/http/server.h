@@ -28,6 +28,9 @@ struct hr_http_limits {
     /* bytes of answers that peers have not taken yet, in all; more of them is 503, small ones
      * excepted; 0: no limit */
     size_t answers_max;
+    /* While more wait to be accepted than are at once: one that has brought more bytes than that
+     * already is closed, unread; 0: no limit */
+    size_t crowd_bytes;
     bool neighbours_only;    /* of a unix socket: only peers of our own pid namespace */
     unsigned idle_timeout_s; /* a connection without progress is closed, one with little progress
                               * 10 s later; never while its request is with the handler */
@@ -54,6 +57,8 @@ const char *hr_http_header(const struct hr_http_req *req, const char *name); /* 
  * Returns how many there were; fn may be NULL. */
 int hr_http_query(const struct hr_http_req *req, const char *name,
                   void (*fn)(const char *value, void *arg), void *arg);
+/* Do more connections wait to be accepted than are at once? */
+bool hr_http_crowded(const struct hr_http_req *req);
 const char *hr_http_body(const struct hr_http_req *req, size_t *ret_len);
 
 /* If the peer goes away before the answer, fn is called once and the request is dead: it must not

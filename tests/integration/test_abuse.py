@@ -7,7 +7,9 @@ the sidecar stays within bounds.  And what a single bad request is answered with
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -131,6 +133,31 @@ class Abuse(unittest.TestCase):
                     s.send([b"", b"GET /readyz HT", b"\x16\x03\x01", b"x" * 5000][i % 4])
             for _ in range(10):
                 self.probe_both_ways()
+
+
+class Crowd(unittest.TestCase):
+    """More connections than are accepted at once, all there already when the sidecar gets to them."""
+
+    def test_each_gets_one_page(self):
+        page = b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"
+        with standin() as h, contextlib.ExitStack() as stack:
+            h.wait_status("/readyz", 200)
+            sidecar = h.child("handrail-sidecar")
+            os.kill(sidecar, signal.SIGSTOP)
+            held = [stack.enter_context(socket.create_connection(("127.0.0.1", h.health_port), PATIENCE))
+                    for _ in range(100)]
+            for i, s in enumerate(held):
+                s.sendall(page * 3 if i % 2 else page.replace(b"/status", b"/readyz"))
+            os.kill(sidecar, signal.SIGCONT)
+            for i in range(40, 60):
+                answer = held[i].recv(1 << 20)
+                if i % 2:
+                    self.assertRegex(answer, rb"\AHTTP/1.1 (200|503) ")
+                    self.assertIn(b"\r\nConnection: close\r\n", answer)
+                    self.assertNotIn(b"HTTP/1.1", answer[4:])
+                else:
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+                    self.assertNotIn(b"\r\nConnection: close\r\n", answer)
 
 
 class FewFiles(unittest.TestCase):

@@ -451,6 +451,42 @@ static void one_address_cannot_take_every_place(void **state)
     pump(f->loop, 50);
 }
 
+/* While more wait than are taken at once, one that has brought much already is closed unread; the
+ * others are answered, and so is a long request when there is no crowd. */
+static void who_brings_too_much_in_a_crowd_is_turned_away(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = 200, MUCH = 6000 };
+    const struct hr_http_limits limits = {.body_max = 0,
+                                          .connections = 512,
+                                          .connections_per_ip = 512,
+                                          .idle_timeout_s = 30,
+                                          .crowd_bytes = MUCH - 1000};
+    static char much[MUCH + 1];
+    int fds[MANY];
+    struct hr_buf in;
+    (void)snprintf(much, sizeof(much), "GET / HTTP/1.1" CRLF "Host: x" CRLF "X: ");
+    memset(much + strlen(much), 'a', MUCH - strlen(much) - 4);
+    memcpy(much + MUCH - 4, CRLF CRLF, 4);
+    assert_int_equal(fixture_reopen(f, &limits), 0);
+    exchange(f, much, "hello\n");
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_open(f, 1);
+        client_send(fds[i], i % 2 ? much : "GET / HTTP/1.1" CRLF "Host: x" CRLF CRLF);
+    }
+    for (int i = 0; i < MANY; i++) {
+        bool turned_away = i % 2 && i > MANY / 2 && i < MANY - 50; /* the crowd has an end */
+        hr_buf_init(&in, 4096);
+        if (turned_away)
+            assert_true(client_closed(f, fds[i], 5000));
+        else if (i % 2 == 0)
+            assert_true(client_expect(f, fds[i], &in, "hello\n"));
+        hr_buf_free(&in);
+        hr_close(&fds[i]);
+    }
+    exchange(f, much, "hello\n");
+}
+
 /* Without descriptors it tries again now and then, not all the time, and says so once. */
 static void without_descriptors_it_waits(void **state)
 {
@@ -535,6 +571,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(queries_and_headers_can_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_connections_do_not_keep_others_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_address_cannot_take_every_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_brings_too_much_in_a_crowd_is_turned_away, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(without_descriptors_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_connection_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_request_is_ended, set_up, tear_down),
