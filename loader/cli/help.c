@@ -26,22 +26,22 @@ void hr_help_commands_end(void)
 
 void hr_help_run(void)
 {
-    (void)printf("usage: handrail run [options] -- CMD ARGS\n"
-                 "\n"
-                 "Each option is a variable too, and wins over it: --crash-dir is\n"
-                 "HANDRAIL_CRASH_DIR.  SECONDS may have a fraction.  A switch is on with --NAME\n"
-                 "alone and off with --no-NAME.  [In brackets: the default.]\n"
-                 "\n");
+    (void)printf(
+        "usage: handrail run [options] -- CMD ARGS\n"
+        "\n"
+        "Each option is a variable too, and wins over it: --crash-dir is HANDRAIL_CRASH_DIR.\n"
+        "SECONDS may have a fraction.  --NAME alone is on, --no-NAME is off.  [The default.]\n"
+        "\n");
     hr_settings_help(stdout);
     (void)printf(
-        "  HANDRAIL_LOG_LEVEL       of our own messages: error, warning, info or debug\n"
+        "  HANDRAIL_LOG_LEVEL         of our own messages: error, warning, info or debug\n"
         "\n"
         "The nine from --restart to --stop-timeout exist twice more: as --sidecar-restart ...\n"
         "for the sidecar, as --toolhost-restart ... for the process of each plugin.\n"
         "\n"
         "The agent-server's command:\n"
-        "  CUSTOM_AGENT_MODULE      a Python module that it imports at its start ...\n"
-        "  CUSTOM_AGENT_PATH        ... and its folder [/app, else the current one]\n"
+        "  CUSTOM_AGENT_MODULE        a Python module that it imports at its start ...\n"
+        "  CUSTOM_AGENT_PATH          ... and its folder [/app, else the current one]\n"
         "\n"
         "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it\n"
         "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n");
@@ -59,8 +59,8 @@ void hr_help_mcp(void)
                  "\n");
     hr_settings_help_mcp(stdout);
     (void)printf(
-        "  HANDRAIL_LOG_LEVEL       of our own messages, which go to standard error: error,\n"
-        "                           warning, info or debug [warning]\n"
+        "  HANDRAIL_LOG_LEVEL         of our own messages, which go to standard error: error,\n"
+        "                             warning, info or debug [warning]\n"
         "\n"
         "The nine from --toolhost-restart to --toolhost-stop-timeout are those of handrail\n"
         "run.  SIGHUP: read the tool registry anew.\n"

@@ -85,7 +85,7 @@ const struct hr_setting hr_settings[] = {
      .help = "what it left behind is ended before its next start"},
 
     {NAMES("grace", "GRACE"), .group = HR_GROUP_STOP, SECONDS(0, SEC(25)), AT(grace_ms),
-     .help = "budget of a whole stop; 0: no limit, as with --no-sidecar"},
+     .help = "budget of a stop; 0: no limit, as with --no-sidecar"},
     {NAMES("pause-timeout", "PAUSE_TIMEOUT"), .group = HR_GROUP_STOP, SECONDS(0, SEC(5)),
      AT(pause_ms), .help = "for the server to prepare for its pause; 0: not asked"},
     {NAMES("group", "GROUP"), .letter = 'g', .group = HR_GROUP_STOP, SWITCH(0), AT(group_signals),
@@ -107,12 +107,12 @@ const struct hr_setting hr_settings[] = {
     {NAMES("init-replay", "INIT_REPLAY"), .group = HR_GROUP_WATCH, SWITCH(1), AT(replay),
      .help = "give a restarted server its /api/init again"},
 
-    {NAMES("podinfo-dir", "PODINFO_DIR"), .group = HR_GROUP_POOL, .type = HR_SETTING_ABSOLUTE,
+    {NAMES("podinfo-dir", "PODINFO_DIR"), .group = HR_GROUP_WATCH, .type = HR_SETTING_ABSOLUTE,
      .value = "DIR", .fallback_text = "/etc/podinfo", AT(podinfo_dir),
      .help = "a downwardAPI volume: labels, annotations"},
-    {NAMES("on-claim", "ON_CLAIM"), .group = HR_GROUP_POOL, PATH("COMMAND", NULL), AT(on_claim),
+    {NAMES("on-claim", "ON_CLAIM"), .group = HR_GROUP_WATCH, PATH("COMMAND", NULL), AT(on_claim),
      .help = "run once by a shell when the pod is claimed and ready"},
-    {NAMES("on-claim-timeout", "ON_CLAIM_TIMEOUT"), .group = HR_GROUP_POOL, SECONDS(0, SEC(60)),
+    {NAMES("on-claim-timeout", "ON_CLAIM_TIMEOUT"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(60)),
      AT(on_claim_timeout_ms), .help = "not done by then: killed, tried again; 0: no limit"},
 
     {NAMES("log-format", "LOG_FORMAT"), .group = HR_GROUP_OUTPUT, CHOICE("raw|json", HR_LOG_TEXT),
@@ -217,7 +217,7 @@ static void help_line(FILE *to, const struct hr_setting *s, const char *normal)
         (void)snprintf(letter, sizeof(letter), "-%c, ", s->letter);
     (void)snprintf(left, sizeof(left), "%s--%s=%s", letter, s->option, s->value);
     /* A long one has its line to itself. */
-    (void)fprintf(to, strlen(left) > 24 ? "  %s\n%27s%s" : "  %-24s%1s%s", left, "", s->help);
+    (void)fprintf(to, strlen(left) > 26 ? "  %s\n%29s%s" : "  %-26s%1s%s", left, "", s->help);
     if (*normal)
         (void)fprintf(to, " [%s]", normal);
     (void)fputc('\n', to);
@@ -229,8 +229,7 @@ void hr_settings_help(FILE *to)
         [HR_GROUP_MODE] = "What runs, and where",
         [HR_GROUP_RESTART] = "Restarts of the server",
         [HR_GROUP_STOP] = "Signals and the stop",
-        [HR_GROUP_WATCH] = "Watching the server",
-        [HR_GROUP_POOL] = "Kubernetes and the warm pool",
+        [HR_GROUP_WATCH] = "Watching the server, and the pod",
         [HR_GROUP_OUTPUT] = "Output",
     };
     static struct hr_config defaults;

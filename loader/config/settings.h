@@ -17,7 +17,6 @@ enum hr_setting_group {
     HR_GROUP_RESTART,
     HR_GROUP_STOP,
     HR_GROUP_WATCH,
-    HR_GROUP_POOL,
     HR_GROUP_OUTPUT,
     HR_GROUP_FAMILY, /* not listed one by one: the same as the server's, for others */
 };
