@@ -29,7 +29,6 @@ struct hr_pool {
     uint32_t recorded;   /* on the board, when we last looked */
 
     struct hr_phase_word told; /* to PID 1 */
-    uint32_t steps;            /* on the board, that on_phase has been called for */
     int64_t handed_ms;         /* when the claim was last handed over; 0: never */
     ev_timer again;            /* there is something that has to wait */
 };

@@ -146,19 +146,6 @@ static void care_for_hook(struct hr_pool *p, const struct hr_board_phase *b)
 
 /* ---- together ------------------------------------------------------------------------------ */
 
-/* Everything that has changed on the board since we last looked, oldest first. */
-static void announce(struct hr_pool *p, const struct hr_board_phase *b)
-{
-    uint32_t first = b->nsteps > HR_PHASE_STEPS ? b->nsteps - HR_PHASE_STEPS + 1 : 1;
-    for (uint32_t n = p->steps > first ? p->steps : first; n < b->nsteps; n++) {
-        uint32_t from = b->steps[(n - 1) % HR_PHASE_STEPS].phase;
-        uint32_t to = b->steps[n % HR_PHASE_STEPS].phase;
-        if (p->cfg.on_phase)
-            p->cfg.on_phase((enum hr_pod_phase)from, (enum hr_pod_phase)to, p->cfg.arg);
-    }
-    p->steps = b->nsteps;
-}
-
 /* Look at everything, and tell what has come of it. */
 static void evaluate(struct hr_pool *p)
 {
@@ -168,7 +155,6 @@ static void evaluate(struct hr_pool *p)
     if (!p->started || hr_board_get_phase(p->cfg.board, &b) ||
         hr_board_get_service(p->cfg.board, 0, &server))
         return; /* it is being written: there will be an event */
-    announce(p, &b);
     word.seen = what_is_seen(p, &b);
     word.phase = hr_phase_settle(p->told.phase, evidence(p, &server, word.seen));
     take_uid(p, &b, word.claim_uid);
@@ -353,7 +339,6 @@ void hr_pool_start(struct hr_pool *p)
         p->told.phase = b.told <= HR_POD_ACTIVE ? (enum hr_pod_phase)b.told : HR_POD_STARTING;
         p->told.seen = b.seen;
         memcpy(p->told.claim_uid, b.claim_uid, sizeof(p->told.claim_uid));
-        p->steps = b.nsteps;
     }
     if (hr_podwatch_start(&p->watch, dir))
         hr_warn("pod info: the name of its folder is too long: doing without");

@@ -56,8 +56,6 @@ struct hr_pool_config {
     int (*hand_over)(const char *line, int fd, void *arg);
     /* Does /readyz pass?  0, or a negative number and a sentence in reason. */
     int (*ready_ok)(char *reason, size_t size, void *arg);
-    /* The board shows another phase.  May be NULL. */
-    void (*on_phase)(enum hr_pod_phase from, enum hr_pod_phase to, void *arg);
     /* The pod's labels are others than before.  news: PID 1 has been told what they say, so the
      * board will change.  May be NULL. */
     void (*on_labels)(bool news, void *arg);
