@@ -6,7 +6,8 @@
  * The process is made by the first request and kept for the next ones.  One that has not answered
  * in time is killed, and the next one is made only when it is really gone: a process that is stuck
  * in the kernel cannot be killed, and must not have a second one beside it, and a third.  It ends
- * with us, however we end.
+ * with us, however we end; one that is stuck is left behind then, and our next life, which does not
+ * know of it, may have one of its own beside it.
  *
  *     none --ask--> busy --answer--> idle --ask--> busy
  *                   busy --time-out--> dying --gone--> none
