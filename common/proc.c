@@ -54,7 +54,7 @@ static void copy_name(char out[HR_PROC_COMM], const char *name, size_t n)
 /* What comes after ppid, the fourth field; see proc(5).  Whatever is no number ends it. */
 static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_entry *e)
 {
-    enum { UTIME = 14, STIME = 15, THREADS = 20, RSS = 24 };
+    enum { UTIME = 14, STIME = 15, THREADS = 20, START = 22, RSS = 24 };
     int64_t user = -1;
     for (int field = 5; field <= RSS && at < n && text[at] == ' '; field++) {
         at++;
@@ -69,6 +69,8 @@ static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_
             e->cpu_ticks = user + v;
         else if (field == THREADS)
             e->threads = v;
+        else if (field == START)
+            e->start_ticks = v;
         else if (field == RSS)
             e->rss_pages = v;
     }
@@ -76,7 +78,7 @@ static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_
 
 int hr_proc_parse_stat(const char *text, size_t n, struct hr_proc_entry *ret)
 {
-    struct hr_proc_entry e = {.cpu_ticks = -1, .threads = -1, .rss_pages = -1};
+    struct hr_proc_entry e = {.cpu_ticks = -1, .threads = -1, .start_ticks = -1, .rss_pages = -1};
     size_t at = 0;
     e.pid = (pid_t)number(text, n, &at, INT32_MAX);
     if (e.pid <= 0 || at + 1 >= n || text[at] != ' ' || text[at + 1] != '(')

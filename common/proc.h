@@ -26,6 +26,7 @@ struct hr_proc_entry {
     char comm[HR_PROC_COMM];
     int64_t cpu_ticks; /* user and system, without its children; sysconf(_SC_CLK_TCK) a second */
     int64_t threads;
+    int64_t start_ticks; /* when it was started; since boot */
     int64_t rss_pages;
 };
 

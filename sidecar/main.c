@@ -28,13 +28,11 @@
 
 enum {
     MCP_CONNECTIONS = 256,
-    READYZ_MAX = 64 * 1024, /* bytes of an answer of ours that we read */
-    FILES_WANTED = 1024,    /* all listeners full, and everything else */
-    CONNECTIONS_MIN = 8,    /* of those for probes, however few files there may be */
-    ASKING_MS = 500,        /* before the first probe is answered: see must_ask_first() */
+    FILES_WANTED = 1024, /* all listeners full, and everything else */
+    CONNECTIONS_MIN = 8, /* of those for probes, however few files there may be */
+    ASKING_MS = 500,     /* before the first probe is answered: see must_ask_first() */
     ASKING_STEP_MS = 5,
-    REASON_MAX = 320, /* bytes */
-    ENDING_MS = 30,   /* from the order to end to the end, for requests that are on their way */
+    ENDING_MS = 30, /* from the order to end to the end, for requests that are on their way */
 };
 
 _Static_assert(2 * HR_MCP_STREAMS_MAX <= MCP_CONNECTIONS, "streams leave room for calls");
@@ -197,15 +195,12 @@ static int hand_over(const char *line, int fd, void *arg)
 static int ready_ok(char *reason, size_t size, void *arg)
 {
     const struct sidecar *s = arg;
-    const struct hr_checks_query q = {.verbose = false};
-    struct hr_buf text;
-    hr_buf_init(&text, READYZ_MAX);
-    unsigned status = hr_checks_answer(s->health.checks, "/readyz", &q, &text);
-    const char *failed = strstr(hr_buf_str(&text), "[-]");
-    if (status != 200 && failed)
-        (void)snprintf(reason, size, "%.*s", (int)strcspn(failed + 3, "\n"), failed + 3);
-    hr_buf_free(&text);
-    return status == 200 ? 0 : -1;
+    const char *name = NULL;
+    char why[HR_CHECK_REASON_MAX];
+    if (hr_checks_pass(s->health.checks, HR_GATE_READY, &name, why, sizeof(why)))
+        return 0;
+    (void)snprintf(reason, size, "%s failed: %s", name, why);
+    return -1;
 }
 
 static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
@@ -481,7 +476,7 @@ static int listen_for_probes(struct sidecar *s)
  * once. */
 static bool must_ask_first(struct sidecar *s)
 {
-    char reason[REASON_MAX];
+    char reason[HR_CHECK_REASON_MAX];
     struct hr_board_service server;
     return !hr_board_get_service(s->p->board, 0, &server) && server.state == HR_UP &&
            ready_ok(reason, sizeof(reason), s);

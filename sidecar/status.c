@@ -105,15 +105,11 @@ json_t *hr_wall_time(int64_t ms)
     return text(stamp, sizeof(stamp));
 }
 
-/* Would a probe of this path be answered 200? */
-static json_t *probe(const struct hr_health *h, const char *path)
+static json_t *probe(const struct hr_health *h, enum hr_gate gate)
 {
-    const struct hr_checks_query q = {.verbose = false};
-    struct hr_buf out;
-    hr_buf_init(&out, HR_METRICS_MAX);
-    unsigned status = hr_checks_answer(h->checks, path, &q, &out);
-    hr_buf_free(&out);
-    return json_boolean(status == 200);
+    const char *name = NULL;
+    char reason[HR_CHECK_REASON_MAX];
+    return json_boolean(hr_checks_pass(h->checks, gate, &name, reason, sizeof(reason)));
 }
 
 static json_t *hostname(void)
@@ -135,8 +131,8 @@ static json_t *warm(const struct hr_health *h)
 /* What a probe of each kind would be answered: true for 200. */
 static json_t *probes(const struct hr_health *h)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "startup", probe(h, "/startupz"), "live",
-                     probe(h, "/livez"), "ready", probe(h, "/readyz"), "warm", warm(h));
+    return json_pack("{s:o, s:o, s:o, s:o}", "startup", probe(h, HR_GATE_STARTUP), "live",
+                     probe(h, HR_GATE_LIVE), "ready", probe(h, HR_GATE_READY), "warm", warm(h));
 }
 
 json_t *hr_status(const struct hr_health *h)

@@ -117,6 +117,13 @@ bool hr_checks_excluded(const struct hr_checks_query *q, const char *name,
 void hr_checks_warn_unused(struct hr_buf *out, const struct hr_checks_query *q,
                            const bool used[HR_EXCLUDES_MAX]);
 
+enum { HR_CHECK_REASON_MAX = 320 }; /* bytes */
+
+/* Does this endpoint as a whole pass?  If not: the first check that fails, whose name is borrowed,
+ * and why. */
+bool hr_checks_pass(struct hr_checks *c, enum hr_gate gate, const char **ret_name, char *reason,
+                    size_t size);
+
 /* Answer a request for "/readyz", "/livez/process" and so on, in the format of the Kubernetes API
  * server, appended to out.  Returns the HTTP status: 200; 503 for a failure (and then always
  * verbose); 404 with nothing appended if there is no such endpoint or check. */

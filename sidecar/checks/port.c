@@ -3,12 +3,10 @@
  * descriptors of each process show whether it has one of them. */
 #include "port.h"
 
-#include "common/buf.h"
-#include "common/fd.h"
+#include "common/proc.h"
 #include "common/sockets.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,26 +18,12 @@ enum {
     SOCKETS_MAX = 512,   /* sockets that listen anywhere */
     LISTENERS_MAX = 16,  /* sockets on one port that are looked at */
     NAME_MAX_BYTES = 32, /* "socket:[<inode>]" */
-    STAT_MAX = 2048,     /* bytes of /proc/<pid>/stat */
-    STAT_START = 20,     /* its field for the start, counted from the one after the name */
 };
 
 struct listeners {
     int n;
     char name[LISTENERS_MAX][NAME_MAX_BYTES]; /* as the links below /proc/<pid>/fd say it */
 };
-
-/* Field number `n` of a line, from 0; NULL if there are not so many.  *ret_len is its length. */
-static const char *field(const char *line, int n, size_t *ret_len)
-{
-    for (;; n--) {
-        line += strspn(line, " ");
-        *ret_len = strcspn(line, " \n");
-        if (!*ret_len || n == 0)
-            return *ret_len ? line : NULL;
-        line += *ret_len;
-    }
-}
 
 static void find_listeners(struct listeners *l, int port)
 {
@@ -74,25 +58,10 @@ static bool holds(const struct listeners *l, const char *pid)
 }
 
 /* When a process started, in ticks since boot; -1 if that cannot be read. */
-static long long started(const char *pid)
+static int64_t started(pid_t pid)
 {
-    char path[PATH_MAX];
-    struct hr_buf text;
-    long long ticks = -1;
-    (void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    hr_buf_init(&text, STAT_MAX);
-    if (hr_read_fd(fd, &text) == 0) {
-        size_t n = 0;
-        const char *name_end = strrchr(hr_buf_str(&text), ')');
-        const char *start = name_end ? field(name_end + 1, STAT_START - 1, &n) : NULL;
-        ticks = start ? strtoll(start, NULL, 10) : -1;
-    }
-    hr_buf_free(&text);
-    hr_close(&fd);
-    return ticks;
+    struct hr_proc_entry e;
+    return hr_proc_read(pid, &e) ? -1 : e.start_ticks;
 }
 
 bool hr_port_is_foreign(int port, pid_t server)
@@ -104,13 +73,13 @@ bool hr_port_is_foreign(int port, pid_t server)
     (void)snprintf(pid, sizeof(pid), "%d", (int)server);
     if (holds(&l, pid)) /* nearly always: then nobody else has to be looked at */
         return false;
-    long long since = started(pid);
+    int64_t since = started(server);
     DIR *dir = l.n && since >= 0 ? opendir("/proc") : NULL;
     const struct dirent *entry = NULL;
     while (dir && (entry = readdir(dir))) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !holds(&l, entry->d_name))
             continue;
-        foreign = started(entry->d_name) < since;
+        foreign = started((pid_t)strtol(entry->d_name, NULL, 10)) < since;
         if (!foreign)
             break;
     }

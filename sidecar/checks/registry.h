@@ -14,7 +14,6 @@ enum {
     HR_CHECKS_BUILTIN = 13,
     HR_CHECKS_MAX = HR_CHECKS_BUILTIN + HR_CHECK_PORTS_MAX + HR_MAX_PLUGINS,
     HR_CHECK_NAME_MAX = HR_PLUGIN_ID_MAX + 8, /* "plugin/<id>", bytes */
-    HR_CHECK_REASON_MAX = 320,                /* bytes */
     HR_HOST_MAX = 64,                         /* a numeric address, bytes */
 };
 
@@ -57,9 +56,6 @@ struct hr_checks {
 /* Ask one check; the reason is one line of UTF-8, "" if it is fine. */
 int hr_check_ask(struct hr_checks *c, const struct hr_check *check, unsigned gate, char *reason,
                  size_t size);
-/* Does this endpoint as a whole pass?  If not: the first check that fails, and why. */
-bool hr_checks_pass(struct hr_checks *c, enum hr_gate gate, const char **ret_name, char *reason,
-                    size_t size);
 /* Look at every check: keep `ok` and `since_ms` true, log what has changed. */
 void hr_checks_refresh(struct hr_checks *c);
 

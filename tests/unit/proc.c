@@ -51,6 +51,7 @@ static void numbers_are_read_as_far_as_they_go(void **state)
     assert_int_equal(parse(whole, &e), 0);
     assert_int_equal(e.cpu_ticks, 33);
     assert_int_equal(e.threads, 5);
+    assert_int_equal(e.start_ticks, 600);
     assert_int_equal(e.rss_pages, 789);
     const char *threads = strstr(whole, " 5 0 600");
     assert_int_equal(hr_proc_parse_stat(whole, (size_t)(threads + 2 - whole), &e), 0);
