@@ -363,6 +363,7 @@ static int make_webhook(struct sidecar *s)
         .board = s->p->board,
         .url = json_string_value(json_object_get(settings, "url")),
         .authorization = json_string_value(json_object_get(settings, "authorization")),
+        .podinfo_dir = s->podinfo_dir,
         .crash = hr_crash};
     if (!cfg.url)
         return 0;

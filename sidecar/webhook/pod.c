@@ -47,26 +47,25 @@ static json_t *from_file(const char *path)
     return j;
 }
 
-static json_t *value(const char *variable, const char *file)
+static json_t *value(const char *variable, const char *dir, const char *file)
 {
     char path[PATH_MAX];
     const char *given = getenv(variable);
-    const char *dir = getenv("HANDRAIL_PODINFO_DIR");
     json_t *j = given ? text(given) : NULL;
-    int n = snprintf(path, sizeof(path), "%s/%s", dir && *dir ? dir : "/etc/podinfo", file);
-    if (!j && n > 0 && (size_t)n < sizeof(path))
+    int n = snprintf(path, sizeof(path), "%s/%s", dir ? dir : "", file);
+    if (!j && dir && n > 0 && (size_t)n < sizeof(path))
         j = from_file(path);
     return j;
 }
 
-json_t *hr_webhook_pod(void)
+json_t *hr_webhook_pod(const char *podinfo_dir)
 {
     char host[HOSTNAME_MAX] = "";
-    json_t *space = value("HANDRAIL_POD_NAMESPACE", "namespace");
+    json_t *space = value("HANDRAIL_POD_NAMESPACE", podinfo_dir, "namespace");
     (void)gethostname(host, sizeof(host) - 1);
     if (!space)
         space = from_file(account);
     return json_pack("{s:o?, s:o?, s:o?, s:o?}", "hostname", text(host), "name",
-                     value("HANDRAIL_POD_NAME", "name"), "namespace", space, "uid",
-                     value("HANDRAIL_POD_UID", "uid"));
+                     value("HANDRAIL_POD_NAME", podinfo_dir, "name"), "namespace", space, "uid",
+                     value("HANDRAIL_POD_UID", podinfo_dir, "uid"));
 }

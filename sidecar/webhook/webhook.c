@@ -161,7 +161,7 @@ int hr_webhook_new(const struct hr_webhook_config *cfg, struct hr_webhook **ret)
         .work = cfg->work,
         .work_arg = cfg->work_arg,
         .first_ms = cfg->first_ms};
-    w->pod = hr_webhook_pod();
+    w->pod = hr_webhook_pod(cfg->podinfo_dir);
     int err = w->pod && (w->authorization || !cfg->authorization)
                   ? hr_random_hex(w->life, LIFE_BYTES)
                   : -ENOMEM;

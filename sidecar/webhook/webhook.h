@@ -26,6 +26,7 @@ struct hr_webhook_config {
     struct ev_loop *loop;
     const struct hr_board *board;
     const char *url;           /* borrowed */
+    const char *podinfo_dir;   /* looked into at the start alone; NULL: none */
     const char *authorization; /* copied: its process keeps that when it forgets the others' keys;
                                 * NULL: none */
     /* A crash of the board as JSON; a new reference, or NULL without memory. */
