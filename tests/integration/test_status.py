@@ -162,8 +162,9 @@ class Once(unittest.TestCase):
             h.wait_status("/readyz", 200, 30)
             wait_for("a warning", lambda: re.search(r"(?m)^  warning +disk, for .*: ", client(h, "status").stdout), 30)
             self.assertNotIn("failing   disk", client(h, "status").stdout)
-        with standin(options=["--check", never + ",gate=live"]) as h:
-            h.wait_status("/livez", 503, 30)
+        with standin(options=["--check", never + ",gate=ready"]) as h:
+            h.wait_status("/readyz", 503, 30)
+            wait_for("the check", lambda: "disk" in h.get("/readyz").text, 30)
             self.assertRegex(client(h, "status").stdout, r"(?m)^  failing +disk, for .*: ")
 
     def test_what_cannot_be_written_is_an_error(self):
