@@ -258,7 +258,10 @@ class Check(unittest.TestCase):
             case, verdict, words = CARELESS[rule]
             done, found = verdicts(PLUGINS / f"careless-{rule}.so", f"--only={case}")
             return rule, case, verdict, words, done.returncode, found
-        rules = sorted(set(CARELESS) - ({"leaks_memory", "leaks_little", "leaks_call_memory", "leaks_phase_memory"} if SANITIZED else set()))
+        # a thread costs a sanitizer so much memory that there are not enough of them
+        untold = {"leaks_memory", "leaks_little", "leaks_call_memory", "leaks_phase_memory",
+                  "leaks_phase_thread"} if SANITIZED else set()
+        rules = sorted(set(CARELESS) - untold)
         with ThreadPoolExecutor(4) as pool:
             for rule, case, verdict, words, code, found in pool.map(one, rules):
                 with self.subTest(rule):

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "common/fd.h"
 #include "own_pids.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -112,7 +113,7 @@ static void a_real_process(void **state)
     assert_int_equal(e.state, 'R');
     assert_string_equal(e.comm, "a (b) c?\\");
     assert_in_range(e.cpu_ticks, 0, INT32_MAX);
-    assert_int_equal(e.threads, 1);
+    assert_int_equal(e.threads, 1 + HR_SANITIZER_THREADS);
     assert_in_range(e.rss_pages, 10, INT32_MAX);
     hr_proc_name(getpid(), name);
     assert_string_equal(name, e.comm);

@@ -12,4 +12,13 @@
 #define HR_SANITIZER 0
 #endif
 
+/* Threads of a sanitizer's own, in each process. */
+#if defined(__SANITIZE_THREAD__)
+#define HR_SANITIZER_THREADS 1
+#elif defined(__has_feature)
+#define HR_SANITIZER_THREADS __has_feature(thread_sanitizer)
+#else
+#define HR_SANITIZER_THREADS 0
+#endif
+
 #endif
