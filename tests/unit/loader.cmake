@@ -24,6 +24,7 @@ endforeach()
 foreach(name cli_claim_env cli_text probe_answer)
   hr_unit_test(${name} DEPS hr_cli hr_common)
 endforeach()
+hr_unit_test(image_report DEPS hr_image_report hr_common)
 foreach(name cli_control cli_find cli_probe)
   hr_unit_test(${name} SOURCES unit/cli_fixture.c unit/control_fixture.c
     DEPS hr_cli hr_supervisor hr_common hr_libev)
