@@ -90,6 +90,8 @@ def scenario(h: Handrail, client: Client) -> None:
 
     old = h.child("handrail-sidecar")
     os.kill(old, signal.SIGKILL)
+    # A request that is written before the kernel has closed the connection is lost, as the one below.
+    wait_for("the end of the sidecar", lambda: old not in h.children("handrail-sidecar"), 5)
     is_right(client("call", "slow", {"ms": 10}))
     assert client("changed", 15)  # it may have: nobody knows
 
