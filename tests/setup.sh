@@ -21,9 +21,9 @@ conformance=$here/conformance
 
 build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjansson-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev
-    libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev python3"
+    libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev scdoc python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace chromium python3-jsonschema python3-prometheus-client abigail-tools"
+    strace mandoc chromium python3-jsonschema python3-prometheus-client abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
 
 say() { echo "setup: $*"; }

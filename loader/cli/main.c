@@ -20,6 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { HELP_WORDS = 2 }; /* of a command: "plugin check" */
+
 static int load(char **argv, bool as_server, struct hr_config *config)
 {
     int code = as_server ? hr_config_load_as_server(argv, config) : hr_config_load(argv, config);
@@ -151,21 +153,10 @@ static const struct command {
     {"plugin", command_plugin, "make, inspect, check, call and measure a plugin"},
     {"__on-claim", hr_cli_on_claim, NULL},
     {"--version", command_version, "which handrail this is"},
-    {"--help", command_help, "this text"},
-    {"help", command_help, NULL},
+    {"help", command_help, "this text, or with a command what that one takes"},
+    {"--help", command_help, NULL},
     {"-h", command_help, NULL},
 };
-
-static int command_help(char **argv)
-{
-    (void)argv;
-    hr_help_main();
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (commands[i].help)
-            (void)printf("  handrail %-23s %s\n", commands[i].name, commands[i].help);
-    hr_help_commands_end();
-    return 0;
-}
 
 static const struct command *find_command(const char *name)
 {
@@ -173,6 +164,35 @@ static const struct command *find_command(const char *name)
         if (strcmp(name, commands[i].name) == 0)
             return &commands[i];
     return NULL;
+}
+
+/* "help plugin check" is "plugin check --help". */
+static int help_of(char **words)
+{
+    static char option[] = "--help";
+    const struct command *command = find_command(words[0]);
+    char *argv[HELP_WORDS + 2] = {NULL};
+    size_t n = 0;
+    for (; n < HELP_WORDS && words[n]; n++)
+        argv[n] = words[n];
+    argv[n] = option;
+    /* With two underscores it is not for people, and takes its arguments as they are. */
+    if (command && words[0][0] != '_' && !words[n])
+        return command->function(argv);
+    hr_error("no help for %s: expected a command of those that handrail --help lists", words[0]);
+    return HR_EXIT_USAGE;
+}
+
+static int command_help(char **argv)
+{
+    if (argv[1] && argv[1][0] != '-' && strcmp(argv[1], "help") != 0)
+        return help_of(argv + 1);
+    hr_help_main();
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (commands[i].help)
+            (void)printf("  handrail %-23s %s\n", commands[i].name, commands[i].help);
+    hr_help_commands_end();
+    return 0;
 }
 
 /* ---- the ways in ----------------------------------------------------------------------------- */

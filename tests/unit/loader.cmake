@@ -30,6 +30,13 @@ foreach(name cli_control cli_find cli_probe)
     DEPS hr_cli hr_supervisor hr_common hr_libev)
 endforeach()
 
+# A sanitizer changes nothing about these.
+if(NOT HANDRAIL_SANITIZE)
+  add_test(NAME unit/manuals COMMAND ${Python3_EXECUTABLE} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_manuals.py ${HANDRAIL_TREE})
+  set_tests_properties(unit/manuals PROPERTIES TIMEOUT 120 LABELS unit)
+endif()
+
 # The Python helper, against fakes of uvicorn and of the SDK.
 foreach(name agent_helper agent_helper_class agent_helper_disk agent_helper_phase)
   add_test(NAME unit/${name}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# Completion of handrail's commands and options for bash.  What there is, the program itself says.
+#
+#     . /opt/handrail/share/bash-completion/completions/handrail
+
+# The commands below "$@", a program and perhaps a command of it.
+_handrail_commands() {
+    "$@" --help 2>/dev/null | sed -n "s/^  handrail ${2:+$2 }\([a-z][a-z-]*\) .*/\1/p"
+}
+
+# The options of "$@"; those that take a value end in "=".
+_handrail_options() {
+    "$@" --help 2>/dev/null | sed 's/^  \(-., \)\?--/[--/; s/ | --/[--/g' |
+        grep -oE '\[--[a-z][a-z-]*=?' | tr -d '[' | sort -u
+}
+
+_handrail() {
+    local word=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} command=()
+    local words
+    COMPREPLY=()
+    # The commands before the word: one, or two where the first is a family of them.
+    case ${COMP_WORDS[1]} in
+    plugin) command=("${COMP_WORDS[@]:1:COMP_CWORD > 2 ? 2 : 1}") ;;
+    -*) command=(run) ;;
+    *) command=("${COMP_WORDS[1]}") ;;
+    esac
+    if [[ $COMP_CWORD == 1 && $word != -* ]]; then
+        words=$(_handrail_commands "$program")
+    elif [[ $word == -* ]]; then
+        words=$(_handrail_options "$program" "${command[@]}")
+    elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == plugin ]]; then
+        words=$(_handrail_commands "$program" plugin)
+    elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == help ]]; then
+        words=$(_handrail_commands "$program")
+    elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == probe ]]; then
+        words='live ready startup warm'
+    else
+        return # the shell's own: files
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+}
+
+complete -o default -F _handrail handrail

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What the manual pages, the help and the completion say, against the program itself.
+
+The one argument is the tree as it lies in an image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+TREE = Path(sys.argv.pop(1))
+HANDRAIL = TREE / "bin" / "handrail"
+PAGES = sorted((TREE / "share" / "man").glob("man*/*"))
+COMPLETION = TREE / "share" / "bash-completion" / "completions" / "handrail"
+
+
+def said(*arguments: str, code: int = 0) -> str:
+    result = subprocess.run([HANDRAIL, *arguments], capture_output=True, text=True, timeout=20)
+    assert result.returncode == code, (arguments, result)
+    return result.stdout + result.stderr
+
+
+def page(name: str) -> str:
+    """A manual page as text, each paragraph on a line."""
+    path, = (p for p in PAGES if p.name == name)
+    text = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=1000", path], check=True,
+                          capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    return re.sub(".\b", "", text.stdout)
+
+
+def commands(*of: str) -> list[str]:
+    middle = "".join(f"{word} " for word in of)
+    return re.findall(rf"^  handrail {middle}([a-z][a-z-]*) ", said(*of, "--help"), re.M)
+
+
+def options() -> dict[str, tuple[str, str | None]]:
+    """Of handrail run: the value each takes, and its default."""
+    text = re.sub(r"\n {29}", " ", said("run", "--help"))
+    found = re.findall(r"^  (?:-\w, )?--([a-z-]+)=(\S+) +(.*)$", text, re.M)
+    return {name: (value, default[1] if (default := re.search(r"\[([^]]*)\]$", rest)) else None)
+            for name, value, rest in found}
+
+
+def keys_of(registry: object) -> list[str]:
+    """The keys that handrail says it expects where this registry has an unknown one."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(registry, file)
+        file.flush()
+        text = said("run", f"--registry={file.name}", "--", "true", code=78)
+    return re.search(r"one of ([a-z0-9_, ]+), got", text)[1].replace(" or ", ", ").split(", ")
+
+
+class Pages(unittest.TestCase):
+    def test_each_is_well_formed(self) -> None:
+        self.assertGreaterEqual(len(PAGES), 4)
+        for path in PAGES:
+            subprocess.run(["mandoc", "-T", "lint", "-W", "error", path], check=True)
+
+    def test_each_that_is_referred_to_is_there(self) -> None:
+        ours = {f"{p.name.rpartition('.')[0]}({p.name.rpartition('.')[2]})" for p in PAGES}
+        for path in PAGES:
+            for other in re.findall(r"(?:handrail[a-z-]*|[a-z_]+\.json)\(\d\)", page(path.name)):
+                self.assertIn(other, ours, path.name)
+
+    def test_options_with_values_and_defaults(self) -> None:
+        text = page("handrail.1")
+        told = {name: (value, rest) for name, value, rest in re.findall(
+            r"^ +(?:-\w, )?--([a-z-]+)=(\S+)\n((?:.+\n)+)", text, re.M)}
+        expected = options()
+        self.assertGreater(len(expected), 30)
+        self.assertEqual(set(told), set(expected))
+        for name, (value, default) in expected.items():
+            self.assertEqual(told[name][0], value, name)
+            said_default = re.search(r"Default: (.*)\.$", told[name][1].strip())
+            self.assertEqual(said_default[1] if said_default else None, default, name)
+
+    def test_commands(self) -> None:
+        section = page("handrail.1").partition("\nCOMMANDS\n")[2].partition("\nOPTIONS\n")[0]
+        told = set(re.findall(r"^ {7}([a-z-]+)", section, re.M))
+        self.assertEqual(told, set(commands()))
+
+    def test_keys_of_the_registry(self) -> None:
+        text = page("tool_registry.json.5")
+        plugins, _, confinement = text.partition("KEYS OF CONFINEMENT")
+        entry = {"id": "a", "path": "/a.so"}
+        for part, registry in [(plugins, {"plugins": [{**entry, "nosuch": 1}]}),
+                               (confinement, {"plugins": [{**entry, "confinement": {"nosuch": 1}}]})]:
+            told = re.findall(r"^ {7}([a-z0-9_]+)(?: \(required\))?\n {11}", part, re.M)
+            self.assertEqual(sorted(told), sorted(keys_of(registry)))
+
+
+class Help(unittest.TestCase):
+    def test_each_command_fits_on_a_screen(self) -> None:
+        all_of_them = [(name,) for name in commands()] + [("plugin", c) for c in commands("plugin")]
+        self.assertGreater(len(all_of_them), 12)
+        for words in all_of_them:
+            text = said(*(["help"] if words == ("help",) else ["help", *words]))
+            self.assertLessEqual(len(text.splitlines()), 60, words)
+            if words[0] not in ("help", "run"):
+                self.assertEqual(text, said(*words, "--help"))
+
+    def test_of_nothing_that_there_is(self) -> None:
+        for words in (["nosuch"], ["__on-claim"], ["plugin", "call", "more"]):
+            self.assertIn("no help for", said("help", *words, code=64))
+
+
+class Completion(unittest.TestCase):
+    def complete(self, *words: str) -> list[str]:
+        """What is offered for the last of the words behind `handrail`."""
+        script = (f". {COMPLETION}; compopt() {{ :; }}; COMP_WORDS=({HANDRAIL} \"$@\"); "
+                  "COMP_CWORD=$#; _handrail; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        result = subprocess.run(["bash", "-c", script, "bash", *words], check=True,
+                                capture_output=True, text=True, timeout=20)
+        self.assertEqual(result.stderr, "")
+        return result.stdout.split()
+
+    def test_commands(self) -> None:
+        self.assertEqual(sorted(self.complete("")), sorted(commands()))
+        self.assertEqual(self.complete("crash"), ["crashes"])
+        self.assertEqual(sorted(self.complete("plugin", "")), sorted(commands("plugin")))
+        self.assertIn("status", self.complete("help", "st"))
+        self.assertEqual(self.complete("probe", "li"), ["live"])
+
+    def test_options(self) -> None:
+        self.assertEqual(self.complete("--crash"), ["--crash-dir="])
+        self.assertEqual(self.complete("run", "--grac"), ["--grace="])
+        self.assertIn("--json", self.complete("status", "--"))
+        self.assertIn("--only=", self.complete("plugin", "check", "--on"))
+        self.assertEqual(self.complete("plugin", "check", "build/"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
