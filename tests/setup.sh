@@ -23,7 +23,7 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev scdoc python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace mandoc chromium python3-jsonschema python3-prometheus-client abigail-tools"
+    strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
 
 say() { echo "setup: $*"; }
@@ -202,12 +202,12 @@ prometheus_package() {
 }
 
 # One environment for each file; the agent-server's own Python does for them as well.
-python_clients() {
+python_tools() {
     python=$(find_python) || return 0 # which was said
-    for requirements in "$conformance"/python-*.txt; do
+    for requirements in "$conformance"/python-*.txt "$here/kubernetes/requirements.txt"; do
         venv=$(venv_path)
         [ -e "$venv/.complete" ] && continue
-        say "installing the clients of ${requirements##*/} into $venv"
+        say "installing what ${requirements#"$here/"} names into $venv"
         mkdir -p "$(dirname "$venv")"
         (flock 9 && build_venv 9>&-) 9>"$venv.lock" ||
             warn "they could not be installed (is there a network?); going on without them"
@@ -219,7 +219,7 @@ goal=${1:-}
 case $goal in
 build) packages $build_packages ;;
 test)
-    packages $build_packages $test_packages && agent_server && node_packages && python_clients &&
+    packages $build_packages $test_packages && agent_server && node_packages && python_tools &&
         prometheus_package
     ;;
 run) packages $build_packages && agent_server ;;
