@@ -4,7 +4,7 @@
 #include "health.h"
 
 #include "common/clock.h"
-#include "common/utf8.h"
+#include "common/json_text.h"
 #include "common/wall_text.h"
 
 #include <limits.h>
@@ -12,22 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { TEXT_MAX = 1024 }; /* bytes of a string after cleaning */
-
-/* A JSON string of whatever bytes these are; null for none. */
-static json_t *text(const char *s, size_t size)
-{
-    struct hr_buf clean;
-    size_t n = strnlen(s, size);
-    if (!n)
-        return json_null();
-    hr_buf_init(&clean, TEXT_MAX);
-    (void)hr_utf8_clean(&clean, s, n);
-    json_t *j = json_string(hr_buf_str(&clean));
-    hr_buf_free(&clean);
-    return j;
-}
 
 static json_t *last_exit(int status)
 {
@@ -58,13 +42,14 @@ static json_t *one_service(const struct hr_board_service *s, json_t *written, in
     int running = s->pid > 0;
     int64_t retry = s->state == HR_BACKOFF ? s->retry_at_ms - now : -1;
     return json_pack("{s:o, s:s, s:o, s:I, s:I, s:o, s:o, s:f, s:o, s:o, s:o}", "name",
-                     text(s->name, sizeof(s->name)), "state", hr_state_name(s->state), "pid",
-                     running ? json_integer(s->pid) : json_null(), "starts", (json_int_t)s->starts,
-                     "failures", (json_int_t)s->failures, "last_exit", last_exit(s->last_status),
-                     "uptime_seconds", running ? seconds(now - s->started_ms) : json_null(),
-                     "state_seconds", (double)(now - s->state_since_ms) / 1000, "retry_in_ms",
+                     hr_json_field(s->name, sizeof(s->name)), "state", hr_state_name(s->state),
+                     "pid", running ? json_integer(s->pid) : json_null(), "starts",
+                     (json_int_t)s->starts, "failures", (json_int_t)s->failures, "last_exit",
+                     last_exit(s->last_status), "uptime_seconds",
+                     running ? seconds(now - s->started_ms) : json_null(), "state_seconds",
+                     (double)(now - s->state_since_ms) / 1000, "retry_in_ms",
                      s->state == HR_BACKOFF ? json_integer(retry > 0 ? retry : 0) : json_null(),
-                     "reason", text(s->reason, sizeof(s->reason)), "output", written);
+                     "reason", hr_json_field(s->reason, sizeof(s->reason)), "output", written);
 }
 
 static json_t *services(const struct hr_board *board, uint32_t count, int64_t now)
@@ -90,10 +75,10 @@ static json_t *server(const struct hr_board *board, int64_t now)
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:I, s:I}", "heartbeat_age_seconds",
                      own.beat_ms ? seconds(now - own.beat_ms) : json_null(), "loop_lag_ms",
                      own.beat_ms && own.lag_ms >= 0 ? json_integer(own.lag_ms) : json_null(),
-                     "status", text(own.status, sizeof(own.status)), "agent",
+                     "status", hr_json_field(own.status, sizeof(own.status)), "agent",
                      agents[own.agent <= HR_AGENT_WRONG ? own.agent : HR_AGENT_UNKNOWN],
-                     "agent_error", text(own.agent_error, sizeof(own.agent_error)), "recorded",
-                     own.recorded != 0, "initialised",
+                     "agent_error", hr_json_field(own.agent_error, sizeof(own.agent_error)),
+                     "recorded", own.recorded != 0, "initialised",
                      own.recorded ? json_boolean(initialised) : json_null(), "replays",
                      (json_int_t)own.replays, "replay_errors", (json_int_t)own.replay_errors);
 }
@@ -102,7 +87,7 @@ json_t *hr_wall_time(int64_t ms)
 {
     char stamp[HR_WALL_TEXT];
     hr_wall_text(ms, stamp);
-    return text(stamp, sizeof(stamp));
+    return hr_json_field(stamp, sizeof(stamp));
 }
 
 static json_t *probe(const struct hr_health *h, enum hr_gate gate)
@@ -115,7 +100,7 @@ static json_t *probe(const struct hr_health *h, enum hr_gate gate)
 static json_t *hostname(void)
 {
     char name[HOST_NAME_MAX + 1] = "";
-    return gethostname(name, sizeof(name) - 1) ? json_null() : text(name, sizeof(name));
+    return gethostname(name, sizeof(name) - 1) ? json_null() : hr_json_field(name, sizeof(name));
 }
 
 static json_t *warm(const struct hr_health *h)
@@ -161,10 +146,11 @@ json_t *hr_status(const struct hr_health *h)
 json_t *hr_crash(const struct hr_board_crash *c)
 {
     return json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:o}", "number",
-                     (json_int_t)c->number, "service", text(c->service, sizeof(c->service)), "life",
-                     (json_int_t)c->life, "pid", (json_int_t)c->pid, "time",
-                     hr_wall_time(c->wall_ms), "exit", last_exit(c->status), "core_dumped",
-                     c->core != 0, "reason", text(c->reason, sizeof(c->reason)), "uptime_seconds",
+                     (json_int_t)c->number, "service",
+                     hr_json_field(c->service, sizeof(c->service)), "life", (json_int_t)c->life,
+                     "pid", (json_int_t)c->pid, "time", hr_wall_time(c->wall_ms), "exit",
+                     last_exit(c->status), "core_dumped", c->core != 0, "reason",
+                     hr_json_field(c->reason, sizeof(c->reason)), "uptime_seconds",
                      seconds(c->uptime_ms), "user_seconds", seconds(c->user_ms), "system_seconds",
                      seconds(c->system_ms), "max_rss_bytes", (json_int_t)c->maxrss_kb * 1024,
                      "oom_kills", c->oom_kills >= 0 ? json_integer(c->oom_kills) : json_null());

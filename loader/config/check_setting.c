@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/fd.h"
+#include "common/utf8.h"
 #include "setting_value.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static const struct {
                         "seconds from 0.001 to 86400"},
     [HR_CHECK_FREE] = {"free", SIZE, 0, INT64_MAX, "a share such as 5% or a size such as 500M"},
     [HR_CHECK_PRESSURE] = {"pressure", PERCENT, 1, 100, "a share from 1% to 100%"},
-    [HR_CHECK_PATH] = {"path", PATH, 0, 0, "a path that begins with /"},
+    [HR_CHECK_PATH] = {"path", PATH, 0, 0, "a path that begins with /, in UTF-8"},
 };
 
 /* ---- one value ---- */
@@ -128,7 +129,7 @@ static int parse_value(struct hr_check_setting *c, enum hr_check_key key, const 
         return c->free_is_percent ? 0 : parse_bytes(text, to);
     case PATH: break;
     }
-    if (*text != '/')
+    if (*text != '/' || text[hr_utf8_valid(text, strlen(text))]) /* it is handed down as JSON */
         return -EINVAL;
     (void)snprintf(c->path, sizeof(c->path), "%s", text);
     return 0;

@@ -3,6 +3,7 @@
 #include "checks.h"
 
 #include "common/clock.h"
+#include "common/json_text.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "registry.h"
@@ -225,14 +226,14 @@ static json_t *one_status(struct hr_checks *c, const struct hr_check *check)
     if (check->ok && m && m->result == HR_UNKNOWN)
         (void)snprintf(reason, sizeof(reason), "%s", m->last.message);
     return json_pack(
-        "{s:s, s:b, s:s, s:s, s:I, s:o, s:o, s:o}", "name", check->name, "ok", check->ok, "status",
+        "{s:s, s:b, s:s, s:o, s:I, s:o, s:o, s:o}", "name", check->name, "ok", check->ok, "status",
         failed      ? "fail"
         : check->ok ? "pass"
                     : "warn",
-        "message", reason, "since_seconds", (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000,
-        "gates", gates_json(check->gates), "observed",
-        has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(), "unit",
-        has_value(m) ? json_string(m->unit) : json_null());
+        "message", hr_json_text(reason, strlen(reason)), "since_seconds",
+        (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000, "gates", gates_json(check->gates),
+        "observed", has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(),
+        "unit", has_value(m) ? json_string(m->unit) : json_null());
 }
 
 json_t *hr_checks_status(struct hr_checks *c)

@@ -2,7 +2,7 @@
  * Whom a request is answered.  See caller.h. */
 #include "caller.h"
 
-#include "json.h"
+#include "common/json_text.h"
 
 #define META_SEVERITY "io.modelcontextprotocol/logLevel"
 
@@ -31,7 +31,7 @@ int hr_mcp_caller_init(struct hr_mcp_caller *c, const struct hr_mcp_peer *peer,
 
 static json_t *text_of(const struct hr_mcp_told *told)
 {
-    return hr_mcp_json_text(told->text, told->len < HR_MCP_NEWS_MAX ? told->len : HR_MCP_NEWS_MAX);
+    return hr_json_text(told->text, told->len < HR_MCP_NEWS_MAX ? told->len : HR_MCP_NEWS_MAX);
 }
 
 static json_t *progress(const struct hr_mcp_caller *c, const struct hr_mcp_told *told)

@@ -12,7 +12,4 @@
  * cannot be serialised; on failure the content is unchanged. */
 int hr_mcp_json_add(struct hr_buf *out, const json_t *json, size_t flags, size_t guess);
 
-/* A string of bytes that should be UTF-8; what is not becomes U+FFFD.  New reference, or NULL. */
-json_t *hr_mcp_json_text(const char *data, size_t n);
-
 #endif

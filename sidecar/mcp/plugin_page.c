@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * /plugins: each plugin and each of its tools, with all that is counted of it.  A value that is not
  * known, or does not apply, is null. */
+#include "common/json_text.h"
 #include "internal.h"
-#include "json.h"
 #include "report.h"
 
 #include <string.h>
 
 static json_t *text(const char *s)
 {
-    return *s ? hr_mcp_json_text(s, strlen(s)) : json_null();
+    return *s ? hr_json_text(s, strlen(s)) : json_null();
 }
 
 static json_t *known(json_t *value)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What the MCP endpoint tells about itself: readiness of its plugins, status. */
 #include "report.h"
+#include "common/json_text.h"
 #include "internal.h"
-#include "json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,7 +103,7 @@ static json_t *plugin_status(const struct hr_mcp *m, const struct hr_mcp_plugin 
     if (!hr_mcp_report_ok(p)) {
         char why[HR_MCP_SENTENCE_MAX];
         hr_mcp_report_describe(m, p, why, sizeof(why));
-        (void)json_object_set_new(json, "reason", hr_mcp_json_text(why, strlen(why)));
+        (void)json_object_set_new(json, "reason", hr_json_text(why, strlen(why)));
     }
     return json;
 }

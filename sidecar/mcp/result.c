@@ -3,8 +3,8 @@
 #include "result.h"
 
 #include "common/frame.h"
+#include "common/json_text.h"
 #include "common/utf8.h"
-#include "json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -130,7 +130,7 @@ static json_t *base64(const char *data, size_t n)
 static json_t *blob_block(struct making *mk, const char *data, size_t len)
 {
     size_t n = strlen(data);
-    json_t *mime = n ? hr_mcp_json_text(data, n) : json_string("application/octet-stream");
+    json_t *mime = n ? hr_json_text(data, n) : json_string("application/octet-stream");
     json_t *bytes = base64(data + n + 1, len - n - 1);
     unsigned number = ++mk->nblobs;
     if (!strncasecmp(data, "image/", 6) || !strncasecmp(data, "audio/", 6)) {
@@ -164,9 +164,8 @@ static json_t *resource_block(const char *data, size_t len)
     size_t n = len - (size_t)(bytes - data);
     int text = is_text(mime, bytes, n);
     return json_pack("{s:s, s:{s:o, s:o, s:o}}", "type", "resource", "resource", "uri",
-                     hr_mcp_json_text(data, uri_len), "mimeType",
-                     hr_mcp_json_text(mime, strlen(mime)), text ? "text" : "blob",
-                     text ? hr_mcp_json_text(bytes, n) : base64(bytes, n));
+                     hr_json_text(data, uri_len), "mimeType", hr_json_text(mime, strlen(mime)),
+                     text ? "text" : "blob", text ? hr_json_text(bytes, n) : base64(bytes, n));
 }
 
 static void walk(struct making *mk, const char *parts, size_t n)
@@ -177,7 +176,7 @@ static void walk(struct making *mk, const char *parts, size_t n)
     while (hr_part_next(parts, n, &at, &part, &data) == 1) {
         struct span span = {.data = data, .len = part.len};
         if (part.kind == HR_PART_TEXT) {
-            push(mk, text_block(hr_mcp_json_text(data, part.len)));
+            push(mk, text_block(hr_json_text(data, part.len)));
             mk->has_text = 1;
         } else if (part.kind == HR_PART_BLOB) {
             push(mk, blob_block(mk, data, part.len));
@@ -232,7 +231,7 @@ static void lead_with_text(struct making *mk)
 static void lead_with_reason(struct making *mk, int32_t status)
 {
     if (mk->error.data && mk->error.len) {
-        push_first(mk, text_block(hr_mcp_json_text(mk->error.data, mk->error.len)));
+        push_first(mk, text_block(hr_json_text(mk->error.data, mk->error.len)));
         return;
     }
     char text[256];
@@ -278,9 +277,9 @@ json_t *hr_mcp_result(const char *tool, const char *payload, size_t len, int str
     int broken = status == STATUS_OK && broken_promise(&mk, structured, why, sizeof(why));
 
     if (mk.json.data && !mk.has_text)
-        push_first(&mk, text_block(hr_mcp_json_text(mk.json.data, mk.json.len)));
+        push_first(&mk, text_block(hr_json_text(mk.json.data, mk.json.len)));
     if (broken)
-        push_first(&mk, text_block(hr_mcp_json_text(why, strlen(why))));
+        push_first(&mk, text_block(hr_json_text(why, strlen(why))));
     else if (status == STATUS_OK)
         lead_with_text(&mk);
     else
@@ -296,6 +295,6 @@ json_t *hr_mcp_result(const char *tool, const char *payload, size_t len, int str
 
 json_t *hr_mcp_result_error(const char *reason)
 {
-    json_t *text = text_block(hr_mcp_json_text(reason, strlen(reason)));
+    json_t *text = text_block(hr_json_text(reason, strlen(reason)));
     return json_pack("{s:[o], s:b}", "content", text, "isError", 1);
 }

@@ -2,6 +2,7 @@
  * JSON-RPC messages.  See rpc.h. */
 #include "rpc.h"
 
+#include "common/json_text.h"
 #include "json.h"
 
 #include <errno.h>
@@ -149,7 +150,7 @@ int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result, size_t gue
 
 int hr_mcp_add_error(struct hr_buf *out, json_t *id, int code, const char *message, json_t *data)
 {
-    json_t *text = hr_mcp_json_text(message, strlen(message));
+    json_t *text = hr_json_text(message, strlen(message));
     json_t *error = json_pack("{s:i, s:o*, s:o*}", "code", code, "message", text, "data", data);
     return add(out, id, "error", error, strlen(message) + 32);
 }

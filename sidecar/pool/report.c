@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What is known of the pod, for those who ask: /status, /warmz, /metrics.  See pool.h. */
+#include "common/json_text.h"
 #include "common/wall_text.h"
 #include "internal.h"
 
@@ -60,7 +61,8 @@ static json_t *hook(const struct hr_pool *p)
         state = "none";
     else if (s.state == HR_DOWN)
         state = s.last_status == 0 ? "ok" : "failed";
-    return json_pack("{s:s, s:s?}", "state", state, "message", s.reason[0] ? s.reason : NULL);
+    return json_pack("{s:s, s:o}", "state", state, "message",
+                     hr_json_field(s.reason, sizeof(s.reason)));
 }
 
 /* Could anybody tell us that the pod is claimed? */

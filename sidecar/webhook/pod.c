@@ -4,7 +4,7 @@
 
 #include "common/buf.h"
 #include "common/fd.h"
-#include "common/utf8.h"
+#include "common/json_text.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -13,23 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bytes; a name in Kubernetes has at most 253, and what is no UTF-8 in it grows by its cleaning. */
-enum { VALUE_MAX = 256, HOSTNAME_MAX = 256, CLEAN_MAX = 1024 };
+/* Bytes; a name in Kubernetes has at most 253. */
+enum { VALUE_MAX = 256, HOSTNAME_MAX = 256 };
 
 static const char account[] = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /* Its first line, or NULL if there is none. */
 static json_t *text(const char *s)
 {
-    struct hr_buf clean;
     size_t n = strcspn(s, "\r\n");
-    if (!n || n > VALUE_MAX)
-        return NULL;
-    hr_buf_init(&clean, CLEAN_MAX);
-    (void)hr_utf8_clean(&clean, s, n);
-    json_t *j = json_string(hr_buf_str(&clean));
-    hr_buf_free(&clean);
-    return j;
+    return n && n <= VALUE_MAX ? hr_json_text(s, n) : NULL;
 }
 
 static json_t *from_file(const char *path)

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/json_text.h"
 #include "common/log.h"
 #include "common/wall_text.h"
 #include "delivery.h"
@@ -105,14 +106,14 @@ json_t *hr_webhook_status(const struct hr_webhook *w)
     const struct hr_delivery *d = &w->delivery;
     bool waits = ev_is_active(&d->retry);
     int64_t left = d->retry_at_ms - hr_now_ms();
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "receiver",
-                     w->shown, "state", state(w), "queued", (json_int_t)d->queue.n, "queued_bytes",
-                     (json_int_t)d->queue.bytes, "delivered", (json_int_t)d->count[HR_DELIVERED],
-                     "failed", (json_int_t)d->count[HR_UNDELIVERABLE], "dropped",
-                     (json_int_t)d->count[HR_DROPPED], "tries", (json_int_t)d->tries,
-                     "last_success", last_success(d), "error",
-                     *d->error ? json_string(d->error) : json_null(), "retry_in_ms",
-                     waits ? json_integer(left > 0 ? left : 0) : json_null());
+    return json_pack(
+        "{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "receiver",
+        hr_json_field(w->shown, sizeof(w->shown)), "state", state(w), "queued",
+        (json_int_t)d->queue.n, "queued_bytes", (json_int_t)d->queue.bytes, "delivered",
+        (json_int_t)d->count[HR_DELIVERED], "failed", (json_int_t)d->count[HR_UNDELIVERABLE],
+        "dropped", (json_int_t)d->count[HR_DROPPED], "tries", (json_int_t)d->tries, "last_success",
+        last_success(d), "error", hr_json_field(d->error, sizeof(d->error)), "retry_in_ms",
+        waits ? json_integer(left > 0 ? left : 0) : json_null());
 }
 
 void hr_webhook_collect(struct hr_expo *e, void *arg)

@@ -102,6 +102,7 @@ static void what_is_wrong_is_said(void **state)
                                       "memory:pressure=7",
                                       "loop-lag:limit=0",
                                       "workspace:path=relative",
+                                      "workspace:path=/\xff",
                                       "process:gate=none",
                                       "plugin/x:gate=none",
                                       "port/:gate=none",

@@ -63,7 +63,7 @@ static int play(const void *request, size_t len, void *answer, size_t size, size
     while (r->answers[at] == HANG)
         (void)pause();
     if (r->answers[at] == NONE)
-        (void)snprintf(a.error, sizeof(a.error), "nobody there");
+        (void)snprintf(a.error, sizeof(a.error), "nobody there\xc3"); /* cut in a character */
     else
         a.status = r->answers[at];
     memcpy(answer, &a, sizeof(a));
@@ -296,7 +296,7 @@ static void one_that_is_not_there_is_waited_for(void **state)
     assert_int_equal(status("queued"), HR_EVENTS_MAX);
     assert_int_equal(status("dropped"), 100);
     assert_int_equal(status("failed"), 0);
-    is_text("error", "nobody there");
+    is_text("error", "nobody there\xef\xbf\xbd");
     int seen = receiver->seen;
     memset(receiver->answers, 0, sizeof(receiver->answers));
     ANSWER(200);
