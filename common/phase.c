@@ -14,6 +14,29 @@ const char *hr_pod_phase_name(uint32_t phase)
     return phase < HR_NPOD_PHASES ? names[phase] : "unknown";
 }
 
+const char *hr_pod_phase_meaning(uint32_t phase)
+{
+    static const char *const meanings[HR_NPOD_PHASES] = {"the server has no process yet",
+                                                         "the server is not ready yet",
+                                                         "ready, not used yet",
+                                                         "ready, and somebody's",
+                                                         "it has been used",
+                                                         "readiness is off",
+                                                         "a stop has ended the server",
+                                                         "the server was given up"};
+    return phase < HR_NPOD_PHASES ? meanings[phase] : "unknown";
+}
+
+const char *hr_pod_pool_words(int pooled, int claimed)
+{
+    if (pooled > 0)
+        return claimed > 0 ? "in a pool, claimed" : "in a pool, waits for a claim";
+    if (pooled == 0)
+        return claimed > 0 ? "in no pool, claimed" : "in no pool";
+    return claimed > 0 ? "none seen (no podinfo volume); claimed by its initialisation"
+                       : "none seen (no podinfo volume, as outside Kubernetes)";
+}
+
 int hr_pod_is_somebodys(uint32_t phase)
 {
     return phase == HR_POD_CLAIMED || phase == HR_POD_ACTIVE;

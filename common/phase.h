@@ -72,6 +72,12 @@ struct hr_board_phase {
 /* "starting", "warming", ...; never NULL. */
 const char *hr_pod_phase_name(uint32_t phase);
 
+/* The same for people: "ready, not used yet"; never NULL. */
+const char *hr_pod_phase_meaning(uint32_t phase);
+
+/* For people: the pool and the claim, each 1, 0, or -1 for not known: "in a pool, claimed". */
+const char *hr_pod_pool_words(int pooled, int claimed);
+
 /* Does the pod, by its phase, have a user? */
 int hr_pod_is_somebodys(uint32_t phase);
 

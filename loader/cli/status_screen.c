@@ -2,6 +2,7 @@
  * The screen of `handrail status`.  See status_screen.h. */
 #include "status_screen.h"
 
+#include "common/phase.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -115,6 +116,16 @@ static void print_agent(FILE *out, const json_t *server)
     (void)fputc('\n', out);
 }
 
+static void print_replays(FILE *out, const json_t *server)
+{
+    (void)fprintf(out, "recorded, this server %s; replayed ",
+                  truth(server, "initialised") ? "has it" : "still waits for it");
+    hr_text_things(out, integer(server, "replays"), "time");
+    (void)fputs(", failed ", out);
+    hr_text_things(out, integer(server, "replay_errors"), "time");
+    (void)fputc('\n', out);
+}
+
 static void print_server(FILE *out, const json_t *server)
 {
     char age[HR_HUMAN_MAX];
@@ -139,29 +150,47 @@ static void print_server(FILE *out, const json_t *server)
     if (!truth(server, "recorded"))
         (void)fputs("nothing recorded\n", out);
     else
-        (void)fprintf(out, "recorded, this server %s; replayed %lld times, failed %lld times\n",
-                      truth(server, "initialised") ? "has it" : "still waits for it",
-                      integer(server, "replays"), integer(server, "replay_errors"));
+        print_replays(out, server);
 }
 
 /* ---- what the sidecar knows ---- */
 
+/* 1, 0, or -1 for not known. */
+static int known_truth(const json_t *object, const char *key)
+{
+    const json_t *v = get(object, key);
+    return json_is_boolean(v) ? json_is_true(v) : -1;
+}
+
+static void print_pool(FILE *out, const json_t *phase)
+{
+    const char *uid = hr_text_get(phase, "claim_uid", NULL);
+    label(out, "pool");
+    (void)fputs(hr_pod_pool_words(known_truth(phase, "pooled"), known_truth(phase, "claimed")),
+                out);
+    if (uid) {
+        (void)fputs(" by ", out);
+        hr_text_print(out, uid);
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_phase(FILE *out, const json_t *phase)
 {
     char duration[HR_HUMAN_MAX];
+    enum hr_pod_phase known = HR_POD_STARTING;
+    const char *name = hr_text_get(phase, "name", "");
     const char *version = hr_text_get(phase, "server_version", NULL);
     label(out, "phase");
-    if (!hr_text_get(phase, "name", NULL)) {
+    if (!*name) {
         (void)fputs("not known\n", out);
         return;
     }
     hr_text_get_duration(duration, phase, "seconds");
-    hr_text_cell(out, HR_BOLD, hr_text_get(phase, "name", ""), 0);
+    hr_text_cell(out, HR_BOLD, name, 0);
+    if (!hr_pod_phase_parse(name, strlen(name), &known))
+        (void)fprintf(out, " (%s)", hr_pod_phase_meaning(known));
     (void)fprintf(out, " for %s", duration);
-    if (json_is_boolean(get(phase, "pooled")))
-        (void)fputs(truth(phase, "pooled") ? ", of a pool" : ", of no pool", out);
-    if (truth(phase, "claimed"))
-        (void)fputs(", claimed", out);
     if (is_number(phase, "idle_seconds")) {
         hr_text_get_duration(duration, phase, "idle_seconds");
         (void)fprintf(out, ", idle for %s", duration);
@@ -171,6 +200,7 @@ static void print_phase(FILE *out, const json_t *phase)
         hr_text_print(out, version);
     }
     (void)fputc('\n', out);
+    print_pool(out, phase);
 }
 
 static void print_probes(FILE *out, const json_t *probes)
@@ -286,20 +316,28 @@ static void print_use(FILE *out, const char *name, const char *used, const char 
         (void)fprintf(out, " of %s (%.0f%%)", limit, share < 999 ? share * 100 : 99900);
 }
 
+/* Counted as the kubelet does, without what the kernel can have back at once; where that is not
+ * known, all of it. */
 static void print_memory(FILE *out, const json_t *memory)
 {
     char used[HR_HUMAN_MAX];
     char limit[HR_HUMAN_MAX] = "";
-    double u = json_number_value(get(memory, "used_bytes"));
+    bool set = is_number(memory, "working_set_bytes");
+    double u = json_number_value(get(memory, set ? "working_set_bytes" : "used_bytes"));
     double l = json_number_value(get(memory, "limit_bytes"));
-    if (!is_number(memory, "used_bytes"))
+    if (!set && !is_number(memory, "used_bytes")) {
+        (void)fputs("memory not known", out);
         return;
+    }
     hr_human_bytes(used, u);
     if (l > 0)
         hr_human_bytes(limit, l);
-    print_use(out, "memory", used, limit, l > 0 ? u / l : 0);
-    if (integer(memory, "oom_kills") > 0)
-        (void)fprintf(out, ", %lld OOM kills", integer(memory, "oom_kills"));
+    print_use(out, set ? "working set" : "memory with cached files", used, limit,
+              l > 0 ? u / l : 0);
+    if (integer(memory, "oom_kills") > 0) {
+        (void)fputs(", ", out);
+        hr_text_things(out, integer(memory, "oom_kills"), "OOM kill");
+    }
 }
 
 static void print_pids(FILE *out, const json_t *pids)
@@ -316,18 +354,27 @@ static void print_pids(FILE *out, const json_t *pids)
     print_use(out, "pids", used, limit, l > 0 ? (double)integer(pids, "count") / l : 0);
 }
 
+static void print_cores(FILE *out, const json_t *cpu)
+{
+    char cores[32];
+    if (!is_number(cpu, "limit_cores"))
+        return;
+    (void)snprintf(cores, sizeof(cores), "%.3g", json_number_value(get(cpu, "limit_cores")));
+    (void)fprintf(out, "; %s core%s", cores, strcmp(cores, "1") == 0 ? "" : "s");
+}
+
 static void print_resources(FILE *out, const json_t *resources)
 {
     size_t i = 0;
     const json_t *disk = NULL;
     label(out, "resources");
-    if (!is_number(get(resources, "memory"), "used_bytes"))
-        (void)fputs(json_is_object(resources) ? "memory not known" : "not known", out);
+    if (!json_is_object(resources)) {
+        (void)fputs("not known\n", out);
+        return;
+    }
     print_memory(out, get(resources, "memory"));
     print_pids(out, get(resources, "pids"));
-    if (is_number(get(resources, "cpu"), "limit_cores"))
-        (void)fprintf(out, "; %.3g cores",
-                      json_number_value(get(get(resources, "cpu"), "limit_cores")));
+    print_cores(out, get(resources, "cpu"));
     json_array_foreach (get(resources, "disks"), i, disk) {
         char left[HR_HUMAN_MAX];
         hr_human_bytes(left, json_number_value(get(disk, "free_bytes")));
@@ -336,6 +383,30 @@ static void print_resources(FILE *out, const json_t *resources)
         (void)fputs("; ", out);
         hr_text_print(out, hr_text_get(disk, "path", "?"));
         (void)fprintf(out, " %s free", left);
+    }
+    (void)fputc('\n', out);
+}
+
+/* Nothing without a receiver. */
+static void print_webhook(FILE *out, const json_t *webhook)
+{
+    char wait[HR_HUMAN_MAX];
+    const char *error = hr_text_get(webhook, "error", NULL);
+    if (!json_is_object(webhook))
+        return;
+    label(out, "webhook");
+    hr_text_print(out, hr_text_get(webhook, "receiver", "?"));
+    (void)fprintf(out, ": %lld delivered, %lld refused, %lld dropped, %lld waiting\n",
+                  integer(webhook, "delivered"), integer(webhook, "failed"),
+                  integer(webhook, "dropped"), integer(webhook, "queued"));
+    if (!error)
+        return;
+    (void)fputs("  ", out);
+    hr_text_cell(out, HR_YELLOW, "last try", LABEL - 2);
+    hr_text_print(out, error);
+    if (is_number(webhook, "retry_in_ms")) {
+        hr_human_duration(wait, json_number_value(get(webhook, "retry_in_ms")) / 1000);
+        (void)fprintf(out, "; again in %s", wait);
     }
     (void)fputc('\n', out);
 }
@@ -385,6 +456,8 @@ void hr_status_print(FILE *out, const json_t *status)
     if (known)
         print_plugins(out, get(status, "plugins"));
     print_server(out, get(status, "server"));
-    if (known)
+    if (known) {
         print_resources(out, get(status, "resources"));
+        print_webhook(out, get(status, "webhook"));
+    }
 }

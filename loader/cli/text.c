@@ -80,6 +80,11 @@ void hr_text_cell(FILE *out, enum hr_paint paint, const char *s, int width)
     (void)fprintf(out, "%*s", width > 0 ? pad : 0, "");
 }
 
+void hr_text_things(FILE *out, long long n, const char *thing)
+{
+    (void)fprintf(out, "%lld %s%s", n, thing, n == 1 ? "" : "s");
+}
+
 const char *hr_text_get(const json_t *object, const char *key, const char *missing)
 {
     const char *s = json_string_value(json_object_get(object, key));

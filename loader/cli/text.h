@@ -26,6 +26,9 @@ void hr_text_set_colours(bool on); /* for all that is printed from here on; off 
  * pad it on the left.  A longer one is not cut. */
 void hr_text_cell(FILE *out, enum hr_paint paint, const char *s, int width);
 
+/* "1 OOM kill", "2 OOM kills" */
+void hr_text_things(FILE *out, long long n, const char *thing);
+
 /* The string under key, or `missing` if there is none. */
 const char *hr_text_get(const json_t *object, const char *key, const char *missing);
 

@@ -80,18 +80,17 @@ static void put_lead(struct hr_html *h, const json_t *status)
     const json_t *phase = json_object_get(status, "phase");
     const json_t *server = json_array_get(json_object_get(status, "services"), 0);
     const char *version = hr_page_text(phase, "server_version");
+    const char *state = hr_page_text(server, "state");
     hr_html(h, "<p class=\"lead\">");
     if (*hr_page_text(phase, "name")) {
         hr_html(h, "<b>%s</b> for ", hr_page_text(phase, "name"));
         hr_page_duration(h, phase, "seconds");
         hr_html(h, " \xc2\xb7 ");
     }
-    hr_html(h, "server%s%s ", *version ? " " : "", version);
-    if (hr_page_is_number(server, "uptime_seconds")) {
-        hr_html(h, "up ");
-        hr_page_duration(h, server, "uptime_seconds");
-    } else {
-        hr_html(h, "%s", server ? hr_page_text(server, "state") : "not known");
+    hr_html(h, "server%s%s %s", *version ? " " : "", version, *state ? state : "not known");
+    if (*state) {
+        hr_html(h, " for ");
+        hr_page_duration(h, server, strcmp(state, "up") == 0 ? "uptime_seconds" : "state_seconds");
     }
     hr_html(h, " \xc2\xb7 handrail %s up ", hr_page_text(status, "version"));
     hr_page_duration(h, status, "uptime_seconds");
@@ -125,14 +124,15 @@ static void put_probes(struct hr_html *h, const json_t *status)
 void hr_page_header(struct hr_html *h, const json_t *status)
 {
     static const char *const classes[] = {"ok", "busy", "warn", "bad", "off"};
-    char clock[9];
     struct verdict v = judge(status);
     const char *host = hr_page_text(status, "hostname");
-    const char *time = hr_page_clock(clock, hr_page_text(status, "time"));
+    const char *time = hr_page_text(status, "time");
     hr_html(h, "<header>\n<p class=\"top\"><span><b>handrail</b> <bdi>%s</bdi></span>", host);
-    if (*time)
-        hr_html(h, "<span>as of <time datetime=\"%s\">%s</time> UTC</span>",
-                hr_page_text(status, "time"), time);
+    if (*time) {
+        hr_html(h, "<span>as of ");
+        hr_page_when(h, time, NULL); /* with its date: the page may be looked at long after */
+        hr_html(h, " UTC</span>");
+    }
     hr_html(h, "</p>\n<noscript><p class=\"note\">Without JavaScript this page does not update "
                "itself: reload it.</p></noscript>\n");
     hr_html(h, "<p id=\"lost\" role=\"alert\" hidden></p>\n");

@@ -36,7 +36,8 @@ int hr_page_render(const json_t *status, const json_t *plugins, const json_t *cr
     hr_html(&h, "</div>\n<div>\n");
     hr_page_plugins(&h, plugins);
     hr_page_resources(&h, status);
-    hr_page_crashes(&h, crashes);
+    hr_page_crashes(&h, status, crashes);
+    hr_page_webhook(&h, status);
     hr_html(&h, "</div>\n</main>\n");
     put_footer(&h, status);
     hr_html(&h, "<script>");

@@ -3,6 +3,7 @@
 #include "parts.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *hr_page_text(const json_t *object, const char *key)
@@ -26,21 +27,37 @@ double hr_page_number(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
-const char *hr_page_clock(char out[9], const char *time)
-{
-    static const char form[] = "0000-00-00T00:00:00";
-    for (size_t i = 0; form[i]; i++)
-        if (form[i] == '0' ? !isdigit((unsigned char)time[i]) : time[i] != form[i])
-            return "";
-    memcpy(out, time + 11, 8);
-    out[8] = '\0';
-    return out;
-}
-
 void hr_page_state(struct hr_html *h, enum hr_tone tone, const char *word)
 {
     static const char *const classes[] = {"ok", "busy", "warn", "bad", "off"};
     hr_html(h, "<span class=\"state %s\">%s</span>", classes[tone], word);
+}
+
+/* Bytes of "2026-11-26" and of "2026-11-26T12:34:56". */
+enum { DAY = 10, SECOND = 19 };
+
+static bool is_time(const char *time)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] == '0' ? !isdigit((unsigned char)time[i]) : time[i] != form[i])
+            return false;
+    return true;
+}
+
+void hr_page_when(struct hr_html *h, const char *time, const json_t *status)
+{
+    char text[SECOND + 1] = "";
+    bool today = strncmp(time, hr_page_text(status, "time"), DAY) == 0;
+    if (is_time(time))
+        (void)snprintf(text, sizeof(text), "%.*s%s%.*s", today ? 0 : DAY, time, today ? "" : " ",
+                       SECOND - DAY - 1, time + DAY + 1);
+    hr_html(h, "<time datetime=\"%s\">%s</time>", time, text);
+}
+
+void hr_page_things(struct hr_html *h, long long n, const char *thing)
+{
+    hr_html(h, "%lld %s%s", n, thing, n == 1 ? "" : "s");
 }
 
 void hr_page_duration(struct hr_html *h, const json_t *object, const char *key)

@@ -23,7 +23,8 @@ void hr_page_services(struct hr_html *h, const json_t *status, const json_t *cra
 void hr_page_checks(struct hr_html *h, const json_t *status);
 void hr_page_plugins(struct hr_html *h, const json_t *plugins);
 void hr_page_resources(struct hr_html *h, const json_t *status);
-void hr_page_crashes(struct hr_html *h, const json_t *crashes);
+void hr_page_crashes(struct hr_html *h, const json_t *status, const json_t *crashes);
+void hr_page_webhook(struct hr_html *h, const json_t *status); /* nothing if there is none */
 
 /* A check's; and the order in which checks are shown: the worst first. */
 enum hr_tone hr_page_check_tone(const json_t *check);
@@ -34,13 +35,16 @@ const char *hr_page_text(const json_t *object, const char *key); /* "" for none 
 long long hr_page_count(const json_t *object, const char *key);  /* 0 for none */
 bool hr_page_is_number(const json_t *object, const char *key);
 double hr_page_number(const json_t *object, const char *key); /* 0 for none */
-/* "12:34:56" of "2026-11-26T12:34:56.789Z"; "" if it is no such time. */
-const char *hr_page_clock(char out[9], const char *time);
 
 /* ---- writing ---- */
 
 /* <span class="state ok">word</span> */
 void hr_page_state(struct hr_html *h, enum hr_tone tone, const char *word);
+/* A <time> of "2026-11-26T12:34:56.789Z": "12:34:56" if that is the day of the page itself, which
+ * "time" of status tells, else with its date; empty if it is no such time. */
+void hr_page_when(struct hr_html *h, const char *time, const json_t *status);
+/* "1 call", "2 calls" */
+void hr_page_things(struct hr_html *h, long long n, const char *thing);
 /* The duration in seconds under key, or a dash. */
 void hr_page_duration(struct hr_html *h, const json_t *object, const char *key);
 /* "ended with code 3", "ended by signal 9": the "exit" of a crash, the "last_exit" of a service;

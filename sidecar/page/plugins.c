@@ -142,8 +142,11 @@ static void put_plugin(struct hr_html *h, const json_t *plugin, bool open)
         h, "<details data-k=\"%s\"%s><summary><h3><bdi>%s</bdi> <small><bdi>%s</bdi></small></h3> ",
         id, open ? " open" : "", id, hr_page_text(plugin, "version"));
     hr_page_state(h, tone, hr_page_text(plugin, "state"));
-    hr_html(h, " <small>%lld call%s, %lld error%s, %lld open</small></summary>\n", t.calls,
-            t.calls == 1 ? "" : "s", t.errors, t.errors == 1 ? "" : "s", t.open);
+    hr_html(h, " <small>");
+    hr_page_things(h, t.calls, "call");
+    hr_html(h, ", ");
+    hr_page_things(h, t.errors, "error");
+    hr_html(h, ", %lld open</small></summary>\n", t.open);
     if (*reason)
         hr_html(h, "<p class=\"why\"><bdi>%s</bdi></p>\n", reason);
     put_confinement(h, json_object_get(plugin, "confinement"));

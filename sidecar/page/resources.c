@@ -3,6 +3,7 @@
 #include "parts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { WARN_PERCENT = 80, BAD_PERCENT = 95 };
 
@@ -43,13 +44,16 @@ static void put_percent(struct hr_html *h, const json_t *o, const char *key, con
     hr_html(h, "; %s %s%%", words, text);
 }
 
+/* Counted as the kubelet does, without what the kernel can have back at once: a file that was read
+ * once is no use of memory.  Where that is not known, all of it. */
 static void put_memory(struct hr_html *h, const json_t *m)
 {
     char text[HR_HUMAN_MAX];
-    double used = hr_page_number(m, "used_bytes");
+    bool set = hr_page_is_number(m, "working_set_bytes");
+    double used = hr_page_number(m, set ? "working_set_bytes" : "used_bytes");
     double limit = hr_page_number(m, "limit_bytes");
     begin(h, "Memory");
-    if (!hr_page_is_number(m, "used_bytes")) {
+    if (!set && !hr_page_is_number(m, "used_bytes")) {
         hr_html(h, "not known</dd></div>\n");
         return;
     }
@@ -60,12 +64,10 @@ static void put_memory(struct hr_html *h, const json_t *m)
         put_limit(h, used, limit, text);
     else
         hr_html(h, ", no limit");
-    hr_html(h, " <small>");
-    if (hr_page_is_number(m, "working_set_bytes")) {
-        hr_human_bytes(text, hr_page_number(m, "working_set_bytes"));
-        hr_html(h, "working set %s; ", text);
-    }
-    hr_html(h, "%lld OOM kills", hr_page_count(m, "oom_kills"));
+    hr_human_bytes(text, hr_page_number(m, "used_bytes"));
+    hr_html(h, " <small>%s%s%s; ", set ? "working set; " : "", set ? text : "",
+            set ? " with all cached files" : "with all cached files");
+    hr_page_things(h, hr_page_count(m, "oom_kills"), "OOM kill");
     put_percent(h, m, "pressure_10s_percent", "pressure");
     hr_html(h, "</small>");
     if (limit > 0)
@@ -84,7 +86,7 @@ static void put_cpu(struct hr_html *h, const json_t *c)
     hr_page_duration(h, c, "seconds");
     (void)snprintf(text, sizeof(text), "%.3g", hr_page_number(c, "limit_cores"));
     if (hr_page_is_number(c, "limit_cores"))
-        hr_html(h, " used, limit %s cores", text);
+        hr_html(h, " used, limit %s core%s", text, strcmp(text, "1") == 0 ? "" : "s");
     else
         hr_html(h, " used, no limit");
     hr_html(h, " <small>throttled ");
@@ -121,12 +123,19 @@ static void put_processes(struct hr_html *h, const json_t *p)
         return;
     }
     hr_human_bytes(text, hr_page_number(p, "rss_bytes"));
-    hr_html(h, "%lld with %lld threads, %s resident", hr_page_count(p, "count"),
-            hr_page_count(p, "threads"), text);
-    if (hr_page_is_number(p, "open_fds"))
-        hr_html(h, " <small>%lld open files</small>", hr_page_count(p, "open_fds"));
-    if (hr_page_count(p, "zombies") > 0)
-        hr_html(h, " <small>%lld zombies</small>", hr_page_count(p, "zombies"));
+    hr_html(h, "%lld with ", hr_page_count(p, "count"));
+    hr_page_things(h, hr_page_count(p, "threads"), "thread");
+    hr_html(h, ", %s resident", text);
+    if (hr_page_is_number(p, "open_fds")) {
+        hr_html(h, " <small>");
+        hr_page_things(h, hr_page_count(p, "open_fds"), "open file");
+        hr_html(h, "</small>");
+    }
+    if (hr_page_count(p, "zombies") > 0) {
+        hr_html(h, " <small>");
+        hr_page_things(h, hr_page_count(p, "zombies"), "zombie");
+        hr_html(h, "</small>");
+    }
     hr_html(h, "</dd></div>\n");
 }
 

@@ -27,13 +27,12 @@ static const json_t *last_crash(const json_t *crashes, const char *service)
     return NULL;
 }
 
-static void put_crash_words(struct hr_html *h, const json_t *crash)
+static void put_crash_words(struct hr_html *h, const json_t *crash, const json_t *status)
 {
-    char clock[9];
     const char *reason = hr_page_text(crash, "reason");
-    const char *time = hr_page_text(crash, "time");
-    hr_html(h, "<p data-k=\"crash\">last crash at <time datetime=\"%s\">%s</time>: ", time,
-            hr_page_clock(clock, time));
+    hr_html(h, "<p data-k=\"crash\">last crash at ");
+    hr_page_when(h, hr_page_text(crash, "time"), status);
+    hr_html(h, ": ");
     if (*reason)
         hr_html(h, "<bdi>%s</bdi>", reason);
     else
@@ -58,7 +57,8 @@ static void put_reason(struct hr_html *h, const json_t *service)
     hr_html(h, "</p>");
 }
 
-static void put_service(struct hr_html *h, const json_t *service, const json_t *crashes)
+static void put_service(struct hr_html *h, const json_t *service, const json_t *status,
+                        const json_t *crashes)
 {
     const char *name = hr_page_text(service, "name");
     const char *state = hr_page_text(service, "state");
@@ -67,7 +67,7 @@ static void put_service(struct hr_html *h, const json_t *service, const json_t *
     hr_html(h, "<tr data-k=\"%s\"><th scope=\"row\"><bdi>%s</bdi>", name, name);
     put_reason(h, service);
     if (crash)
-        put_crash_words(h, crash);
+        put_crash_words(h, crash, status);
     hr_html(h, "</th><td>");
     hr_page_state(h, tone_of(state), state);
     if (strcmp(state, "up") != 0 && hr_page_is_number(service, "state_seconds")) {
@@ -98,19 +98,18 @@ void hr_page_services(struct hr_html *h, const json_t *status, const json_t *cra
     }
     hr_html(h, "<table class=\"stack\" aria-labelledby=\"services\"><thead><tr><th "
                "scope=\"col\">Service</th>"
-               "<th scope=\"col\">State</th><th scope=\"col\" class=\"n\">Up</th>"
+               "<th scope=\"col\">State</th><th scope=\"col\" class=\"n\">Runs for</th>"
                "<th scope=\"col\" class=\"n\">Restarts</th>"
                "<th scope=\"col\" class=\"n wide\">Pid</th></tr></thead>\n<tbody>\n");
     json_array_foreach (services, i, service)
-        put_service(h, service, crashes);
+        put_service(h, service, status, crashes);
     hr_html(h, "</tbody></table>\n</section>\n");
 }
 
-static void put_crash(struct hr_html *h, const json_t *crash)
+static void put_crash(struct hr_html *h, const json_t *crash, const json_t *status)
 {
-    char clock[9];
     long long number = hr_page_count(crash, "number");
-    const char *time = hr_page_text(crash, "time");
+    long long kills = hr_page_count(crash, "oom_kills");
     const char *reason = hr_page_text(crash, "reason");
     hr_html(h,
             "<tr data-k=\"%lld\"><th scope=\"row\"><span class=\"dim\">%lld</span> "
@@ -120,15 +119,19 @@ static void put_crash(struct hr_html *h, const json_t *crash)
         hr_html(h, "<bdi>%s</bdi>", reason);
     else
         hr_page_exit(h, json_object_get(crash, "exit"));
-    if (hr_page_count(crash, "oom_kills") > 0)
-        hr_html(h, "; %lld killed for memory in its lifetime", hr_page_count(crash, "oom_kills"));
-    hr_html(h, "</p></th><td class=\"n\"><time datetime=\"%s\">%s</time></td><td class=\"n\">",
-            time, hr_page_clock(clock, time));
+    if (kills > 0) {
+        hr_html(h, "; ");
+        hr_page_things(h, kills, "OOM kill");
+        hr_html(h, " in its lifetime");
+    }
+    hr_html(h, "</p></th><td class=\"n\">");
+    hr_page_when(h, hr_page_text(crash, "time"), status);
+    hr_html(h, "</td><td class=\"n\">");
     hr_page_duration(h, crash, "uptime_seconds");
     hr_html(h, "</td></tr>\n");
 }
 
-void hr_page_crashes(struct hr_html *h, const json_t *crashes)
+void hr_page_crashes(struct hr_html *h, const json_t *status, const json_t *crashes)
 {
     size_t i = 0;
     const json_t *crash = NULL;
@@ -137,13 +140,12 @@ void hr_page_crashes(struct hr_html *h, const json_t *crashes)
         hr_html(h, "<p class=\"none\">None since handrail began.</p>\n</section>\n");
         return;
     }
-    hr_html(
-        h,
-        "<table class=\"stack\" aria-labelledby=\"crashes\"><thead><tr><th scope=\"col\">What</th>"
-        "<th scope=\"col\" class=\"n\">When, UTC</th>"
-        "<th scope=\"col\" class=\"n\">After</th></tr></thead>\n<tbody>\n");
+    hr_html(h, "<table class=\"stack crashes\" aria-labelledby=\"crashes\"><thead><tr><th "
+               "scope=\"col\">What</th>"
+               "<th scope=\"col\" class=\"n\">When, UTC</th>"
+               "<th scope=\"col\" class=\"n\">After</th></tr></thead>\n<tbody>\n");
     json_array_foreach (crashes, i, crash)
-        put_crash(h, crash);
+        put_crash(h, crash, status);
     hr_html(h, "</tbody></table>\n<p class=\"note\">What it wrote last: <code>handrail crashes "
                "NUMBER</code> in the container.</p>\n</section>\n");
 }

@@ -49,7 +49,8 @@ def crash(number: int, name: str, time: str, reason: str, uptime: float) -> dict
 
 
 def phase(steps: list[tuple[str, str, float]], **more: Any) -> dict[str, Any]:
-    history = [{"phase": name, "at": f"2026-11-26T{at}.123Z", "seconds": seconds}
+    history = [{"phase": name, "seconds": seconds,
+                "at": f"{at}.123Z" if "T" in at else f"2026-11-26T{at}.123Z"}
                for name, at, seconds in steps]
     names = ("starting", "warming", "warm", "claimed", "active", "draining", "stopped", "failed")
     return {"name": history[-1]["phase"], "since": history[-1]["at"],
@@ -60,9 +61,9 @@ def phase(steps: list[tuple[str, str, float]], **more: Any) -> dict[str, Any]:
             "hook": {"state": "none", "message": None}, **more}
 
 
-def resources(memory: float) -> dict[str, Any]:
-    return {"memory": {"used_bytes": int(memory * 2 * GB), "limit_bytes": 2 * GB,
-                       "working_set_bytes": int(memory * 1.7 * GB), "oom_kills": 0,
+def resources(memory: float, oom_kills: int = 0) -> dict[str, Any]:
+    return {"memory": {"used_bytes": min(int(memory * 2 * GB), 2 * GB), "limit_bytes": 2 * GB,
+                       "working_set_bytes": int(memory * 1.7 * GB), "oom_kills": oom_kills,
                        "pressure_10s_percent": 0.0 if memory < 0.9 else 14.2},
             "cpu": {"seconds": 318.4, "limit_cores": 2, "throttled_seconds": 4.2,
                     "pressure_10s_percent": 1.3},
@@ -80,6 +81,12 @@ def pod(probes: dict[str, bool], **more: Any) -> dict[str, Any]:
             "probes": probes, **more}
 
 
+def webhook(state: str = "idle", error: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"receiver": "http://events.example:8080", "state": state, "queued": 0,
+            "queued_bytes": 0, "delivered": 14, "failed": 0, "dropped": 0, "tries": 14,
+            "last_success": "2026-11-26T18:01:02.000Z", "error": error, "retry_in_ms": None, **more}
+
+
 GOOD = {
     "status": pod(
         {"startup": True, "live": True, "ready": True, "warm": False},
@@ -88,7 +95,7 @@ GOOD = {
                      ("active", "16:56:46", 4106.0)], claimed=True, idle_seconds=3,
                     claim_uid="8d1f2c1e-6a2f-4a57-b1a3-0c9f3a0f5f6d",
                     hook={"state": "ok", "message": "git credentials written"}),
-        resources=resources(0.41),
+        resources=resources(0.41), webhook=webhook(),
         services=[service("server", pid=23), service("sidecar", pid=18),
                   service("toolhost/workspace-search", pid=19), service("toolhost/sqlite-query", pid=20),
                   service("toolhost/dataset-analysis", pid=21)],
@@ -115,7 +122,9 @@ BAD = {
                      ("active", "17:50:55", 857.0)], claimed=True, pooled=True,
                     claim_uid="8d1f2c1e-6a2f-4a57-b1a3-0c9f3a0f5f6d",
                     hook={"state": "failed", "message": "ended with code 1"}),
-        resources=resources(0.97),
+        resources=resources(1.14, 1),
+        webhook=webhook("waiting", "Failed to connect to events.example port 8080", queued=3,
+                        dropped=256, retry_in_ms=41000),
         services=[service("server", pid=901, starts=3, uptime=611.0, since=540.0,
                           reason="hung: no heartbeat for 31 s"),
                   service("sidecar", pid=18),
@@ -156,4 +165,70 @@ BARE = {
                           check("ready", "ready", "GET /ready: Connection refused", 1.2)]),
     "plugins": {"plugins": []}, "crashes": []}
 
-SAMPLES = {"good": GOOD, "bad": BAD, "bare": BARE}
+PLUGINS = {"plugins": [plugin("echo", [tool("echo", 0.0002, 0.0009, ok=3)])]}
+WELL = [check("supervisor", "live ready"), check("process", "live ready"), check("ready", "ready")]
+
+# A server that is being started again, for a day already; nobody else is in trouble.
+STARTING = {
+    "status": pod({"startup": True, "live": True, "ready": False, "warm": False},
+                  phase=phase([("starting", "2026-11-24T09:00:00", 1.1),
+                               ("warming", "2026-11-24T09:00:01", 205200.0)], pooled=None,
+                              claimed=None, init=None, hook=None, server_version=None),
+                  resources=resources(0.1),
+                  services=[service("server", "starting", 2, 3.2, 3.1, 40,
+                                    reason="waits for GET /ready: Connection refused"),
+                            service("sidecar", pid=41)],
+                  checks=[*WELL[:2], check("ready", "ready", "GET /ready: Connection refused", 3.1)]),
+    "plugins": PLUGINS,
+    "crashes": [crash(1, "server", "2026-11-25T17:40:01.000Z", "ended with code 3", 116401.0)]}
+
+DRAINING = {
+    "status": pod({"startup": True, "live": True, "ready": False, "warm": False}, draining=True,
+                  phase=phase([("claimed", "17:50:43", 612.0), ("draining", "18:05:11", 1.3)],
+                              claimed=True),
+                  resources=resources(0.3), services=[service("server"), service("sidecar")],
+                  checks=[*WELL, check("draining", "ready", "a stop has begun", 1.3)]),
+    "plugins": PLUGINS, "crashes": []}
+
+# Given up, and left standing for somebody to look at.
+FAILED = {
+    "status": pod({"startup": False, "live": False, "ready": False, "warm": False},
+                  phase=phase([("starting", "17:59:50", 1.0), ("failed", "17:59:51", 321.0)],
+                              pooled=False),
+                  resources=resources(0.05),
+                  services=[service("server", "failed", 10, None, 321.0, None,
+                                    "10 failures in 600 s: given up; the last: ended with code 3"),
+                            service("sidecar")],
+                  checks=[check("process", "live ready", "the server was given up", 321.0), WELL[0]]),
+    "plugins": PLUGINS,
+    "crashes": [crash(n, "server", f"2026-11-26T17:59:{49 - 10 + n}.000Z", "ended with code 3", 0.1)
+                for n in range(10, 0, -1)]}
+
+# The kernel has killed for memory: a tool, not the server.
+OOM = {
+    "status": pod({"startup": True, "live": True, "ready": True, "warm": False},
+                  phase=phase([("active", "17:59:50", 321.0)], claimed=True, pooled=False),
+                  resources=resources(1.17, 2), services=[service("server"), service("sidecar")],
+                  checks=[*WELL, check("memory", "", "2041 of 2048 MiB in use, 102 MiB must be free",
+                                       12.0, "warn", 99.7, "percent")]),
+    "plugins": PLUGINS,
+    "crashes": [{**crash(1, "toolhost/echo", "2026-11-26T18:05:00.000Z",
+                         "killed by signal 9 (Killed): out of memory", 12.5), "oom_kills": 1}]}
+
+
+def crowd(plugins: int, tools: int) -> dict[str, Any]:
+    """As many as there can be, all with calls."""
+    return {"status": pod({"startup": True, "live": True, "ready": True, "warm": True},
+                          phase=phase([("warm", "17:59:50", 321.0)]), resources=resources(0.4),
+                          services=[service("server"), service("sidecar"),
+                                    *(service(f"toolhost/plugin-{n:02}") for n in range(plugins))],
+                          checks=[*WELL, *(check(f"plugin/plugin-{n:02}", "") for n in range(plugins))]),
+            "plugins": {"plugins": [
+                plugin(f"plugin-{n:02}", [tool(f"tool_{n:02}_with_quite_a_long_name_{t:03}", 0.001, 1.5,
+                                               ok=1000 + t, error=t % 3) for t in range(tools)])
+                for n in range(plugins)]},
+            "crashes": []}
+
+
+SAMPLES = {"good": GOOD, "bad": BAD, "bare": BARE, "starting": STARTING, "draining": DRAINING,
+           "failed": FAILED, "oom": OOM}

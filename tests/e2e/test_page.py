@@ -344,7 +344,7 @@ class Lives(unittest.TestCase):
             page.evaluate("Date.prototype.toISOString = () => '2001-01-01T00:00:00.000Z'")
             self.assertEqual(h.stop(), 143)
         said = page.wait_text("No connection since", "#lost")
-        self.assertRegex(said, r"^No connection since \d\d:\d\d:\d\d UTC: below is what was known")
+        self.assertRegex(said, r"^No connection since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: below is what was known")
         self.assertIn(page.text("header time"), said)
         self.assertTrue(page.evaluate("document.title").startswith("No connection \u00b7 "))
         page.screenshot(PICTURES / "real-no-connection.png")

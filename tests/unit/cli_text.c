@@ -63,7 +63,7 @@ static void status_on_one_screen(void **state)
         "heartbeat   2.5s ago, loop lag 12 ms\n"
         "says        serving 3\n"
         "agent       ok\n"
-        "init        recorded, this server has it; replayed 1 times, failed 0 times\n");
+        "init        recorded, this server has it; replayed 1 time, failed 0 times\n");
 }
 
 static void status_of_a_server_that_tells_nothing(void **state)
@@ -129,7 +129,8 @@ static void status_of_a_whole_pod(void **state)
         "{'ok':true,'version':'0.1.0','pid':1,'uptime_seconds':7862.1,'draining':false,"
         "'hostname':'sandbox-7f9c6','sidecar_error':null,"
         "'probes':{'startup':true,'live':true,'ready':false,'warm':false},"
-        "'phase':{'name':'active','seconds':857.0,'pooled':true,'claimed':true,'idle_seconds':3,"
+        "'phase':{'name':'active','seconds':857.0,'pooled':true,'claimed':true,'claim_uid':'c-1','"
+        "idle_seconds':3,"
         "'server_version':'1.58.0'},"
         "'checks':[{'name':'process','ok':true,'status':'pass'},"
         "{'name':'memory','ok':false,'status':'warn','message':'97% are used','since_seconds':120},"
@@ -144,35 +145,63 @@ static void status_of_a_whole_pod(void **state)
         "'plugins':[{'id':'echo','state':'up','calls_in_flight':1,'tools':["
         "{'name':'a','calls':8,'errors':3},{'name':'b','calls':1,'errors':0}]},"
         "{'id':'sqlite','state':'backoff','tools':[],'reason':'killed by signal 11'}],"
-        "'resources':{'memory':{'used_bytes':2040109466,'limit_bytes':2147483648,'oom_kills':1},"
-        "'cpu':{'limit_cores':2},'pids':{'count':41,'limit':512},"
+        "'resources':{'memory':{'used_bytes':2147000000,'limit_bytes':2147483648,'working_set_"
+        "bytes':2040109466,'oom_kills':1},"
+        "'cpu':{'limit_cores':1},'pids':{'count':41,'limit':512},"
         "'disks':[{'path':'/workspace','free_bytes':6657199308}]},"
         "'server':{'heartbeat_age_seconds':31.0,'loop_lag_ms':3,'agent':'ok','recorded':false}}");
     assert_string_equal(
-        screen,
-        "handrail 0.1.0 on sandbox-7f9c6, pid 1, up 2h 11m\n"
-        "phase       active for 14m 17s, of a pool, claimed, idle for 3.0s, server 1.58.0\n"
-        "probes      startup 200, live 200, ready 503, warm 503\n"
-        "checks      1 of 3 ok\n"
-        "  failing   ready, for 29s: GET /ready: no answer within 2 s\n"
-        "  warning   memory, for 2m 0s: 97% are used\n"
-        "\n"
-        "SERVICE        STATE     SINCE     PID      UPTIME    RESTARTS\n"
-        "server         up        9m 0s     901      10m 11s          2\n"
-        "  hung: no heartbeat for 31 s\n"
-        "sidecar        up        2h 11m    18       2h 11m           0\n"
-        "toolhost/echo  up        2h 11m    19       2h 11m           0\n"
-        "\n"
-        "PLUGIN  STATE        CALLS  ERRORS  OPEN  REASON\n"
-        "echo    up               9       3     1\n"
-        "sqlite  backoff          0       0     0  killed by signal 11\n"
-        "\n"
-        "heartbeat   31s ago, loop lag 3 ms\n"
-        "agent       ok\n"
-        "init        nothing recorded\n"
-        "resources   memory 1.9 GiB of 2.0 GiB (95%), 1 OOM kills; pids 41 of 512 (8%); 2 cores; "
-        "/workspace 6.2 GiB free\n");
+        screen, "handrail 0.1.0 on sandbox-7f9c6, pid 1, up 2h 11m\n"
+                "phase       active (it has been used) for 14m 17s, idle for 3.0s, server 1.58.0\n"
+                "pool        in a pool, claimed by c-1\n"
+                "probes      startup 200, live 200, ready 503, warm 503\n"
+                "checks      1 of 3 ok\n"
+                "  failing   ready, for 29s: GET /ready: no answer within 2 s\n"
+                "  warning   memory, for 2m 0s: 97% are used\n"
+                "\n"
+                "SERVICE        STATE     SINCE     PID      UPTIME    RESTARTS\n"
+                "server         up        9m 0s     901      10m 11s          2\n"
+                "  hung: no heartbeat for 31 s\n"
+                "sidecar        up        2h 11m    18       2h 11m           0\n"
+                "toolhost/echo  up        2h 11m    19       2h 11m           0\n"
+                "\n"
+                "PLUGIN  STATE        CALLS  ERRORS  OPEN  REASON\n"
+                "echo    up               9       3     1\n"
+                "sqlite  backoff          0       0     0  killed by signal 11\n"
+                "\n"
+                "heartbeat   31s ago, loop lag 3 ms\n"
+                "agent       ok\n"
+                "init        nothing recorded\n"
+                "resources   working set 1.9 GiB of 2.0 GiB (95%), 1 OOM kill; pids 41 of 512 "
+                "(8%); 1 core; "
+                "/workspace 6.2 GiB free\n");
     assert_true(lines_of(screen) < 24);
+}
+
+static void status_of_a_pod_outside_kubernetes(void **state)
+{
+    (void)state;
+    const char *screen =
+        printed(hr_status_print, "{'probes':{},'phase':{'name':'warm','seconds':182,'pooled':null,"
+                                 "'claimed':null},'resources':{'memory':{'used_bytes':1048576,"
+                                 "'limit_bytes':null,'working_set_bytes':null,'oom_kills':2}}}");
+    assert_non_null(strstr(screen, "phase       warm (ready, not used yet) for 3m 2s\n"
+                                   "pool        none seen (no podinfo volume, as outside "
+                                   "Kubernetes)\n"));
+    assert_non_null(strstr(screen, "resources   memory with cached files 1.0 MiB, 2 OOM kills\n"));
+    assert_null(strstr(screen, "webhook"));
+    assert_true(width_of(screen) <= 80);
+}
+
+static void status_of_the_webhook(void **state)
+{
+    (void)state;
+    const char *screen = printed(
+        hr_status_print, "{'probes':{},'webhook':{'receiver':'http://e:1','state':'waiting',"
+                         "'queued':2,'delivered':7,'failed':1,'dropped':3,"
+                         "'error':'nobody \\u001b[2J','retry_in_ms':1500}}");
+    assert_non_null(strstr(screen, "\nwebhook     http://e:1: 7 delivered, 1 refused, 3 dropped, 2 "
+                                   "waiting\n  last try  nobody ^[[2J; again in 1.5s\n"));
 }
 
 static void status_without_a_sidecar(void **state)
@@ -378,6 +407,8 @@ int main(void)
         cmocka_unit_test(status_of_a_server_that_tells_nothing),
         cmocka_unit_test(status_of_a_wrong_agent),
         cmocka_unit_test(status_of_a_whole_pod),
+        cmocka_unit_test(status_of_a_pod_outside_kubernetes),
+        cmocka_unit_test(status_of_the_webhook),
         cmocka_unit_test(status_without_a_sidecar),
         cmocka_unit_test(status_with_a_sidecar_that_knows_nothing),
         cmocka_unit_test(plugins_and_their_tools),

@@ -108,6 +108,23 @@ static void other_words_are_refused(void **state)
     assert_int_equal(hr_phase_word_parse(text, &w), 0);
 }
 
+static void words_for_people(void **state)
+{
+    (void)state;
+    for (uint32_t p = 0; p < HR_NPOD_PHASES; p++) {
+        assert_true(strlen(hr_pod_phase_meaning(p)) > 0);
+        for (uint32_t q = 0; q < p; q++)
+            assert_string_not_equal(hr_pod_phase_meaning(p), hr_pod_phase_meaning(q));
+    }
+    assert_string_equal(hr_pod_phase_meaning(HR_NPOD_PHASES), "unknown");
+    assert_string_equal(hr_pod_pool_words(1, 1), "in a pool, claimed");
+    assert_string_equal(hr_pod_pool_words(1, -1), "in a pool, waits for a claim");
+    assert_string_equal(hr_pod_pool_words(0, 1), "in no pool, claimed");
+    assert_string_equal(hr_pod_pool_words(0, 0), "in no pool");
+    assert_non_null(strstr(hr_pod_pool_words(-1, -1), "outside Kubernetes"));
+    assert_non_null(strstr(hr_pod_pool_words(-1, 1), "claimed by its initialisation"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(the_latest_steps_are_kept),
         cmocka_unit_test(the_word_of_the_sidecar),
         cmocka_unit_test(other_words_are_refused),
+        cmocka_unit_test(words_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,15 +69,15 @@ static void a_pod_that_is_well(void **state)
         "'uptime_seconds':11532.5,'draining':false,"
         "'probes':{'startup':true,'live':true,'ready':true,'warm':false},"
         "'phase':{'name':'claimed','since':'2026-11-26T18:00:00.000Z','seconds':312.3,'history':["
-        "{'phase':'starting','at':'2026-11-26T17:59:00.000Z','seconds':60.0},"
+        "{'phase':'starting','at':'2026-11-25T17:59:00.000Z','seconds':60.0},"
         "{'phase':'claimed','at':'2026-11-26T18:00:00.000Z','seconds':312.3}],"
         "'seconds_in':{'starting':60.0,'warm':0,'claimed':312.3},'pooled':true,'claimed':true,"
         "'claim_uid':'c-1','init':'ready','idle_seconds':3,'server_version':'1.58.0',"
         "'hook':{'state':'ok','message':'set up'}},"
         "'resources':{'memory':{'used_bytes':432013312,'limit_bytes':1073741824,"
-        "'working_set_bytes':1048576,'oom_kills':2,'pressure_10s_percent':0.5},"
+        "'working_set_bytes':268435456,'oom_kills':1,'pressure_10s_percent':0.5},"
         "'cpu':{'seconds':75.0,'limit_cores':1.5,'throttled_seconds':0.2},"
-        "'pids':{'count':12,'limit':100},'processes':{'count':7,'threads':90,'open_fds':33,"
+        "'pids':{'count':12,'limit':100},'processes':{'count':7,'threads':90,'open_fds':1,"
         "'rss_bytes':2048,'zombies':1},'disks':[{'path':'/workspace','free_bytes':1048576,"
         "'size_bytes':4194304}]},'services':[{'name':'server','state':'up','pid':17,'starts':3,"
         "'uptime_seconds':7860.2,'state_seconds':7855.1,'retry_in_ms':null,'reason':null}],"
@@ -92,9 +92,12 @@ static void a_pod_that_is_well(void **state)
     has(text, "fill='%231a7f37'");
     has(text, "<h1 class=\"state ok\" aria-live=\"polite\">Ready</h1>");
     has(text,
-        "<b>claimed</b> for 5m 12s \xc2\xb7 server 1.58.0 up 2h 11m \xc2\xb7 handrail 0.1.0 up "
+        "<b>claimed</b> for 5m 12s \xc2\xb7 server 1.58.0 up for 2h 11m \xc2\xb7 handrail 0.1.0 up "
         "3h 12m</p>");
-    has(text, "as of <time datetime=\"2026-11-26T18:05:12.345Z\">18:05:12</time> UTC");
+    has(text, "as of <time datetime=\"2026-11-26T18:05:12.345Z\">2026-11-26 18:05:12</time> UTC");
+    has(text, "<time datetime=\"2026-11-25T17:59:00.000Z\">2026-11-25 17:59:00</time></li>");
+    has(text, "<time datetime=\"2026-11-26T18:00:00.000Z\">18:00:00</time></li>");
+    has(text, "<dd><bdi>ready, and somebody&#39;s</bdi></dd>");
     has(text, "<a href=\"warmz?verbose\">/warmz</a> <span class=\"state off\">503</span>");
     has(text, "aria-current=\"step\"><b>claimed</b> <span>5m 12s</span>");
     has(text, "in a pool, claimed");
@@ -110,10 +113,14 @@ static void a_pod_that_is_well(void **state)
     has(text, "8 calls, 3 errors, 1 open");
     has(text, "<p>error 2, crashed 1</p></th><td class=\"n\">8</td><td class=\"n some\">3</td>"
               "<td class=\"n\">1</td><td class=\"n\">1.0 ms</td><td class=\"n\">1.5 s</td>");
-    has(text, "412 MiB of 1.0 GiB (40%) <small>working set 1.0 MiB; 2 OOM kills; pressure 0.5%");
+    has(text,
+        "256 MiB of 1.0 GiB (25%) <small>working set; 412 MiB with all cached files; 1 OOM kill; "
+        "pressure 0.5%</small><svg class=\"bar ok\" aria-hidden=\"true\"><rect class=\"track\" "
+        "width=\"100%\" height=\"100%\"/><rect width=\"25%\"");
     has(text, "1m 15s used, limit 1.5 cores");
     has(text, "12 of 100 (12%)");
-    has(text, "7 with 90 threads, 2.0 KiB resident");
+    has(text,
+        "7 with 90 threads, 2.0 KiB resident <small>1 open file</small> <small>1 zombie</small>");
     has(text, "3.0 MiB of 4.0 MiB (75%) <small>1.0 MiB free</small><svg class=\"bar ok\" "
               "aria-hidden=\"true\"><rect "
               "class=\"track\" width=\"100%\" height=\"100%\"/><rect width=\"75%\"");
@@ -137,7 +144,7 @@ static void a_pod_that_is_not(void **state)
     has(text, "<ul class=\"reasons\"><li data-k=\"late\"><b><bdi>late</bdi></b><bdi></bdi></li>"
               "<li data-k=\"ready\"><b><bdi>ready</bdi></b>: <bdi>no answer"
               "</bdi></li></ul>");
-    has(text, "server backoff \xc2\xb7");
+    has(text, "server backoff for 0.2s \xc2\xb7");
     has(text, "<p data-k=\"reason\"><bdi>ended with code 3</bdi>; again in 1.5s</p>");
     has(text, "<span class=\"state warn\">backoff</span> <small>0.2s</small>");
     has(text, "<span class=\"state warn\">warning</span>");
@@ -147,6 +154,61 @@ static void a_pod_that_is_not(void **state)
     has(text, "None: the tool registry names no plugin.");
     has(text, "None since handrail began.");
     has(text, "Not measured.");
+}
+
+/* A process is there from the start; that it is up is another thing. */
+static void a_server_that_starts_is_not_up(void **state)
+{
+    (void)state;
+    const char *text =
+        page("{'agent':{'deferred':false},'phase':{'name':'warming','pooled':null,'claimed':null},"
+             "'services':[{'name':'server','state':'starting','pid':7,'starts':1,"
+             "'uptime_seconds':3.2,'state_seconds':3.1}]}",
+             "{}", "[]");
+    has(text, "server starting for 3.1s \xc2\xb7");
+    has_not(text, "server up");
+    has(text, "the server is not ready yet");
+    has(text, "not deferred");
+}
+
+static void memory_without_a_working_set(void **state)
+{
+    (void)state;
+    const char *text = page("{'resources':{'memory':{'used_bytes':1048576,'limit_bytes':4194304,"
+                            "'working_set_bytes':null}}}",
+                            "{}", "[]");
+    has(text, "1.0 MiB of 4.0 MiB (25%) <small>with all cached files; 0 OOM kills</small>");
+}
+
+static void crashes_of_other_days_have_a_date(void **state)
+{
+    (void)state;
+    const char *text = page("{'time':'2026-11-26T00:00:01.000Z'}", "{}",
+                            "[{'number':2,'service':'a','time':'2026-11-26T00:00:00.500Z'},"
+                            "{'number':1,'service':'a','time':'2026-11-25T23:59:59.500Z',"
+                            "'oom_kills':1}]");
+    has(text, "<time datetime=\"2026-11-26T00:00:00.500Z\">00:00:00</time>");
+    has(text, "<time datetime=\"2026-11-25T23:59:59.500Z\">2026-11-25 23:59:59</time>");
+    has(text, "; 1 OOM kill in its lifetime");
+}
+
+static void the_webhook(void **state)
+{
+    (void)state;
+    has_not(page("{'webhook':null}", "{}", "[]"), "Webhook");
+    const char *text =
+        page("{'time':'2026-11-26T18:05:12.000Z','webhook':{'receiver':'http://events:8080',"
+             "'state':'waiting','queued':2,'delivered':7,'failed':1,'dropped':3,'tries':12,"
+             "'last_success':'2026-11-26T18:00:00.000Z','error':'it answered <503>',"
+             "'retry_in_ms':1500}}",
+             "{}", "[]");
+    has(text, "<bdi>http://events:8080</bdi> <span class=\"state warn\">waiting</span>");
+    has(text, "7 delivered, 1 refused, 3 dropped, 2 waiting <small>12 POSTs</small>");
+    has(text, "\">18:00:00</time></dd>");
+    has(text, "<bdi>it answered &lt;503&gt;</bdi>; again in 1.5s</dd>");
+    text = page("{'webhook':{'receiver':'gopher://x','state':'off','error':'cannot'}}", "{}", "[]");
+    has(text, "<span class=\"state bad\">off</span>");
+    has(text, "<dt>Last taken</dt><dd>never</dd>");
 }
 
 static void verdicts(void **state)
@@ -176,8 +238,8 @@ static void what_is_not_known_is_said_in_words(void **state)
                 "'cpu':{'seconds':null},'pids':{'count':3,'limit':null},'processes':null,"
                 "'disks':[{'path':'/w'}]}}",
                 "{'plugins':[{'id':'x','state':'starting','tools':[]}]}", "[]");
-    has(text, "not known: not on Kubernetes, or no podinfo volume");
-    has(text, "not known, or not deferred");
+    has(text, "none seen (no podinfo volume, as outside Kubernetes)");
+    has(text, "<dt>Initialisation</dt><dd><bdi>not known</bdi>");
     has(text, "<dt><bdi>Memory</bdi></dt><dd>not known</dd>");
     has(text, "3, no limit</dd>");
     has(text, "<dt><bdi>/w</bdi></dt><dd>not known</dd>");
@@ -199,7 +261,7 @@ static void hostile_names(void **state)
         "','hostname':'@','time':'@','phase':{'name':'@','history':[{'phase':'@',"
         "'at':'@','seconds':1}],'seconds_in':{'@':1},'claim_uid':'@','init':'@','server_version':"
         "'@','hook':{'state':'@','message':'@'}},'services':[{'name':'@','state':'@','reason':'@'}]"
-        ","
+        ",'webhook':{'receiver':'@','state':'@','error':'@','last_success':'@'},"
         "'checks':[{'name':'@','ok':false,'message':'@','gates':['@'],'observed':1,'unit':'@'}],"
         "'resources':{'disks':[{'path':'@','free_bytes':1,'size_bytes':2}]}}";
     static const char *const plugins =
@@ -314,6 +376,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_pod_that_is_well, clear),
         cmocka_unit_test_teardown(a_pod_that_is_not, clear),
+        cmocka_unit_test_teardown(a_server_that_starts_is_not_up, clear),
+        cmocka_unit_test_teardown(memory_without_a_working_set, clear),
+        cmocka_unit_test_teardown(crashes_of_other_days_have_a_date, clear),
+        cmocka_unit_test_teardown(the_webhook, clear),
         cmocka_unit_test_teardown(verdicts, clear),
         cmocka_unit_test_teardown(what_is_not_known_is_said_in_words, clear),
         cmocka_unit_test_teardown(hostile_names, clear),
