@@ -19,7 +19,7 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024, /* bytes; a crash with its output, all of it escaped, fits */
-    PATIENCE_S = 10,              /* PID 1 answers at once, or is not there */
+    PATIENCE_MS = 10 * 1000,      /* PID 1 answers at once, or is not there */
     TIMEOUT_MAX_MS = 3600 * 1000, /* of --timeout and --watch */
     WATCH_MS = 2000,              /* of --watch alone */
     WATCH_MIN_MS = 100,
@@ -226,15 +226,16 @@ static int choose_socket(const struct hr_client_options *o, const struct hr_clie
 
 /* ---- talking ------------------------------------------------------------------------------- */
 
-/* Is it handrail that listens there? */
+/* Is it handrail that listens there?  Whose it is goes into the link. */
 static int check_listener(const struct hr_client_options *o, const struct hr_client_place *place,
-                          int fd, const char *name)
+                          struct hr_client_link *link)
 {
+    const char *name = link->name;
     struct ucred peer = {.pid = 0};
     socklen_t len = sizeof(peer);
     char prefix[HR_CONTROL_NAME_MAX];
     int64_t pid = 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+    if (getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot tell who listens on %s: %s", name,
                               strerror(errno));
     (void)snprintf(prefix, sizeof(prefix), "%s%llu/", place->prefix,
@@ -250,6 +251,7 @@ static int check_listener(const struct hr_client_options *o, const struct hr_cli
             o, HR_EXIT_UNAVAILABLE,
             "%s is held by pid %d of uid %u, which is neither root nor you: not trusted", name,
             (int)peer.pid, (unsigned)peer.uid);
+    link->supervisor = peer.pid;
     return 0;
 }
 
@@ -289,28 +291,28 @@ static int connect_first(const struct hr_client_options *o, const struct hr_clie
 }
 
 int hr_client_connect(const struct hr_client_options *o, const struct hr_client_place *place,
-                      unsigned timeout_ms, char name[HR_CONTROL_NAME_MAX], int *ret_fd)
+                      unsigned timeout_ms, struct hr_client_link *ret)
 {
-    int fd = -1;
+    struct hr_client_link link = {.fd = -1};
     int code = 0;
-    int err = connect_first(o, place, timeout_ms, name, &fd);
+    int err = connect_first(o, place, timeout_ms, link.name, &link.fd);
     if (err == -ECONNREFUSED) {
-        code = choose_socket(o, place, name);
+        code = choose_socket(o, place, link.name);
         if (code)
             return code;
-        err = open_socket(name, timeout_ms, &fd);
+        err = open_socket(link.name, timeout_ms, &link.fd);
     }
     if (err)
         return hr_client_fail(
-            o, HR_EXIT_UNAVAILABLE, "cannot connect to %s: %s%s", name, strerror(-err),
+            o, HR_EXIT_UNAVAILABLE, "cannot connect to %s: %s%s", link.name, strerror(-err),
             err == -ECONNREFUSED || err == -ENOENT ? ": is handrail running in this container?"
             : err == -EAGAIN                       ? ": too many are waiting there already"
                                                    : "");
-    code = check_listener(o, place, fd, name);
+    code = check_listener(o, place, &link);
     if (code)
-        hr_close(&fd);
+        hr_close(&link.fd);
     else
-        *ret_fd = fd;
+        *ret = link;
     return code;
 }
 
@@ -347,31 +349,48 @@ static int receive_line(int fd, struct hr_buf *line)
     }
 }
 
-static int exchange(const struct hr_client_options *o, const char *order, struct hr_buf *line)
+static unsigned patience_ms(const struct hr_client_options *o)
 {
-    char name[HR_CONTROL_NAME_MAX];
-    int fd = -1;
-    int code = hr_client_connect(o, &control_place, PATIENCE_S * 1000, name, &fd);
+    return (unsigned)(o->timeout_ms ? o->timeout_ms : PATIENCE_MS);
+}
+
+static int exchange(const struct hr_client_options *o, const char *order, struct hr_buf *line,
+                    int64_t *ret_supervisor)
+{
+    struct hr_client_link link = {.fd = -1};
+    int code = hr_client_connect(o, &control_place, patience_ms(o), &link);
     if (code)
         return code;
-    int err = send_all(fd, order, strlen(order));
+    *ret_supervisor = link.supervisor;
+    int err = send_all(link.fd, order, strlen(order));
     if (!err)
-        err = send_all(fd, "\n", 1);
+        err = send_all(link.fd, "\n", 1);
     if (!err)
-        err = receive_line(fd, line);
-    hr_close(&fd);
+        err = receive_line(link.fd, line);
+    hr_close(&link.fd);
     if (err == -EPIPE || err == -ECONNRESET)
         return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "%s was closed before there was an answer",
-                              name);
+                              link.name);
     if (err == -EAGAIN)
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "no answer on %s for %d s", name, PATIENCE_S);
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "no answer on %s within %u ms", link.name,
+                              patience_ms(o));
     if (err == -E2BIG)
         return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "the answer on %s is longer than %d bytes",
-                              name, ANSWER_MAX);
+                              link.name, ANSWER_MAX);
     if (err)
-        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot talk to handrail on %s: %s", name,
-                              strerror(-err));
+        return hr_client_fail(o, HR_EXIT_UNAVAILABLE, "cannot talk to handrail on %s: %s",
+                              link.name, strerror(-err));
     return 0;
+}
+
+int hr_client_supervisor(const struct hr_client_options *o, int64_t *ret_supervisor)
+{
+    struct hr_client_link link = {.fd = -1};
+    int code = hr_client_connect(o, &control_place, patience_ms(o), &link);
+    hr_close(&link.fd);
+    if (!code)
+        *ret_supervisor = link.supervisor;
+    return code;
 }
 
 /* What came back.  0 with *ret, 1 for a refusal, 69 for what is no answer. */
@@ -394,15 +413,19 @@ static int read_answer(const struct hr_client_options *o, const struct hr_buf *l
     return HR_EXIT_REFUSED;
 }
 
-int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret)
+int hr_client_ask(const struct hr_client_options *o, json_t *order, int64_t *ret_supervisor,
+                  json_t **ret)
 {
     struct hr_buf line;
+    int64_t supervisor = 0;
     char *text = json_dumps(order, JSON_COMPACT);
     json_decref(order);
     if (!text)
         return hr_client_fail(o, HR_EXIT_USAGE, "an argument is not UTF-8");
     hr_buf_init(&line, ANSWER_MAX);
-    int code = exchange(o, text, &line);
+    int code = exchange(o, text, &line, &supervisor);
+    if (ret_supervisor)
+        *ret_supervisor = supervisor;
     if (!code)
         code = read_answer(o, &line, ret);
     free(text);

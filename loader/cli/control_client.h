@@ -39,7 +39,7 @@ struct hr_client_options {
     const char *socket;  /* "@name" or "/path", or NULL */
     int64_t pid;         /* of the supervisor; 0: not given */
     const char *word;    /* the argument that is not an option, or NULL */
-    int64_t timeout_ms;  /* 0: not given */
+    int64_t timeout_ms;  /* to wait for an answer; 0: not given, and what is asked has its own */
     int64_t watch_ms;    /* 0: not given; the default if no period was */
     bool json;
     bool undo;
@@ -54,8 +54,13 @@ int hr_client_parse(char **argv, int takes, const char *usage, struct hr_client_
 /* Send one order (stolen; NULL for one that could not be made) and give out the answer, which is
  * the caller's.  A refusal is an answer too, printed here: on standard output as it came with
  * --json, else its reason on standard error. 0, 1, 64 for an order that is not JSON, or 69; *ret is
- * set only for 0.  With --json the answer has been printed for 0 as well. */
-int hr_client_ask(const struct hr_client_options *o, json_t *order, json_t **ret);
+ * set only for 0.  With --json the answer has been printed for 0 as well.
+ * ret_supervisor: whose socket it is, also where no answer came, 0 for nobody's; or NULL. */
+int hr_client_ask(const struct hr_client_options *o, json_t *order, int64_t *ret_supervisor,
+                  json_t **ret);
+
+/* Whose control socket is it?  0 or 69. */
+int hr_client_supervisor(const struct hr_client_options *o, int64_t *ret_supervisor);
 
 /* One line on standard error, "handrail COMMAND: ..."; or only the "..." in o->why.  The code, for
  * the caller to return. */
@@ -69,10 +74,17 @@ struct hr_client_place {
     bool first;           /* process 1, if it has one, is it: no look at what else there is */
 };
 
+/* A connection to one of them. */
+struct hr_client_link {
+    int fd;
+    int64_t supervisor;             /* its pid: both sockets are process 1's */
+    char name[HR_CONTROL_NAME_MAX]; /* of the socket */
+};
+
 /* Find it and connect, in no longer than that; a later recv() and send() may wait as long each.
- * name: of the socket.  0 or 69. */
+ * 0 or 69. */
 int hr_client_connect(const struct hr_client_options *o, const struct hr_client_place *place,
-                      unsigned timeout_ms, char name[HR_CONTROL_NAME_MAX], int *ret_fd);
+                      unsigned timeout_ms, struct hr_client_link *ret);
 
 /* The listening sockets with this prefix that a text in the form of /proc/net/unix lists. */
 struct hr_client_found {

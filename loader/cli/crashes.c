@@ -141,7 +141,7 @@ int hr_cli_crashes(char **argv)
     }
     order = o.word ? json_pack("{s:s, s:I}", "order", "crash", "number", (json_int_t)number)
                    : json_pack("{s:s}", "order", "crashes");
-    code = hr_client_ask(&o, order, &answer);
+    code = hr_client_ask(&o, order, NULL, &answer);
     if (!code && !o.json && o.word)
         hr_crash_print(stdout, answer);
     else if (!code && !o.json)

@@ -10,7 +10,7 @@
 static int give(const struct hr_client_options *o, json_t *order, const char *done)
 {
     json_t *answer = NULL;
-    int code = hr_client_ask(o, order, &answer);
+    int code = hr_client_ask(o, order, NULL, &answer);
     if (!code && !json_is_true(json_object_get(answer, "ok"))) {
         (void)fprintf(stderr, "handrail %s: the answer does not say that it was done\n",
                       o->command);

@@ -86,17 +86,16 @@ static int tell_error(const struct hr_client_options *o, int err, const char *na
 int hr_sidecar_ask(const struct hr_client_options *o, const char *target, int64_t timeout_ms,
                    struct hr_buf *in, struct hr_probe_answer *ret)
 {
-    char name[HR_CONTROL_NAME_MAX];
-    int fd = -1;
+    struct hr_client_link link = {.fd = -1};
     int64_t deadline_ms = hr_now_ms() + timeout_ms;
-    int code = hr_client_connect(o, &place, (unsigned)timeout_ms, name, &fd);
+    int code = hr_client_connect(o, &place, (unsigned)timeout_ms, &link);
     if (code)
         return code;
-    int err = send_question(fd, target);
+    int err = send_question(link.fd, target);
     if (!err)
-        err = receive(fd, deadline_ms, in, ret);
-    hr_close(&fd);
-    return err ? tell_error(o, err, name, timeout_ms, in->max) : 0;
+        err = receive(link.fd, deadline_ms, in, ret);
+    hr_close(&link.fd);
+    return err ? tell_error(o, err, link.name, timeout_ms, in->max) : 0;
 }
 
 int hr_sidecar_ask_json(const struct hr_client_options *o, const char *target, json_t **ret)
@@ -104,7 +103,8 @@ int hr_sidecar_ask_json(const struct hr_client_options *o, const char *target, j
     struct hr_buf in;
     struct hr_probe_answer answer = {.status = 0};
     hr_buf_init(&in, JSON_MAX);
-    int code = hr_sidecar_ask(o, target, JSON_TIMEOUT_MS, &in, &answer);
+    int code =
+        hr_sidecar_ask(o, target, o->timeout_ms ? o->timeout_ms : JSON_TIMEOUT_MS, &in, &answer);
     json_t *json = NULL;
     if (!code && answer.status != 200)
         code = hr_client_fail(o, HR_EXIT_UNAVAILABLE, "%s was answered with %d", target,

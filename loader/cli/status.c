@@ -2,10 +2,11 @@
  * handrail status: one screen, once or again and again.
  *
  * What process 1 knows comes over its control socket, the rest from the sidecar over its own; if
- * that does not answer, this is said, and shown is what there is. */
+ * one of them does not answer, this is said, and shown is what the other knows. */
 #include "commands.h"
 #include "common/clock.h"
 #include "common/handoff.h"
+#include "common/json_text.h"
 #include "control_client.h"
 #include "sidecar_client.h"
 #include "status_screen.h"
@@ -15,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Of the 2 s until there is something to see, if process 1 is stopped. */
+enum { SUPERVISOR_MS = 1000, SIDECAR_MS = 1000 };
 
 static const char usage[] =
     "handrail status [plugins] [--json] [--watch[=SECONDS]] [--pid=N | --socket=NAME]";
@@ -28,6 +32,8 @@ static const char help[] =
     "            it is watched, open calls, median and 99th percentile of the time to an answer\n"
     "  --json    all that is known; with --watch a line each time, {\"error\": WHY} for no answer\n"
     "  --watch   again every SECONDS [2]; on a terminal until q is typed\n"
+    "  --pid     of the supervisor; --socket: the name of its control socket.  Its sidecar is\n"
+    "            found by itself, or at HANDRAIL_PROBE, which --pid overrides\n"
     "\n"
     "Colours: on a terminal, unless NO_COLOR is set.\n";
 
@@ -40,54 +46,135 @@ struct view {
     int64_t before_ms;
 };
 
-/* As o, but for the sidecar's socket; words go to why. */
+/* As o, but for the sidecar's socket, of the supervisor with this pid (0: not known); words go to
+ * why.  What was said here wins over HANDRAIL_PROBE, and that over what was found out. */
 static struct hr_client_options for_sidecar(const struct hr_client_options *o, int64_t pid,
                                             char *why)
 {
     const char *variable = getenv("HANDRAIL_PROBE");
     struct hr_client_options s = *o;
     s.socket = NULL; /* it is the control socket's name */
-    if (variable && *variable)
-        s.pid = 0;
-    else if (pid > 0)
-        s.pid = pid;
+    s.timeout_ms = 0;
     s.why = why;
+    if (!s.pid && !(variable && *variable))
+        s.pid = pid;
     return s;
 }
 
-/* Add what only the sidecar knows to the answer of process 1, or null and why it is not known. */
-static void add_sidecar(const struct hr_client_options *o, json_t *answer)
+/* The sidecar's /status, from the sidecar of that supervisor and of no other.  0 or 69. */
+static int ask_sidecar(const struct hr_client_options *o, const json_t *pid, json_t **ret)
 {
-    static const char *const keys[] = {"hostname", "time",    "probes",   "phase",
-                                       "checks",   "plugins", "resources"};
-    char why[HR_CLIENT_WHY_MAX];
-    struct hr_client_options s =
-        for_sidecar(o, json_integer_value(json_object_get(answer, "pid")), why);
-    json_t *more = NULL;
-    int code = hr_sidecar_ask_json(&s, "/status", &more);
-    (void)json_object_update_missing(answer, more);
-    (void)json_object_set_new(answer, "sidecar_error", code ? json_string(why) : json_null());
+    json_t *answer = NULL;
+    int code = hr_sidecar_ask_json(o, "/status", &answer);
+    const json_t *whose = json_object_get(answer, "pid");
+    if (!code && json_is_integer(pid) && json_is_integer(whose) && !json_equal(pid, whose))
+        code = hr_client_fail(o, HR_EXIT_UNAVAILABLE,
+                              "it is the sidecar of another supervisor, pid %lld: see "
+                              "HANDRAIL_PROBE",
+                              (long long)json_integer_value(whose));
+    if (code)
+        json_decref(answer);
+    else
+        *ret = answer;
+    return code;
+}
+
+/* Keys that one of the two alone has. */
+static void complete(json_t *answer)
+{
+    static const char *const keys[] = {"server",  "services",  "hostname",      "time",
+                                       "probes",  "phase",     "checks",        "plugins",
+                                       "webhook", "resources", "sidecar_error", "supervisor_error"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!json_object_get(answer, keys[i]))
             (void)json_object_set_new(answer, keys[i], json_null());
+}
+
+/* Add what only the sidecar knows to the answer of process 1, or why it is not known. */
+static void add_sidecar(const struct hr_client_options *o, json_t *answer)
+{
+    char why[HR_CLIENT_WHY_MAX];
+    const json_t *pid = json_object_get(answer, "pid");
+    struct hr_client_options s = for_sidecar(o, json_integer_value(pid), why);
+    json_t *more = NULL;
+    if (ask_sidecar(&s, pid, &more))
+        (void)json_object_set_new(answer, "sidecar_error", hr_json_text(why, strlen(why)));
+    (void)json_object_update_missing(answer, more);
     json_decref(more);
+}
+
+/* The sidecar says milliseconds. */
+static void add_retries(json_t *services)
+{
+    size_t i = 0;
+    json_t *service = NULL;
+    json_array_foreach (services, i, service) {
+        const json_t *ms = json_object_get(service, "retry_in_ms");
+        (void)json_object_set_new(service, "retry_in_seconds",
+                                  json_is_number(ms) ? json_real(json_number_value(ms) / 1000)
+                                                     : json_null());
+    }
+}
+
+/* Process 1 does not answer, and why says so: what its sidecar knows of it.  0 or 69, and why says
+ * more. */
+static int fall_back(const struct hr_client_options *o, int64_t supervisor, char *why, json_t **ret)
+{
+    char more[HR_CLIENT_WHY_MAX];
+    struct hr_client_options s = for_sidecar(o, supervisor, more);
+    s.timeout_ms = SIDECAR_MS;
+    if (o->socket && !supervisor) /* whoever it was meant to be */
+        return HR_EXIT_UNAVAILABLE;
+    int code = ask_sidecar(&s, NULL, ret);
+    if (!code) {
+        (void)json_object_set_new(*ret, "supervisor_error", hr_json_text(why, strlen(why)));
+        add_retries(json_object_get(*ret, "services"));
+    } else if (supervisor) {
+        size_t n = strlen(why);
+        (void)snprintf(why + n, HR_CLIENT_WHY_MAX - n, "; and its sidecar: %s", more);
+    }
+    return code;
+}
+
+static int fetch_status(const struct hr_client_options *options, char *why, json_t **ret)
+{
+    json_t *answer = NULL;
+    int64_t supervisor = 0;
+    struct hr_client_options o = *options;
+    o.json = false; /* it is printed when it is whole */
+    o.why = why;
+    o.timeout_ms = SUPERVISOR_MS;
+    int code = hr_client_ask(&o, json_pack("{s:s}", "order", "status"), &supervisor, &answer);
+    if (!code)
+        add_sidecar(&o, answer);
+    else if (code == HR_EXIT_UNAVAILABLE)
+        code = fall_back(&o, supervisor, why, &answer);
+    if (code)
+        return code;
+    complete(answer);
+    *ret = answer;
+    return 0;
+}
+
+/* The plugins are the sidecar's alone. */
+static int fetch_plugins(const struct hr_client_options *options, char *why, json_t **ret)
+{
+    int64_t supervisor = 0;
+    struct hr_client_options o = *options;
+    o.why = why;
+    o.timeout_ms = SUPERVISOR_MS;
+    int code = o.socket && !o.pid ? hr_client_supervisor(&o, &supervisor) : 0;
+    if (code)
+        return code;
+    o = for_sidecar(&o, supervisor, why);
+    return hr_sidecar_ask_json(&o, "/plugins", ret);
 }
 
 static int fetch(const struct view *v, json_t **ret)
 {
-    json_t *answer = NULL;
-    struct hr_client_options o = v->o;
-    if (v->plugins) {
-        o = for_sidecar(&o, 0, o.why);
-        return hr_sidecar_ask_json(&o, "/plugins", ret);
-    }
-    o.json = false; /* it is printed when it is whole */
-    int code = hr_client_ask(&o, json_pack("{s:s}", "order", "status"), &answer);
-    if (code)
-        return code;
-    add_sidecar(&o, answer);
-    *ret = answer;
-    return 0;
+    char why[HR_CLIENT_WHY_MAX] = "";
+    int code = (v->plugins ? fetch_plugins : fetch_status)(&v->o, why, ret);
+    return code ? hr_client_fail(&v->o, code, "%s", why) : 0;
 }
 
 static void print_json(FILE *out, const json_t *answer)

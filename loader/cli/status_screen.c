@@ -432,21 +432,26 @@ static void print_head(FILE *out, const json_t *status)
     (void)fputc('\n', out);
 }
 
+/* Which of the two does not answer, and what is left. */
+static void print_silence(FILE *out, const char *who, const char *why, const char *left)
+{
+    if (!why)
+        return;
+    label(out, who);
+    hr_text_cell(out, HR_RED, "does not answer", 0);
+    (void)fputs(": ", out);
+    hr_text_print(out, why);
+    (void)fprintf(out, ".\n%*sWhat follows is what %s.\n", LABEL, "", left);
+}
+
 void hr_status_print(FILE *out, const json_t *status)
 {
-    const char *error = hr_text_get(status, "sidecar_error", NULL);
     bool known = json_is_object(get(status, "probes"));
     print_head(out, status);
-    if (error) {
-        label(out, "sidecar");
-        hr_text_cell(out, HR_RED, "does not answer", 0);
-        (void)fputs(": ", out);
-        hr_text_print(out, error);
-        (void)fputs(
-            ".\n            What follows is what process 1 knows: no phase, checks, plugins, "
-            "resources.\n",
-            out);
-    }
+    print_silence(out, "supervisor", hr_text_get(status, "supervisor_error", NULL),
+                  "the sidecar knows; nothing is restarted until the supervisor goes on");
+    print_silence(out, "sidecar", hr_text_get(status, "sidecar_error", NULL),
+                  "the supervisor knows: no phase, checks, plugins, resources");
     if (known) {
         print_phase(out, get(status, "phase"));
         print_probes(out, get(status, "probes"));

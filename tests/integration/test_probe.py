@@ -54,6 +54,15 @@ class Probe(unittest.TestCase):
             self.assertEqual((code, out), (69, ""))
             self.assertIn("is handrail running in this container?", err)
 
+    def test_an_answer_that_cannot_be_written(self):
+        with standin() as h, open("/dev/full", "w") as full:
+            h.wait_status("/readyz", 200)
+            for more in (["live"], ["ready", "--verbose"], ["--help"]):
+                done = subprocess.run([HANDRAIL, "probe", f"--pid={h.pid}", *more], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, timeout=20, check=False)
+                self.assertEqual(done.returncode, 74, more)
+                self.assertIn("cannot write to standard output: No space left", done.stderr)
+
     def test_a_sidecar_that_is_stopped_or_gone(self):
         with standin() as h:
             h.wait_status("/readyz", 200)

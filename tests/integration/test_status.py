@@ -12,12 +12,14 @@ import select
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 import unittest
+from pathlib import Path
 
-from harness import client, sample, standin
-from support import HANDRAIL, Failure, wait_for
+from harness import client, running, sample, standin
+from support import HANDRAIL, Failure, standin_command, wait_for
 
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 PATIENCE = 30.0
@@ -132,6 +134,32 @@ class Terminal:
 
 
 @contextlib.contextmanager
+def memory_cgroup(limit):
+    """A cgroup with that much memory, of the version there is; None where none can be made."""
+    name = f"handrail-test-{os.getpid()}"
+    for folder, file in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                         ("/sys/fs/cgroup", "memory.max")):
+        made = Path(folder) / name
+        try:
+            made.mkdir()
+            fd = os.open(made / file, os.O_WRONLY)  # which only a cgroup has
+            os.write(fd, str(limit).encode())
+            os.close(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                made.rmdir()
+            continue
+        try:
+            yield made
+        finally:
+            for pid in (made / "cgroup.procs").read_text().split():
+                (made.parent / "cgroup.procs").write_text(pid)
+            made.rmdir()
+        return
+    yield None
+
+
+@contextlib.contextmanager
 def watching(h, *more, **options):
     h.wait_status("/startupz", 200)
     terminal = Terminal(HANDRAIL, "status", f"--pid={h.pid}", "--watch=0.2", *more, **options)
@@ -154,6 +182,30 @@ class Once(unittest.TestCase):
             plugins = client(h, "status", "plugins").stdout
             self.assertRegex(plugins, r"(?m)^echo +echo +1 +0 +- +0 +\d.* [um]?s +\d.* [um]?s$")
             self.assertLessEqual(max(map(len, plugins.splitlines())), 80, plugins)
+
+    def test_cached_files_are_no_use_of_memory(self):
+        limit, cached = 400 << 20, 256 << 20
+        inside = ["sh", "-c", 'echo $$ >"$0" && exec "$@"']
+        with memory_cgroup(limit) as cgroup, tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+            if not cgroup:
+                self.skipTest("no cgroup with memory can be made here")
+            with running(standin_command(), prefix=[*inside, str(cgroup / "cgroup.procs")]) as h:
+                h.wait_status("/readyz", 200)
+                subprocess.run([*inside, str(cgroup / "cgroup.procs"), "dd", "if=/dev/zero", "bs=1M",
+                                f"of={file.name}", f"count={cached >> 20}", "conv=fsync"],
+                               check=True, stderr=subprocess.DEVNULL)
+                time.sleep(1.1)  # what was measured before is good enough for a second
+                memory = h.get("/status").json()["resources"]["memory"]
+                self.assertGreater(memory["used_bytes"], cached)
+                self.assertLess(memory["working_set_bytes"], memory["used_bytes"] - cached * 0.9)
+                percent = memory["working_set_bytes"] * 100 / limit
+                line = re.search(r"resources +working set .* of 400 MiB \((\d+)%\)",
+                                 client(h, "status").stdout)
+                self.assertAlmostEqual(int(line[1]), percent, delta=8)
+                shown = re.search(r"of 400 MiB \((\d+)%\) <small>working set; (\d+) MiB with all cached",
+                                  h.get("/").text)
+                self.assertAlmostEqual(int(shown[1]), percent, delta=8)
+                self.assertGreater(int(shown[2]), cached >> 20)
 
     def test_a_warning_is_no_failure(self):
         """What counts for no endpoint, or for one that it does not fail yet."""
@@ -209,6 +261,94 @@ class Once(unittest.TestCase):
             self.assertEqual(done.returncode, 69)
             self.assertIn("no answer on", done.stderr)
             os.kill(sidecar, signal.SIGCONT)
+
+    def test_while_process_1_is_stopped(self):
+        with standin("--notify", plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            screen = client(h, "status").stdout
+            self.assertLess(time.monotonic() - began, 5)  # 1 s, on a machine that is not busy
+            self.assertIn("supervisor  does not answer: no answer on @handrail/control/", screen)
+            self.assertIn("What follows is what the sidecar knows", screen)
+            self.assertIn("startup 200, live 200, ready 200", screen)
+            self.assertRegex(screen, r"(?m)^toolhost/echo +up ")
+            self.assertIn("echo", client(h, "status", "plugins").stdout)
+            status = json.loads(client(h, "status", "--json").stdout)
+            self.assertIn("no answer on", status["supervisor_error"])
+            self.assertIsNone(status["sidecar_error"])
+            self.assertEqual(status["pid"], h.pid)
+            self.assertEqual([s["retry_in_seconds"] for s in status["services"]], [None] * 3)
+            os.kill(h.pid, signal.SIGCONT)
+            status = json.loads(client(h, "status", "--json").stdout)
+            self.assertIsNone(status["supervisor_error"])
+
+    def test_while_both_are_stopped(self):
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            sidecar = h.child("handrail-sidecar")
+            for pid in (h.pid, sidecar):
+                os.kill(pid, signal.SIGSTOP)
+            began = time.monotonic()
+            done = client(h, "status", check=False)
+            self.assertLess(time.monotonic() - began, 6)
+            self.assertEqual((done.returncode, done.stdout), (69, ""))
+            self.assertRegex(done.stderr, "^handrail status: no answer on @handrail/control/.* within 1000 "
+                             "ms; and its sidecar: no answer on @handrail/probe/.*\n$")
+            for pid in (h.pid, sidecar):
+                os.kill(pid, signal.SIGCONT)
+
+    def test_while_the_sidecar_is_restarted(self):
+        with standin(options=["--sidecar-backoff=0.05", "--sidecar-budget=0"]) as h:
+            h.wait_status("/readyz", 200)
+            for _ in range(5):
+                os.kill(h.child("handrail-sidecar"), signal.SIGKILL)
+                self.assertRegex(client(h, "status").stdout, "ready 200|sidecar     does not answer")
+
+    def test_whose_sidecar_is_asked(self):
+        with standin(plugins=[sample("echo")]) as h, standin() as other:
+            for each in (h, other):
+                each.wait_status("/readyz", 200)
+            space = os.stat("/proc/self/ns/pid").st_ino
+            mine = f"--socket=@handrail/control/{space}/{h.pid}"
+
+            def ask(*argv, probe=""):
+                return subprocess.run([HANDRAIL, "status", *argv], capture_output=True, text=True,
+                                      env={**os.environ, "HANDRAIL_PROBE": probe}, timeout=20,
+                                      check=False)
+            done = ask("plugins", mine)
+            self.assertRegex(done.stdout, "(?m)^echo ", done.stderr)
+            done = ask("plugins", "--socket=@handrail/nobody")
+            self.assertEqual((done.returncode, done.stdout), (69, ""))
+            self.assertIn("cannot connect to @handrail/nobody", done.stderr)
+            wrong = f"@handrail/probe/{space}/{other.pid}"
+            self.assertRegex(ask("plugins", f"--pid={h.pid}", probe=wrong).stdout, "(?m)^echo ")
+            self.assertRegex(ask(f"--pid={h.pid}", probe=wrong).stdout, "(?m)^echo ")
+            done = ask(mine, probe=wrong)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("sidecar     does not answer: it is the sidecar of another supervisor, pid "
+                          f"{other.pid}: see HANDRAIL_PROBE", done.stdout)
+            done = subprocess.run([HANDRAIL, "probe", "live", f"--pid={h.pid}"], text=True, timeout=20,
+                                  env={**os.environ, "HANDRAIL_PROBE": "@handrail/nobody"},
+                                  capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (0, "ok\n"))
+
+    def test_wrong_usage_is_one_line(self):
+        wrong = ["--foo", "--jso", "--json=1", "--wat", "--watchx", "--p", "-j", "--", "--pid",
+                 "--pid=0", "--pid=1x", "--socket", "--socket=x", "--tim=3", "--verb", "--und",
+                 "--help=1", "--\x1b[2J", "--\udcff"]
+        for command in ("status", "probe", "restart", "reload", "drain", "stop", "crashes"):
+            for argument in wrong:
+                done = subprocess.run([HANDRAIL, command, argument], capture_output=True, timeout=20,
+                                      check=False)
+                told = (command, argument, done.stderr)
+                self.assertEqual((done.returncode, done.stdout), (64, b""), told)
+                self.assertEqual(done.stderr.count(b"\n"), 1, told)
+                self.assertIn(f"; usage: handrail {command}".encode(), done.stderr, told)
+                self.assertNotIn(b"\x1b", done.stderr, told)
+            done = subprocess.run([HANDRAIL, command, "--pid=1999999", "a", "b"], capture_output=True,
+                                  timeout=20, check=False)
+            self.assertEqual(done.returncode, 64, command)
 
     def test_a_name_cannot_steer_the_terminal(self):
         with standin("--notify") as h:
