@@ -20,7 +20,7 @@ requirements=$here/real/requirements.txt
 conformance=$here/conformance
 
 build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjansson-dev
-    libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev
+    libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev libyaml-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev scdoc python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
     strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools"

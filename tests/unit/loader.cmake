@@ -25,6 +25,19 @@ foreach(name cli_claim_env cli_text probe_answer)
   hr_unit_test(${name} DEPS hr_cli hr_common)
 endforeach()
 hr_unit_test(image_report DEPS hr_image_report hr_common)
+foreach(name spec_yaml spec_rules)
+  hr_unit_test(${name} SOURCES unit/spec_help.c DEPS hr_image_spec hr_common)
+endforeach()
+target_compile_definitions(unit-spec_rules PRIVATE
+  HR_SPEC_README="${PROJECT_SOURCE_DIR}/loader/image/spec/README.md")
+
+# Against readers of YAML, of Kubernetes' quantities and of JSON Schema that are not ours.
+add_executable(spec-runner unit/spec_runner.c)
+target_link_libraries(spec-runner PRIVATE hr_image_spec hr_common hr_flags)
+add_test(NAME unit/spec
+  COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_spec.py
+          $<TARGET_FILE:spec-runner> $<TARGET_FILE:schema-runner>)
+set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
 foreach(name cli_control cli_find cli_probe)
   hr_unit_test(${name} SOURCES unit/cli_fixture.c unit/control_fixture.c
     DEPS hr_cli hr_supervisor hr_common hr_libev)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * The environment.  See judge.h. */
+#include "judge.h"
+
+#include "loader/supervisor/preflight_checks.h"
+#include "loader/supervisor/secrets.h"
+#include "pattern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUE_BYTES = 128 * 1024 /* of NAME=VALUE: the kernel's limit, MAX_ARG_STRLEN */ };
+
+/* Something that is filled in later is no secret: "", ${NAME}, $(NAME), <name>. */
+static bool is_placeholder(const char *value)
+{
+    size_t n = strlen(value);
+    return n == 0 || (value[0] == '$' && strchr("{(", value[1])) ||
+           (value[0] == '<' && value[n - 1] == '>');
+}
+
+static void check_variable(const struct hr_spec *s, const struct hr_yaml_node *n)
+{
+    const char *value = hr_spec_text(n);
+    if (!hr_pattern_matches(HR_PATTERN_VARIABLE, n->key))
+        hr_spec_say_key(s, n, HR_SPEC_ENV_NAME, "\"%.64s\" is not the name of a variable", n->key);
+    if (value && !is_placeholder(value) && hr_secrets_name(n->key, strlen(n->key)))
+        hr_spec_say_key(s, n, HR_SPEC_ENV_SECRET, "the value of %.64s stands here for all to read",
+                        n->key);
+}
+
+/* CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS against the agent's. */
+static void check_agent(const struct hr_spec *s, const char *name, enum hr_spec_field field)
+{
+    const struct hr_yaml_node *n = hr_yaml_member(s->field[HR_FIELD_ENVIRONMENT], name);
+    const char *value = hr_spec_text(n);
+    const char *agent = hr_spec_text(s->field[field]);
+    if (value && agent && strcmp(value, agent) != 0)
+        hr_spec_say(s, n, HR_SPEC_ENV_AGENT, "%s is \"%.128s\", and the agent's is \"%.128s\"",
+                    name, value, agent);
+}
+
+/* ---- as the agent-server will read them ------------------------------------------------------ */
+
+/* The variable that a finding of the preflight begins with. */
+static const struct hr_yaml_node *named_in(const struct hr_spec *s, const char *text)
+{
+    char name[HR_YAML_KEY_MAX + 1];
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, " "), text);
+    return hr_yaml_member(s->field[HR_FIELD_ENVIRONMENT], name);
+}
+
+static void say_preflight(void *arg, const char *id, const char *text)
+{
+    const struct hr_spec *s = arg;
+    bool fatal = strcmp(id, "env-number") == 0 || strcmp(id, "env-json") == 0;
+    hr_spec_say(s, named_in(s, text), fatal ? HR_SPEC_ENV_FATAL : HR_SPEC_ENV_MISREAD, "%s", text);
+}
+
+/* The preflight knows; it wants an environment as processes have one. */
+static void check_as_server(const struct hr_spec *s, const struct hr_yaml_node *map)
+{
+    char **env = calloc(map->size + 1, sizeof(*env));
+    size_t n = 0;
+    struct hr_preflight_facts facts = {.env = env, .say = say_preflight};
+    facts.arg = (void *)(uintptr_t)s;
+    for (const struct hr_yaml_node *c = map->first; env && c; c = c->next) {
+        size_t bytes = strlen(c->key) + 2 + (hr_spec_text(c) ? strlen(c->text) : 0);
+        if (!hr_spec_text(c) || bytes > VALUE_BYTES || !(env[n] = malloc(bytes)))
+            continue;
+        (void)snprintf(env[n++], bytes, "%s=%s", c->key, c->text);
+    }
+    if (env)
+        hr_preflight_values(&facts);
+    for (size_t i = 0; i < n; i++)
+        free(env[i]);
+    free(env);
+}
+
+void hr_spec_judge_environment(const struct hr_spec *s)
+{
+    const struct hr_yaml_node *map = s->field[HR_FIELD_ENVIRONMENT];
+    if (!map)
+        return;
+    for (const struct hr_yaml_node *c = map->first; c; c = c->next)
+        check_variable(s, c);
+    check_agent(s, "CUSTOM_AGENT_MODULE", HR_FIELD_MODULE);
+    check_agent(s, "CUSTOM_AGENT_CLASS", HR_FIELD_CLASS);
+    check_as_server(s, map);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * Ports.  See judge.h. */
+#include "judge.h"
+
+#include "loader/config/server_command.h"
+#include "pattern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PORT_MAX = 65535, PORT_NAME_MAX = 15, COMMAND_MAX = 64 };
+
+static const char server_name[] = "agent-server";
+
+/* Whose they are, unless its own configuration moves it.  The port may be named in a specification
+ * under a name that begins so; "": it is not for others to reach. */
+static const struct {
+    uint16_t port;
+    const char *name;
+    const char *whose;
+} reserved[] = {
+    {60000, "agent-server", "the agent-server"},
+    {60001, "vscode", "VSCode"},
+    {12000, "worker", "the first worker"},
+    {12001, "worker", "the second worker"},
+    {60010, "handrail", "handrail's health endpoints"},
+    {60011, "", "handrail's tools, for the agent alone"},
+};
+
+uint16_t hr_spec_port(const struct hr_yaml_node *port)
+{
+    const struct hr_yaml_node *n = hr_yaml_member(port, "port");
+    if (!n || n->kind != HR_YAML_INTEGER || strlen(n->text) > 5)
+        return 0;
+    long value = strtol(n->text, NULL, 10); /* it is a decimal number of at most 5 bytes */
+    return value >= 1 && value <= PORT_MAX ? (uint16_t)value : 0;
+}
+
+static void check_number(const struct hr_spec *s, const struct hr_yaml_node *port)
+{
+    const struct hr_yaml_node *n = hr_yaml_member(port, "port");
+    if (!n || hr_spec_port(port))
+        return;
+    if (n->text)
+        hr_spec_say(s, n, HR_SPEC_PORT, "expected a number from 1 to %d, got %s%.64s%s", PORT_MAX,
+                    n->kind == HR_YAML_TEXT ? "\"" : "", n->text,
+                    n->kind == HR_YAML_TEXT ? "\", which is text" : "");
+    else
+        hr_spec_say(s, n, HR_SPEC_PORT, "expected a number from 1 to %d, got %s", PORT_MAX,
+                    n->what);
+}
+
+static void check_name(const struct hr_spec *s, const struct hr_yaml_node *port)
+{
+    const struct hr_yaml_node *name = hr_yaml_member(port, "name");
+    const char *text = hr_spec_text(name);
+    if (text && (strlen(text) > PORT_NAME_MAX || !hr_pattern_matches(HR_PATTERN_PORT_NAME, text)))
+        hr_spec_say(s, name, HR_SPEC_PORT_NAME, "\"%.64s\" is not the name of a port", text);
+}
+
+static void check_reserved(const struct hr_spec *s, const struct hr_yaml_node *port)
+{
+    const char *name = hr_spec_text(hr_yaml_member(port, "name"));
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        const char *own = reserved[i].name;
+        if (reserved[i].port != hr_spec_port(port) || !name ||
+            (*own && strncmp(name, own, strlen(own)) == 0))
+            continue;
+        hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_RESERVED,
+                    "%u is the port of %s%s%s", reserved[i].port, reserved[i].whose,
+                    *own ? ", which may be named here as " : "", own);
+    }
+}
+
+static void check_twice(const struct hr_spec *s, const struct hr_yaml_node *port)
+{
+    const struct hr_yaml_node *name = hr_yaml_member(port, "name");
+    const char *text = hr_spec_text(name);
+    for (const struct hr_yaml_node *c = port->parent->first; c != port; c = c->next) {
+        const char *other = hr_spec_text(hr_yaml_member(c, "name"));
+        if (text && other && strcmp(text, other) == 0)
+            hr_spec_say(s, name, HR_SPEC_PORT_TWICE, "the name \"%.64s\" is taken by line %u", text,
+                        c->line);
+        if (hr_spec_port(port) && hr_spec_port(port) == hr_spec_port(c))
+            hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_TWICE,
+                        "port %u is taken by line %u", hr_spec_port(port), c->line);
+    }
+}
+
+/* The command of the flat form against the port that is published for the server. */
+static void check_command(const struct hr_spec *s)
+{
+    char *argv[COMMAND_MAX + 2] = {(char *)(uintptr_t)server_name};
+    const struct hr_yaml_node *command = s->field[HR_FIELD_COMMAND];
+    const struct hr_yaml_node *ports = s->field[HR_FIELD_PORTS];
+    size_t n = 1;
+    if (!command || !ports)
+        return;
+    for (const struct hr_yaml_node *c = command->first; c && n <= COMMAND_MAX; c = c->next)
+        argv[n++] = c->text ? c->text : argv[0];
+    const char *told = hr_command_option(argv, "--port");
+    for (const struct hr_yaml_node *c = ports->first; c && told; c = c->next) {
+        char number[16];
+        const char *name = hr_spec_text(hr_yaml_member(c, "name"));
+        (void)snprintf(number, sizeof(number), "%u", hr_spec_port(c));
+        if (name && strcmp(name, server_name) == 0 && strcmp(number, told) != 0)
+            hr_spec_say(s, hr_yaml_member(c, "port"), HR_SPEC_SERVER_PORT,
+                        "agent-server is port %s here, and --port %.16s in the command", number,
+                        told);
+    }
+}
+
+void hr_spec_judge_ports(const struct hr_spec *s)
+{
+    const struct hr_yaml_node *ports = s->field[HR_FIELD_PORTS];
+    for (const struct hr_yaml_node *c = ports ? ports->first : NULL; c; c = c->next) {
+        check_number(s, c);
+        check_name(s, c);
+        check_reserved(s, c);
+        check_twice(s, c);
+    }
+    check_command(s);
+}
