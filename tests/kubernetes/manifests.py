@@ -11,6 +11,8 @@ import yaml
 
 MANIFESTS = Path(__file__).resolve().parent.parent.parent / "docker" / "kubernetes"
 CONTAINER = "agent-server"
+# What a test puts into the Secret.
+SECRETS = {"secret-key": "the pool's key", "session-key": "the user's key"}
 
 
 class Strict(yaml.SafeLoader):
@@ -56,12 +58,12 @@ def pod(*components: str) -> Any:
     return template
 
 
-def environment(template: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:
-    """Its variables as the kubelet sets them, with these keys in the Secret."""
+def environment(template: Mapping[str, Any]) -> dict[str, str]:
+    """Its variables as the kubelet sets them."""
     found = {}
     for entry in container(template)["env"]:
         secret = entry.get("valueFrom", {}).get("secretKeyRef")
-        found[entry["name"]] = secrets[secret["key"]] if secret else entry["value"]
+        found[entry["name"]] = SECRETS[secret["key"]] if secret else entry["value"]
     return found
 
 

@@ -5,17 +5,14 @@ the pod must live as its user expects, and a fault put into them must be found."
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +20,11 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import manifests  # noqa: E402
-from kubelet import Kubelet, Probe  # noqa: E402
-from manifests import MANIFESTS, container, load, port  # noqa: E402
-from podinfo import Podinfo  # noqa: E402
-from support import HANDRAIL, STANDIN, Failure, Handrail, request, wait_for  # noqa: E402
+from manifests import MANIFESTS, SECRETS, container, load, port  # noqa: E402
+from pod import Pod, running  # noqa: E402
+from support import HANDRAIL, Failure, request, wait_for  # noqa: E402
 
-SECRETS = {"secret-key": "the pool's key", "session-key": "the user's key"}
 MARGIN_SECONDS = 5  # between our stop and the kubelet's patience
-POOL_LABELS = {"agents.x-k8s.io/created-by": "controller",
-               "agents.x-k8s.io/sandbox-name-hash": "5d1f3a",
-               "agents.x-k8s.io/warm-pool-sandbox": "478b3beb"}
-GONE_AT_CLAIM = {"agents.x-k8s.io/created-by", "agents.x-k8s.io/warm-pool-sandbox"}
 # What a port must not be: the server's companions in the same pod, and our own for the tools.
 TAKEN = {60000, 60001, 12000, 12001, 8001, 8002, 8011, 8012, 60011}
 
@@ -70,64 +61,6 @@ def unfinished(template: Any) -> list[str]:
     missing += [name for name in ("automountServiceAccountToken", "enableServiceLinks")
                 if spec.get(name) is not False]
     return missing
-
-
-class Pod:
-    """The program run as the manifests would have it, around the stand-in: the same arguments,
-    variables and probes, with the container's folders below `root` and free ports for its own."""
-
-    def __init__(self, root: Path, template: Any) -> None:
-        self.root, self.template = root, template
-        self.podinfo = Podinfo(self.at("/etc/podinfo"))
-        self.labels = dict(template["metadata"]["labels"])
-        for mount in container(template)["volumeMounts"]:
-            self.at(mount["mountPath"]).mkdir(parents=True)
-        name = root / "openhands-agent-server"
-        name.symlink_to(HANDRAIL)
-        server = Path(f"{name}.real")
-        server.write_text(f"#!/bin/sh\nexec {sys.executable} {STANDIN} \"$@\"\n")
-        server.chmod(0o755)
-        env = {name: str(self.at(value)) if value.startswith("/") else value
-               for name, value in manifests.environment(template, SECRETS).items()}
-        env["HANDRAIL_PODINFO_DIR"] = str(self.podinfo.folder)
-        arguments = ["{port}" if word == "8000" else word for word in container(template)["args"]]
-        self.publish()
-        self.handrail = Handrail(root, [], way_in=[name, *arguments], env=env)
-        self.kubelet = Kubelet({kind: Probe(self.number(spec["httpGet"]["port"]), spec)
-                                for kind, spec in manifests.probes(template)})
-
-    def at(self, path: str) -> Path:
-        return self.root / "container" / path.lstrip("/")
-
-    def number(self, name: str | int) -> int:
-        """The port that plays that one of the pod here."""
-        return {8000: self.handrail.agent_port, 60010: self.handrail.health_port}[
-            port(self.template, name)]
-
-    def publish(self, annotations: dict[str, str] | None = None) -> None:
-        self.podinfo.write(self.labels, annotations)
-
-    def phase(self) -> Any:
-        answer = self.handrail.get("/status")
-        return answer.json()["phase"] if answer.status == 200 else {"name": None}
-
-    def wait_phase(self, name: str) -> Any:
-        wait_for(f"the phase {name}", lambda: self.phase()["name"] == name, 20)
-        return self.phase()
-
-    def close(self) -> None:
-        self.kubelet.stop()
-        self.handrail.kill()
-
-
-@contextlib.contextmanager
-def running(template: Any) -> Iterator[Pod]:
-    with tempfile.TemporaryDirectory(prefix="handrail-pod-") as folder:
-        pod = Pod(Path(folder), template)
-        try:
-            yield pod
-        finally:
-            pod.close()
 
 
 class Files(unittest.TestCase):
@@ -255,7 +188,7 @@ class Program(unittest.TestCase):
         items = volumes[podinfo["name"]]["downwardAPI"]["items"]
         self.assertEqual([i["path"] for i in items],
                          ["labels", "annotations", "name", "namespace", "uid"])
-        env = manifests.environment(self.template, SECRETS)
+        env = manifests.environment(self.template)
         for path in (env["HOME"], env["HANDRAIL_CRASH_DIR"], "/workspace", "/tmp"):
             self.assertIn("emptyDir", volumes[mounts[path]["name"]], path)
 
@@ -267,7 +200,7 @@ class Program(unittest.TestCase):
         self.assertEqual(unknown_settings(broken), ["HANDRAIL_GRACES"])
 
     def test_the_stop_fits_into_the_pods(self) -> None:
-        grace = float(manifests.environment(self.template, SECRETS)["HANDRAIL_GRACE"])
+        grace = float(manifests.environment(self.template)["HANDRAIL_GRACE"])
         self.assertGreaterEqual(grace, float(default("grace")))
         self.assertGreaterEqual(self.template["spec"]["terminationGracePeriodSeconds"],
                                 grace + MARGIN_SECONDS)
@@ -314,9 +247,7 @@ class Lives(unittest.TestCase):
 
     def test_pooled_claimed_initialised_used_and_stopped(self) -> None:
         claim = load(Path("overlays/warm-pool/claim.yaml"))["spec"]["additionalPodMetadata"]
-        template = manifests.pod("deferred-init")
-        template["metadata"]["labels"].update(POOL_LABELS)
-        with running(template) as pod:
+        with running(manifests.pod("deferred-init"), pooled=True) as pod:
             self.assertFalse(pod.kubelet.ready)
             wait_for("readiness, as the kubelet sees it", lambda: pod.kubelet.ready, 20)
             found = pod.wait_phase("warm")
@@ -324,10 +255,7 @@ class Lives(unittest.TestCase):
                              (True, False, "dormant"))
             self.assertEqual(pod.handrail.get("/warmz").status, 200)
 
-            for label in GONE_AT_CLAIM:
-                del pod.labels[label]
-            pod.labels.update({"agents.x-k8s.io/claim-uid": "8f2c-11", **claim["labels"]})
-            pod.publish(claim["annotations"])
+            pod.claim("8f2c-11", claim["labels"], claim["annotations"])
             found = pod.wait_phase("claimed")
             self.assertEqual(found["claim_uid"], "8f2c-11")
             self.assertEqual(pod.handrail.get("/warmz").status, 503)
