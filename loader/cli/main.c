@@ -105,16 +105,26 @@ static int command_run(char **argv)
     return run(argv + 1, false);
 }
 
-/* Another program: PID 1 is not to carry what only authors need. */
-static int command_plugin(char **argv)
+/* Another program of ours: PID 1 is not to carry what only authors need. */
+static int become_own(const char *name, char **argv)
 {
     char folder[4000];
     char path[sizeof(folder) + 32];
     hr_program_own_folder(folder, sizeof(folder));
-    (void)snprintf(path, sizeof(path), "%s/handrail-plugin", folder);
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
     (void)execv(path, argv);
     hr_error("cannot run %s: %s: install the whole of handrail", path, strerror(errno));
     return HR_EXIT_SOFTWARE;
+}
+
+static int command_plugin(char **argv)
+{
+    return become_own("handrail-plugin", argv);
+}
+
+static int command_image(char **argv)
+{
+    return become_own("handrail-image", argv);
 }
 
 static int command_mcp(char **argv)
@@ -151,6 +161,8 @@ static const struct command {
     {"stop", hr_cli_stop, "stop it, as SIGTERM does"},
     {"crashes", hr_cli_crashes, "list its crash reports; with a number, show one"},
     {"plugin", command_plugin, "make, inspect, check, call and measure a plugin"},
+    {"lint", command_image, "what makes the image of a Dockerfile fail or leak"},
+    {"explain", command_image, "a rule of lint"},
     {"__on-claim", hr_cli_on_claim, NULL},
     {"--version", command_version, "which handrail this is"},
     {"help", command_help, "this text, or with a command what that one takes"},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const severities[] = {
@@ -96,6 +97,44 @@ void hr_report_add(struct hr_report *r, const struct hr_rule *rule, const struct
         json_array_append_new(r->findings,
                               make_finding(rule, place ? place : &nowhere, fix, message)))
         r->lost++;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+struct placed {
+    json_t *finding;
+    json_int_t line, column;
+    size_t index;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a;
+    const struct placed *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    if (x->column != y->column)
+        return x->column < y->column ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+void hr_report_sort(struct hr_report *r, size_t first)
+{
+    size_t n = json_array_size(r->findings);
+    struct placed *all = n > first ? calloc(n - first, sizeof(*all)) : NULL;
+    if (!all)
+        return; /* in the order in which they were found */
+    for (size_t i = first; i < n; i++) {
+        json_t *f = json_incref(json_array_get(r->findings, i));
+        all[i - first] = (struct placed){.finding = f,
+                                         .line = json_integer_value(json_object_get(f, "line")),
+                                         .column = json_integer_value(json_object_get(f, "column")),
+                                         .index = i};
+    }
+    qsort(all, n - first, sizeof(*all), by_place);
+    for (size_t i = first; i < n; i++)
+        (void)json_array_set_new(r->findings, i, all[i - first].finding);
+    free(all);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */

@@ -64,6 +64,9 @@ int hr_report_option(struct hr_report *r, const char *arg);
 void hr_report_add(struct hr_report *r, const struct hr_rule *rule, const struct hr_place *place,
                    const char *fix, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* Put the findings from index `first` on in the order of their lines and columns. */
+void hr_report_sort(struct hr_report *r, size_t first);
+
 /* Print everything.  The exit code: 0, or HR_REPORT_EXIT_FOUND.  Whether it could be written is
  * for the caller to ask of `out`. */
 int hr_report_end(const struct hr_report *r, FILE *out);

@@ -122,9 +122,31 @@ static void more_than_fits_is_counted(void **state)
     hr_report_free(&r);
 }
 
+static void sorts_by_place(void **state)
+{
+    (void)state;
+    static const uint32_t places[][2] = {{9, 1}, {2, 0}, {7, 3}, {7, 1}, {2, 0}};
+    struct hr_report r;
+    hr_report_init(&r, "lint");
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        hr_report_add(&r, &unpinned,
+                      &(struct hr_place){.file = "f", .line = places[i][0], .column = places[i][1]},
+                      "-", "%zu", i);
+    hr_report_sort(&r, 1);
+    const char *out = printed(&r, 0);
+    for (const char *order = "01432"; *order; order++) {
+        char message[] = {' ', *order, ' ', '\0'};
+        const char *found = strstr(out, message);
+        assert_non_null(found);
+        out = found;
+    }
+    hr_report_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sorts_by_place),
         cmocka_unit_test(text_is_for_people),
         cmocka_unit_test(json_holds_the_same),
         cmocka_unit_test(sarif_has_results_with_places),

@@ -38,6 +38,9 @@ add_test(NAME unit/spec
   COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_spec.py
           $<TARGET_FILE:spec-runner> $<TARGET_FILE:schema-runner>)
 set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
+foreach(name lint_dockerfile lint_lex)
+  hr_unit_test(${name} DEPS hr_image_lint hr_common)
+endforeach()
 foreach(name cli_control cli_find cli_probe)
   hr_unit_test(${name} SOURCES unit/cli_fixture.c unit/control_fixture.c
     DEPS hr_cli hr_supervisor hr_common hr_libev)

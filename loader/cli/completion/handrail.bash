@@ -34,6 +34,8 @@ _handrail() {
         words=$(_handrail_commands "$program")
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == probe ]]; then
         words='live ready startup warm'
+    elif [[ ${COMP_WORDS[1]} == explain ]]; then
+        words=$("$program" explain 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')
     else
         return # the shell's own: files
     fi

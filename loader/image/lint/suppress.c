@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * Comments that turn rules off: "# handrail-lint ignore=RULE,RULE" for the instruction that it
+ * stands in or before, "# handrail-lint ignore-file=RULE" for all.  See check.h. */
+#include "check.h"
+
+#include "parse.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hr_suppression {
+    enum hr_lint_rule rule;
+    uint32_t line;
+    const struct hr_instruction *instruction; /* NULL: the whole file */
+    bool used;
+};
+
+static int find_rule(const char *id, size_t n, enum hr_lint_rule *ret)
+{
+    for (int i = 0; i < HR_LINT_NRULES; i++)
+        if (strlen(hr_lint_rules[i].id) == n && memcmp(hr_lint_rules[i].id, id, n) == 0) {
+            *ret = (enum hr_lint_rule)i;
+            return 0;
+        }
+    return -ENOENT;
+}
+
+static void unknown(struct hr_lint *l, const struct hr_remark *remark, const char *why,
+                    const char *what, size_t n)
+{
+    enum { SHOWN = 100 };
+    hr_lint_found(l, HR_LINT_SUPPRESSION_UNKNOWN, NULL, remark->line, 0, NULL, "%s: %.*s", why,
+                  (int)(n < SHOWN ? n : SHOWN), what);
+}
+
+/* The rules of one comment. */
+static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const char *p,
+                       const struct hr_instruction *instruction)
+{
+    while (*p) {
+        struct hr_suppression *s = &l->suppressions[l->nsuppressions];
+        size_t n = strcspn(p, ", \t\r");
+        if (n && find_rule(p, n, &s->rule) == 0) {
+            s->line = remark->line;
+            s->instruction = instruction;
+            l->nsuppressions++;
+        } else if (n) {
+            unknown(l, remark, "there is no such rule", p, n);
+        }
+        p += n;
+        p += strspn(p, ", \t\r");
+    }
+}
+
+static void read_remark(struct hr_lint *l, const struct hr_remark *remark)
+{
+    static const char here[] = "ignore=";
+    static const char file[] = "ignore-file=";
+    const struct hr_dockerfile *d = l->d;
+    const char *p = hr_skip_blanks(remark->text);
+    if (strncmp(p, file, sizeof(file) - 1) == 0) {
+        if (remark->instruction)
+            unknown(l, remark, "it does not stand before the first instruction", p, strlen(p));
+        else
+            read_rules(l, remark, p + sizeof(file) - 1, NULL);
+    } else if (strncmp(p, here, sizeof(here) - 1) == 0) {
+        if (remark->instruction == d->ninstructions)
+            unknown(l, remark, "no instruction comes after it", p, strlen(p));
+        else
+            read_rules(l, remark, p + sizeof(here) - 1, &d->instructions[remark->instruction]);
+    } else {
+        unknown(l, remark, "it asks for nothing that is known", p, strlen(p));
+    }
+}
+
+int hr_suppressions_read(struct hr_lint *l)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < l->d->nremarks; i++)
+        most += strlen(l->d->remarks[i].text) / 2 + 1;
+    l->suppressions = calloc(most + 1, sizeof(*l->suppressions));
+    if (!l->suppressions)
+        return -ENOMEM;
+    for (size_t i = 0; i < l->d->nremarks; i++)
+        read_remark(l, &l->d->remarks[i]);
+    return 0;
+}
+
+bool hr_suppressed(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
+                   uint32_t line)
+{
+    bool found = false;
+    for (size_t k = 0; k < l->nsuppressions; k++) {
+        struct hr_suppression *s = &l->suppressions[k];
+        const struct hr_instruction *about = s->instruction;
+        if (s->rule != rule ||
+            (about && about != i && (i || line < about->line || line > about->last_line)))
+            continue;
+        s->used = true;
+        found = true;
+    }
+    return found;
+}
+
+void hr_suppressions_unused(struct hr_lint *l)
+{
+    for (size_t k = 0; k < l->nsuppressions; k++)
+        if (!l->suppressions[k].used && l->suppressions[k].rule != HR_LINT_SUPPRESSION_UNUSED)
+            hr_lint_found(l, HR_LINT_SUPPRESSION_UNUSED, l->suppressions[k].instruction,
+                          l->suppressions[k].line, 0, NULL, "%s is turned off, and finds nothing",
+                          hr_lint_rules[l->suppressions[k].rule].id);
+}
