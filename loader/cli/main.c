@@ -162,7 +162,7 @@ static const struct command {
     {"crashes", hr_cli_crashes, "list its crash reports; with a number, show one"},
     {"plugin", command_plugin, "make, inspect, check, call and measure a plugin"},
     {"lint", command_image, "what makes the image of a Dockerfile fail or leak"},
-    {"explain", command_image, "a rule of lint"},
+    {"explain", command_image, "a rule of lint or check"},
     {"__on-claim", hr_cli_on_claim, NULL},
     {"--version", command_version, "which handrail this is"},
     {"help", command_help, "this text, or with a command what that one takes"},

@@ -19,8 +19,8 @@
 enum { LIST_MAX = 64 * 1024 }; /* bytes of a list of modules or folders */
 
 static const char helper_module[] = "handrail_agent";
-static const char modules_since[] = "1.20"; /* --import-modules */
-static const char path_since[] = "1.22.1";  /* OH_EXTRA_PYTHON_PATH */
+static const char modules_since[] = HR_SERVER_IMPORTS_SINCE;
+static const char path_since[] = "1.22.1"; /* OH_EXTRA_PYTHON_PATH */
 
 /* ---- whose command is it -------------------------------------------------------------------- */
 

@@ -7,6 +7,9 @@
 
 enum { HR_VERSION_TEXT = 64 };
 
+/* The first agent-server with --import-modules, without which there is no custom agent. */
+#define HR_SERVER_IMPORTS_SINCE "1.20"
+
 /* Compare two versions as Python packages have them: "1.9" < "1.22.1rc1" < "1.22.1" = "1.22.1.0".
  * Negative, zero or positive.  Text that follows the numbers counts only if it says that this is
  * something before the release (a, b, rc, dev). */

@@ -4,6 +4,7 @@
 #include "common/handoff.h"
 #include "lint/rules.h"
 #include "report.h"
+#include "spec/rules.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ static const struct table {
     size_t n;
 } tables[] = {
     {"lint", hr_lint_rules, HR_LINT_NRULES},
+    {"check --spec", hr_spec_rules, HR_SPEC_NRULES},
 };
 
 enum { TABLES = sizeof(tables) / sizeof(tables[0]), ID_MAX = 100 };

@@ -25,9 +25,10 @@ foreach(name cli_claim_env cli_text probe_answer)
   hr_unit_test(${name} DEPS hr_cli hr_common)
 endforeach()
 hr_unit_test(image_report DEPS hr_image_report hr_common)
-foreach(name spec_yaml spec_rules)
+foreach(name spec_hold spec_yaml spec_rules)
   hr_unit_test(${name} SOURCES unit/spec_help.c DEPS hr_image_spec hr_common)
 endforeach()
+target_compile_definitions(unit-spec_hold PRIVATE HR_PLUGINS="${HANDRAIL_TREE}/share/plugins")
 target_compile_definitions(unit-spec_rules PRIVATE
   HR_SPEC_README="${PROJECT_SOURCE_DIR}/loader/image/spec/README.md")
 

@@ -3,19 +3,23 @@
 #include "spec_help.h"
 
 #include "check.h"
-#include "loader/image/spec/spec.h"
 
 #include <stdio.h>
 #include <string.h>
 
 json_t *spec_findings(const char *text, size_t n)
 {
+    return spec_findings_at(text, n, NULL);
+}
+
+json_t *spec_findings_at(const char *text, size_t n, const struct hr_spec_place *place)
+{
     struct hr_report r;
     hr_report_init(&r, "check");
     char *copy = n ? malloc(n) : NULL; /* so that a sanitizer sees what is read beyond it */
     if (n)
         memcpy(copy, text, n);
-    assert_int_equal(hr_spec_check_text("spec.yaml", copy, n, &r), 0);
+    assert_int_equal(hr_spec_check("spec.yaml", copy, n, place, &r), 0);
     free(copy);
     json_t *findings = json_incref(r.findings);
     hr_report_free(&r);

@@ -4,9 +4,13 @@
 #define HR_TESTS_UNIT_SPEC_HELP_H
 
 #include "loader/image/spec/rules.h"
+#include "loader/image/spec/spec.h"
 
 /* What `handrail check --spec` finds: an array of findings, the caller's. */
 json_t *spec_findings(const char *text, size_t n);
+
+/* Held against a place. */
+json_t *spec_findings_at(const char *text, size_t n, const struct hr_spec_place *place);
 
 /* One line for each: "LINE:COLUMN rule message". In static memory. */
 const char *spec_lines(const json_t *findings);

@@ -28,7 +28,7 @@ static void run_check(const char *text, size_t n)
     struct hr_report r;
     hr_report_init(&r, "check");
     r.format = HR_REPORT_JSON;
-    if (hr_spec_check_text("-", text, n, &r) == 0)
+    if (hr_spec_check("-", text, n, NULL, &r) == 0)
         (void)hr_report_end(&r, stdout);
     hr_report_free(&r);
 }

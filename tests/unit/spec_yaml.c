@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reading YAML: every trap is found, at its line and column. */
 #include "check.h"
-#include "loader/image/spec/pattern.h"
+#include "loader/image/spec/expression.h"
 #include "loader/image/spec/yaml_tree.h"
 #include "spec_help.h"
 
@@ -247,42 +247,42 @@ static void every_pattern_compiles(void **state)
 {
     (void)state;
     static const struct {
-        enum hr_pattern pattern;
+        enum hr_spec_regex pattern;
         const char *yes, *no;
-    } all[HR_PATTERNS] = {
-        {HR_PATTERN_YAML_NULL, "", " "},
-        {HR_PATTERN_YAML_TRUE, "On", "oN"},
-        {HR_PATTERN_YAML_FALSE, "n", "none"},
-        {HR_PATTERN_YAML_DECIMAL, "-10", "+10"},
-        {HR_PATTERN_YAML_OCTAL, "0_17", "08"},
-        {HR_PATTERN_YAML_INTEGER, "0xF_F", "0xG"},
-        {HR_PATTERN_YAML_BASE60, "12:30", "12:60"},
-        {HR_PATTERN_YAML_FLOAT11, "1.", "1e3"},
-        {HR_PATTERN_YAML_FLOAT12, "1e3", "1e"},
-        {HR_PATTERN_YAML_DATE, "2026-11-27", "2026-11"},
-        {HR_PATTERN_YAML_OTHER, "=", "=="},
-        {HR_PATTERN_NAME, "a.b-c", "a..b"},
-        {HR_PATTERN_LABEL, "ML agent", "ML agent "},
-        {HR_PATTERN_SEMVER, "1.0.0-rc.1+b", "1.0"},
-        {HR_PATTERN_MAIL, "a@b", "a@b@c"},
-        {HR_PATTERN_WORD, "a b", " a"},
-        {HR_PATTERN_IMAGE,
+    } all[HR_SPEC_REGEXES] = {
+        {HR_RE_YAML_NULL, "", " "},
+        {HR_RE_YAML_TRUE, "On", "oN"},
+        {HR_RE_YAML_FALSE, "n", "none"},
+        {HR_RE_YAML_DECIMAL, "-10", "+10"},
+        {HR_RE_YAML_OCTAL, "0_17", "08"},
+        {HR_RE_YAML_INTEGER, "0xF_F", "0xG"},
+        {HR_RE_YAML_BASE60, "12:30", "12:60"},
+        {HR_RE_YAML_FLOAT11, "1.", "1e3"},
+        {HR_RE_YAML_FLOAT12, "1e3", "1e"},
+        {HR_RE_YAML_DATE, "2026-11-27", "2026-11"},
+        {HR_RE_YAML_OTHER, "=", "=="},
+        {HR_RE_NAME, "a.b-c", "a..b"},
+        {HR_RE_LABEL, "ML agent", "ML agent "},
+        {HR_RE_SEMVER, "1.0.0-rc.1+b", "1.0"},
+        {HR_RE_MAIL, "a@b", "a@b@c"},
+        {HR_RE_WORD, "a b", " a"},
+        {HR_RE_IMAGE,
          "registry.example.com:5000/a/b_c:1@sha256:"
          "0123456789abcdef0123456789abcdef",
          "A/b"},
-        {HR_PATTERN_FLOATING, "a/b:latest", "a/b:later"},
-        {HR_PATTERN_CAPABILITY, "a_b-c9", "a__b"},
-        {HR_PATTERN_MODULE, "native:com.example.x", "a..b"},
-        {HR_PATTERN_CLASS, "_A1", "1A"},
-        {HR_PATTERN_VARIABLE, "_A1", "A-B"},
-        {HR_PATTERN_PORT_NAME, "8080-web-2", "80"},
-        {HR_PATTERN_PATH, "/", "a"},
+        {HR_RE_FLOATING, "a/b:latest", "a/b:later"},
+        {HR_RE_CAPABILITY, "a_b-c9", "a__b"},
+        {HR_RE_MODULE, "native:com.example.x", "a..b"},
+        {HR_RE_CLASS, "_A1", "1A"},
+        {HR_RE_VARIABLE, "_A1", "A-B"},
+        {HR_RE_PORT_NAME, "8080-web-2", "80"},
+        {HR_RE_PATH, "/", "a"},
     };
-    for (size_t i = 0; i < HR_PATTERNS; i++) {
+    for (size_t i = 0; i < HR_SPEC_REGEXES; i++) {
         assert_int_equal(all[i].pattern, i);
-        if (!hr_pattern_matches(all[i].pattern, all[i].yes) ||
-            hr_pattern_matches(all[i].pattern, all[i].no))
-            fail_msg("%s: %s, %s", hr_pattern_text(all[i].pattern), all[i].yes, all[i].no);
+        if (!hr_spec_matches(all[i].pattern, all[i].yes) ||
+            hr_spec_matches(all[i].pattern, all[i].no))
+            fail_msg("%s: %s, %s", hr_spec_regex_text(all[i].pattern), all[i].yes, all[i].no);
     }
 }
 

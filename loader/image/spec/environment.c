@@ -2,9 +2,9 @@
  * The environment.  See judge.h. */
 #include "judge.h"
 
+#include "expression.h"
 #include "loader/supervisor/preflight_checks.h"
 #include "loader/supervisor/secrets.h"
-#include "pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,7 @@
 
 enum { VALUE_BYTES = 128 * 1024 /* of NAME=VALUE: the kernel's limit, MAX_ARG_STRLEN */ };
 
-/* Something that is filled in later is no secret: "", ${NAME}, $(NAME), <name>. */
-static bool is_placeholder(const char *value)
+bool hr_spec_is_placeholder(const char *value)
 {
     size_t n = strlen(value);
     return n == 0 || (value[0] == '$' && strchr("{(", value[1])) ||
@@ -23,9 +22,9 @@ static bool is_placeholder(const char *value)
 static void check_variable(const struct hr_spec *s, const struct hr_yaml_node *n)
 {
     const char *value = hr_spec_text(n);
-    if (!hr_pattern_matches(HR_PATTERN_VARIABLE, n->key))
+    if (!hr_spec_matches(HR_RE_VARIABLE, n->key))
         hr_spec_say_key(s, n, HR_SPEC_ENV_NAME, "\"%.64s\" is not the name of a variable", n->key);
-    if (value && !is_placeholder(value) && hr_secrets_name(n->key, strlen(n->key)))
+    if (value && !hr_spec_is_placeholder(value) && hr_secrets_name(n->key, strlen(n->key)))
         hr_spec_say_key(s, n, HR_SPEC_ENV_SECRET, "the value of %.64s stands here for all to read",
                         n->key);
 }

@@ -2,7 +2,7 @@
  * Names, people, the image, the agent and quantities.  See judge.h. */
 #include "judge.h"
 
-#include "pattern.h"
+#include "expression.h"
 #include "quantity.h"
 
 #include <string.h>
@@ -19,26 +19,24 @@ enum {
 static const struct form {
     enum hr_spec_field field; /* a text, or a list of them */
     int form;                 /* of the specification; -1: both */
-    enum hr_pattern pattern;
+    enum hr_spec_regex pattern;
     unsigned max; /* characters */
     enum hr_spec_rule rule;
     const char *what;
 } forms[] = {
-    {HR_FIELD_NAME, HR_SPEC_OBJECT, HR_PATTERN_NAME, NAME_MAX_LENGTH, HR_SPEC_NAME, "a name"},
-    {HR_FIELD_NAME, HR_SPEC_FLAT, HR_PATTERN_LABEL, LABEL_MAX_LENGTH, HR_SPEC_NAME, "a name"},
-    {HR_FIELD_VERSION, -1, HR_PATTERN_SEMVER, TEXT_MAX_LENGTH, HR_SPEC_VERSION,
-     "a semantic version"},
-    {HR_FIELD_OWNER, -1, HR_PATTERN_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
-    {HR_FIELD_USERS, -1, HR_PATTERN_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
-    {HR_FIELD_GROUPS, -1, HR_PATTERN_WORD, TEXT_MAX_LENGTH, HR_SPEC_NAME, "the name of a group"},
-    {HR_FIELD_IMAGE, -1, HR_PATTERN_IMAGE, TEXT_MAX_LENGTH, HR_SPEC_IMAGE,
-     "a reference to an image"},
-    {HR_FIELD_WORKING_DIR, -1, HR_PATTERN_PATH, TEXT_MAX_LENGTH, HR_SPEC_WORKING_DIR,
+    {HR_FIELD_NAME, HR_SPEC_OBJECT, HR_RE_NAME, NAME_MAX_LENGTH, HR_SPEC_NAME, "a name"},
+    {HR_FIELD_NAME, HR_SPEC_FLAT, HR_RE_LABEL, LABEL_MAX_LENGTH, HR_SPEC_NAME, "a name"},
+    {HR_FIELD_VERSION, -1, HR_RE_SEMVER, TEXT_MAX_LENGTH, HR_SPEC_VERSION, "a semantic version"},
+    {HR_FIELD_OWNER, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
+    {HR_FIELD_USERS, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
+    {HR_FIELD_GROUPS, -1, HR_RE_WORD, TEXT_MAX_LENGTH, HR_SPEC_NAME, "the name of a group"},
+    {HR_FIELD_IMAGE, -1, HR_RE_IMAGE, TEXT_MAX_LENGTH, HR_SPEC_IMAGE, "a reference to an image"},
+    {HR_FIELD_WORKING_DIR, -1, HR_RE_PATH, TEXT_MAX_LENGTH, HR_SPEC_WORKING_DIR,
      "an absolute path"},
-    {HR_FIELD_CAPABILITIES, -1, HR_PATTERN_CAPABILITY, NAME_MAX_LENGTH, HR_SPEC_CAPABILITY,
+    {HR_FIELD_CAPABILITIES, -1, HR_RE_CAPABILITY, NAME_MAX_LENGTH, HR_SPEC_CAPABILITY,
      "the name of a capability"},
-    {HR_FIELD_MODULE, -1, HR_PATTERN_MODULE, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a module"},
-    {HR_FIELD_CLASS, -1, HR_PATTERN_CLASS, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a class"},
+    {HR_FIELD_MODULE, -1, HR_RE_MODULE, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a module"},
+    {HR_FIELD_CLASS, -1, HR_RE_CLASS, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a class"},
 };
 
 static size_t characters(const char *utf8)
@@ -56,7 +54,7 @@ static void check_form(const struct hr_spec *s, const struct form *f, const stru
     if (length > f->max)
         hr_spec_say(s, n, f->rule, "\"%.64s...\" has %zu characters; %s has at most %u", text,
                     length, f->what, f->max);
-    else if (text && !hr_pattern_matches(f->pattern, text))
+    else if (text && !hr_spec_matches(f->pattern, text))
         hr_spec_say(s, n, f->rule, "\"%.255s\" is not %s", text, f->what);
 }
 
@@ -150,7 +148,7 @@ void hr_spec_judge_fields(const struct hr_spec *s)
     check_agent(s);
     for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
         check_amount(s, &amounts[i]);
-    if (image && hr_pattern_matches(HR_PATTERN_FLOATING, image->text))
+    if (image && hr_spec_matches(HR_RE_FLOATING, image->text))
         hr_spec_say(s, image, HR_SPEC_IMAGE_LATEST, "\"%.255s\" names no version", image->text);
     if (!s->field[HR_FIELD_OWNER])
         hr_spec_say(s, NULL, HR_SPEC_OWNER_MISSING, "there is no owner");

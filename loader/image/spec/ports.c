@@ -2,8 +2,8 @@
  * Ports.  See judge.h. */
 #include "judge.h"
 
+#include "expression.h"
 #include "loader/config/server_command.h"
-#include "pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { PORT_MAX = 65535, PORT_NAME_MAX = 15, COMMAND_MAX = 64 };
 
-static const char server_name[] = "agent-server";
+static char server_name[] = HR_SPEC_SERVER_NAME;
 
 /* Whose they are, unless its own configuration moves it.  The port may be named in a specification
  * under a name that begins so; "": it is not for others to reach. */
@@ -55,7 +55,7 @@ static void check_name(const struct hr_spec *s, const struct hr_yaml_node *port)
 {
     const struct hr_yaml_node *name = hr_yaml_member(port, "name");
     const char *text = hr_spec_text(name);
-    if (text && (strlen(text) > PORT_NAME_MAX || !hr_pattern_matches(HR_PATTERN_PORT_NAME, text)))
+    if (text && (strlen(text) > PORT_NAME_MAX || !hr_spec_matches(HR_RE_PORT_NAME, text)))
         hr_spec_say(s, name, HR_SPEC_PORT_NAME, "\"%.64s\" is not the name of a port", text);
 }
 
@@ -91,7 +91,7 @@ static void check_twice(const struct hr_spec *s, const struct hr_yaml_node *port
 /* The command of the flat form against the port that is published for the server. */
 static void check_command(const struct hr_spec *s)
 {
-    char *argv[COMMAND_MAX + 2] = {(char *)(uintptr_t)server_name};
+    char *argv[COMMAND_MAX + 2] = {server_name};
     const struct hr_yaml_node *command = s->field[HR_FIELD_COMMAND];
     const struct hr_yaml_node *ports = s->field[HR_FIELD_PORTS];
     size_t n = 1;

@@ -2,11 +2,13 @@
  * The rules.  See rules.h. */
 #include "rules.h"
 
+#include "loader/config/server_version.h"
+
 #define E HR_FOUND_ERROR
 #define W HR_FOUND_WARNING
 #define N HR_FOUND_NOTE
 
-const struct hr_rule hr_spec_rules[] = {
+const struct hr_rule hr_spec_rules[HR_SPEC_NRULES] = {
     [HR_SPEC_YAML_SYNTAX] = {"yaml-syntax", E, "it is no YAML", "Nothing of the file can be used.",
                              "Mend the line that is named, or one of those before it; YAML is "
                              "indented with spaces, and a text with \": \" or \" #\" in it needs "
@@ -166,8 +168,49 @@ const struct hr_rule hr_spec_rules[] = {
                             "Whoever may use or list the specification can read it, and it stays "
                             "in every copy of the file.",
                             "Take it out and let the platform inject it from its secrets."},
-};
 
-const size_t hr_nspec_rules = sizeof(hr_spec_rules) / sizeof(hr_spec_rules[0]);
-_Static_assert(sizeof(hr_spec_rules) / sizeof(hr_spec_rules[0]) == HR_SPEC_RULES,
-               "a rule for each member of the enumeration");
+    [HR_SPEC_HELD_AGENT] = {"held-agent", E, "the image has another agent",
+                            "The image's own CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS, or "
+                            "agent_config.json, and the specification disagree: which agent a user "
+                            "gets depends on who starts the container.",
+                            "Name the same agent in both, or in the specification alone."},
+    [HR_SPEC_HELD_SERVER] = {"held-server", E, "the agent-server is too old for a custom agent",
+                             "Servers before " HR_SERVER_IMPORTS_SINCE " do not import modules at "
+                             "their start, so that the agent is not known to them.",
+                             "Build on a newer base image."},
+    [HR_SPEC_HELD_ENVIRONMENT] = {"held-environment", E,
+                                  "a variable is missing or has another value",
+                                  "The container was not started from this specification, or "
+                                  "something in it sets the variable anew.",
+                                  "Start it from this specification, or look for who else sets the "
+                                  "variable: the image, agent_config.json, the pod."},
+    [HR_SPEC_HELD_MEMORY] = {"held-memory", E, "less memory than is asked for",
+                             "The kernel ends processes of the container before they have what the "
+                             "specification promises.",
+                             "Raise the container's limit, use a larger machine, or ask for less."},
+    [HR_SPEC_HELD_CPU] = {"held-cpu", E, "less processor time than is asked for",
+                          "The container is throttled below what the specification promises.",
+                          "Raise the container's limit, use a larger machine, or ask for less."},
+    [HR_SPEC_HELD_STORAGE] = {"held-storage", W, "less storage than is asked for",
+                              "The whole file system is smaller, free space not even looked at.",
+                              "Mount a larger volume, or ask for less."},
+    [HR_SPEC_HELD_WORKING_DIR] = {"held-working-dir", W, "the working folder cannot be worked in",
+                                  "The agent works there.",
+                                  "Create it in the image, for the user the container runs as."},
+    [HR_SPEC_HELD_USER] = {"held-user", W, "the container runs as root",
+                           "Platforms run sandboxes as another user, where files that only root "
+                           "may read or write fail; and as root, whatever leaves the sandbox is "
+                           "root.",
+                           "End the Dockerfile with USER openhands, or set runAsUser."},
+    [HR_SPEC_HELD_PORT] = {"held-port", W, "nobody listens on the agent-server's port",
+                           "The platform sends everything to that port.",
+                           "Start the server with that --port, or name the port it has."},
+    [HR_SPEC_HELD_CAPABILITY] = {"held-capability", N, "no native tool has a capability's name",
+                                 "Capabilities are words; plugins do not declare them. A tool or "
+                                 "plugin of the same name is taken for an offer of it.",
+                                 "Nothing, if the agent itself can do it; else add the plugin, or "
+                                 "take the capability out."},
+    [HR_SPEC_NOT_HELD] = {"not-held", N, "what could not be compared",
+                          "A check that says nothing would be taken for one that found nothing.",
+                          "Run it in the container for more; the rest is the platform's to know."},
+};

@@ -48,10 +48,21 @@ enum hr_spec_rule {
     HR_SPEC_ENV_FATAL,
     HR_SPEC_ENV_MISREAD,
     HR_SPEC_ENV_SECRET,
-    HR_SPEC_RULES,
+    /* Held against an image or a container. */
+    HR_SPEC_HELD_AGENT,
+    HR_SPEC_HELD_SERVER,
+    HR_SPEC_HELD_ENVIRONMENT,
+    HR_SPEC_HELD_MEMORY,
+    HR_SPEC_HELD_CPU,
+    HR_SPEC_HELD_STORAGE,
+    HR_SPEC_HELD_WORKING_DIR,
+    HR_SPEC_HELD_USER,
+    HR_SPEC_HELD_PORT,
+    HR_SPEC_HELD_CAPABILITY,
+    HR_SPEC_NOT_HELD,
+    HR_SPEC_NRULES,
 };
 
-extern const struct hr_rule hr_spec_rules[];
-extern const size_t hr_nspec_rules;
+extern const struct hr_rule hr_spec_rules[HR_SPEC_NRULES];
 
 #endif

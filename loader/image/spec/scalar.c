@@ -2,7 +2,7 @@
  * Scalars without quotes.  See scalar.h. */
 #include "scalar.h"
 
-#include "pattern.h"
+#include "expression.h"
 
 #include <string.h>
 
@@ -10,20 +10,20 @@
  * of 1.2 are of its core schema. */
 static const struct {
     enum hr_yaml_kind kind;
-    enum hr_pattern pattern;
+    enum hr_spec_regex pattern;
     const char *what;
 } rows[] = {
-    {HR_YAML_NULL, HR_PATTERN_YAML_NULL, "null, which is no text"},
-    {HR_YAML_BOOLEAN, HR_PATTERN_YAML_TRUE, "the boolean true"},
-    {HR_YAML_BOOLEAN, HR_PATTERN_YAML_FALSE, "the boolean false"},
-    {HR_YAML_INTEGER, HR_PATTERN_YAML_DECIMAL, "a number"},
-    {HR_YAML_NUMBER, HR_PATTERN_YAML_OCTAL, "an octal number to some readers"},
-    {HR_YAML_NUMBER, HR_PATTERN_YAML_INTEGER, "a number to some readers"},
-    {HR_YAML_NUMBER, HR_PATTERN_YAML_BASE60, "a number in base 60 to some readers"},
-    {HR_YAML_NUMBER, HR_PATTERN_YAML_FLOAT11, "a number"},
-    {HR_YAML_NUMBER, HR_PATTERN_YAML_FLOAT12, "a number to some readers"},
-    {HR_YAML_DATE, HR_PATTERN_YAML_DATE, "a date to some readers"},
-    {HR_YAML_OTHER, HR_PATTERN_YAML_OTHER, "a sign with a meaning of its own to some readers"},
+    {HR_YAML_NULL, HR_RE_YAML_NULL, "null, which is no text"},
+    {HR_YAML_BOOLEAN, HR_RE_YAML_TRUE, "the boolean true"},
+    {HR_YAML_BOOLEAN, HR_RE_YAML_FALSE, "the boolean false"},
+    {HR_YAML_INTEGER, HR_RE_YAML_DECIMAL, "a number"},
+    {HR_YAML_NUMBER, HR_RE_YAML_OCTAL, "an octal number to some readers"},
+    {HR_YAML_NUMBER, HR_RE_YAML_INTEGER, "a number to some readers"},
+    {HR_YAML_NUMBER, HR_RE_YAML_BASE60, "a number in base 60 to some readers"},
+    {HR_YAML_NUMBER, HR_RE_YAML_FLOAT11, "a number"},
+    {HR_YAML_NUMBER, HR_RE_YAML_FLOAT12, "a number to some readers"},
+    {HR_YAML_DATE, HR_RE_YAML_DATE, "a date to some readers"},
+    {HR_YAML_OTHER, HR_RE_YAML_OTHER, "a sign with a meaning of its own to some readers"},
 };
 
 enum hr_yaml_kind hr_yaml_scalar_kind(const char *text, const char **ret_what)
@@ -34,7 +34,7 @@ enum hr_yaml_kind hr_yaml_scalar_kind(const char *text, const char **ret_what)
         return HR_YAML_TEXT;
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (hr_pattern_matches(rows[i].pattern, text)) {
+        if (hr_spec_matches(rows[i].pattern, text)) {
             *ret_what = rows[i].what;
             return rows[i].kind;
         }
