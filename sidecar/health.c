@@ -7,7 +7,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "sidecar/metrics/accept.h"
-#include "sidecar/metrics/page.h"
 #include "sidecar/page/page.h"
 
 #include <errno.h>
@@ -84,19 +83,19 @@ static void answer_checks(struct hr_health *h, struct hr_http_req *req, enum hr_
 
 static void answer_metrics(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    struct hr_metrics_page page;
+    struct hr_metrics_page *page = &h->metrics_page;
     int err = hr_metrics_page(&h->metrics, hr_http_header(req, "Accept"),
-                              hr_http_header(req, "Accept-Encoding"), &page);
+                              hr_http_header(req, "Accept-Encoding"), page);
     if (err) {
         hr_error("metrics: the page could not be made: %s", strerror(-err));
         reply_text(h, req, endpoint, 500, failed);
-        return;
+    } else {
+        hr_http_add_header(req, "Vary", HR_METRICS_VARY);
+        if (page->encoding)
+            hr_http_add_header(req, "Content-Encoding", page->encoding);
+        reply(h, req, endpoint, 200, page->type, hr_buf_str(page->out), page->out->len);
     }
-    hr_http_add_header(req, "Vary", HR_METRICS_VARY);
-    if (page.encoding)
-        hr_http_add_header(req, "Content-Encoding", page.encoding);
-    reply(h, req, endpoint, 200, page.type, hr_buf_str(&page.body), page.body.len);
-    hr_metrics_page_free(&page);
+    hr_metrics_page_done(page);
 }
 
 /* Of numbers of seconds: 30 years to the millisecond, and no 9.0039999999999996. */

@@ -10,6 +10,7 @@
 #include "sidecar/http/server.h"
 #include "sidecar/mcp/mcp.h"
 #include "sidecar/metrics/metrics.h"
+#include "sidecar/metrics/page.h"
 #include "sidecar/metrics/resources.h"
 #include "sidecar/pool/pool.h"
 #include "sidecar/webhook/webhook.h"
@@ -27,6 +28,7 @@ struct hr_health {
     int agent_port;
     int deferred; /* nonzero: the server starts dormant */
     struct hr_metrics metrics;
+    struct hr_metrics_page metrics_page; /* ours; freed by whoever has us */
     struct hr_metrics_requests requests;
     unsigned turn;    /* of the loop, by its own count */
     int64_t spent_us; /* in it, of the processor's time, on pages */

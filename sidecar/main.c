@@ -526,6 +526,7 @@ static void tear_down(struct sidecar *s)
 {
     hr_http_free(s->health_http);
     hr_http_free(s->probe_http);
+    hr_metrics_page_free(&s->health.metrics_page);
     hr_resources_free(s->health.resources);
     hr_pool_free(s->health.pool);
     hr_checks_free(s->health.checks);

@@ -35,7 +35,7 @@ static int set_up(void **state)
 
 static struct hr_metrics_page get(const char *accept, const char *encoding)
 {
-    struct hr_metrics_page page;
+    struct hr_metrics_page page = {.out = NULL};
     assert_int_equal(hr_metrics_page(&metrics, accept, encoding, &page), 0);
     return page;
 }
@@ -84,10 +84,10 @@ static void compressed_it_is_the_same_page(void **state)
         assert_non_null(packed.encoding);
         assert_string_equal(packed.encoding, "gzip");
         assert_ptr_equal(plain.type, packed.type);
-        unpack(&packed.body, &again);
+        unpack(&packed.packed, &again);
         assert_int_equal(again.len, plain.body.len);
         assert_memory_equal(again.data, plain.body.data, again.len);
-        assert_true(packed.body.len < plain.body.len / 4);
+        assert_true(packed.packed.len < plain.body.len / 4);
         hr_buf_free(&again);
         hr_metrics_page_free(&plain);
         hr_metrics_page_free(&packed);
@@ -99,44 +99,73 @@ static void only_what_is_worth_it(void **state)
     (void)state;
     struct hr_metrics_page page = get(NULL, "gzip"); /* too short */
     assert_null(page.encoding);
-    hr_metrics_page_free(&page);
     /* what does not get shorter */
-    struct hr_buf noise, out;
     uint32_t x = 1;
-    hr_buf_init(&noise, 65536);
-    hr_buf_init(&out, 65536);
+    hr_buf_reset(&page.body);
     for (int i = 0; i < 20000; i++) {
         x = x * 1664525 + 1013904223;
-        assert_int_equal(hr_buf_addc(&noise, (char)(x >> 24)), 0);
+        assert_int_equal(hr_buf_addc(&page.body, (char)(x >> 24)), 0);
     }
-    assert_int_equal(hr_metrics_gzip(&noise, &out), -E2BIG);
-    assert_int_equal(out.len, 0);
-    hr_buf_free(&noise);
-    hr_buf_free(&out);
+    assert_int_equal(hr_metrics_gzip(&page), -E2BIG);
+    assert_int_equal(page.packed.len, 0);
+    /* ... and one that does, after it */
+    series = 1000;
+    assert_int_equal(hr_metrics_page(&metrics, NULL, "gzip", &page), 0);
+    assert_ptr_equal(page.out, &page.packed);
+    hr_metrics_page_free(&page);
 }
 
 static void a_page_that_cannot_be_made_is_an_error(void **state)
 {
-    struct hr_metrics_page page;
+    struct hr_metrics_page page = {.out = NULL};
     (void)state;
     series = HR_METRICS_MAX / 25;
     assert_int_equal(hr_metrics_page(&metrics, NULL, "gzip", &page), -E2BIG);
+    hr_metrics_page_done(&page);
+    assert_null(page.body.data);
+    series = 1;
+    assert_int_equal(hr_metrics_page(&metrics, NULL, "gzip", &page), 0);
+    hr_metrics_page_free(&page);
 }
 
-/* Many scrapes of all kinds later there is as much in use as before. */
-static void scrapes_leave_nothing_behind(void **state)
+/* Many scrapes of all kinds later there is as much in use as before, and it is the same memory. */
+static void scrapes_allocate_nothing(void **state)
 {
     static const char *const accepts[] = {"text/plain", "application/openmetrics-text"};
+    struct hr_metrics_page page = {.out = NULL};
+    const char *body = NULL;
+    const char *packed = NULL;
+    size_t before = 0;
     (void)state;
     series = 1000;
-    size_t before = 0;
     for (int i = 0; i < 2000; i++) {
-        struct hr_metrics_page page = get(accepts[i % 2], i % 3 ? "gzip" : NULL);
-        hr_metrics_page_free(&page);
-        if (i == 10)
+        assert_int_equal(hr_metrics_page(&metrics, accepts[i % 2], i % 3 ? "gzip" : NULL, &page),
+                         0);
+        hr_metrics_page_done(&page);
+        if (i == 10) {
             before = mallinfo2().uordblks;
+            body = page.body.data;
+            packed = page.packed.data;
+        }
     }
     assert_int_equal(mallinfo2().uordblks, before);
+    assert_ptr_equal(page.body.data, body);
+    assert_ptr_equal(page.packed.data, packed);
+    hr_metrics_page_free(&page);
+}
+
+/* One that is unusually large costs its memory while it is being sent. */
+static void what_is_large_is_not_kept(void **state)
+{
+    struct hr_metrics_page page = {.out = NULL};
+    (void)state;
+    series = 100000;
+    assert_int_equal(hr_metrics_page(&metrics, NULL, "gzip", &page), 0);
+    assert_true(page.body.cap > HR_METRICS_KEPT_MAX && page.packed.cap > HR_METRICS_KEPT_MAX);
+    hr_metrics_page_done(&page);
+    assert_null(page.body.data);
+    assert_null(page.packed.data);
+    hr_metrics_page_free(&page);
 }
 
 int main(void)
@@ -146,7 +175,8 @@ int main(void)
         cmocka_unit_test_setup(compressed_it_is_the_same_page, set_up),
         cmocka_unit_test_setup(only_what_is_worth_it, set_up),
         cmocka_unit_test_setup(a_page_that_cannot_be_made_is_an_error, set_up),
-        cmocka_unit_test_setup(scrapes_leave_nothing_behind, set_up),
+        cmocka_unit_test_setup(scrapes_allocate_nothing, set_up),
+        cmocka_unit_test_setup(what_is_large_is_not_kept, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
