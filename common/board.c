@@ -21,7 +21,7 @@
 #endif
 
 #define BOARD_MAGIC   0x44524f42u /* "BORD" */
-#define BOARD_VERSION 3u
+#define BOARD_VERSION 4u
 enum { READ_TRIES = 1000 };
 
 struct head_record {
@@ -78,6 +78,13 @@ const char *hr_state_name(uint32_t state)
     static const char *const names[HR_NSTATES] = {"down",     "starting", "up",
                                                   "stopping", "backoff",  "failed"};
     return state < HR_NSTATES ? names[state] : "unknown";
+}
+
+const char *hr_end_name(uint32_t end)
+{
+    static const char *const names[HR_NENDS] = {"done", "stopped", "exec",   "hung",
+                                                "late", "oom",     "signal", "code"};
+    return end < HR_NENDS ? names[end] : "unknown";
 }
 
 static void record_write(atomic_uint *seq, void *to, const void *from, size_t n)

@@ -29,6 +29,22 @@ enum hr_state { HR_DOWN, HR_STARTING, HR_UP, HR_STOPPING, HR_BACKOFF, HR_FAILED,
 /* "down", "starting", ...; never NULL. */
 const char *hr_state_name(uint32_t state);
 
+/* How a process of a service has ended; the first of these that is true. */
+enum hr_end {
+    HR_END_DONE,    /* "done": it was started to end, and has, with code 0 */
+    HR_END_STOPPED, /* "stopped": by order */
+    HR_END_EXEC,    /* "exec": it could not become the program */
+    HR_END_HUNG,    /* "hung": aborted, because it was silent or asked for it */
+    HR_END_LATE,    /* "late": killed, because it took too long to become ready */
+    HR_END_OOM,     /* "oom": killed by the kernel for want of memory */
+    HR_END_SIGNAL,  /* "signal": killed by a signal */
+    HR_END_CODE,    /* "code": by itself, whatever the code */
+    HR_NENDS
+};
+
+/* "done", "stopped", ...; never NULL. */
+const char *hr_end_name(uint32_t end);
+
 enum hr_service_kind { HR_SERVER, HR_SIDECAR, HR_TOOLHOST, HR_HOOK };
 
 /* One service.  Times are CLOCK_MONOTONIC milliseconds, 0 for "never". */
@@ -43,6 +59,7 @@ struct hr_board_service {
     uint32_t failures;   /* deaths nobody asked for */
     uint32_t ready_once; /* it has been ready at least once */
     int32_t last_status; /* wait status of the last death, -1 before the first */
+    uint32_t ends[HR_NENDS];
     int64_t state_since_ms;
     int64_t started_ms;         /* start of the current or last process */
     int64_t retry_at_ms;        /* BACKOFF: when it will be started again */

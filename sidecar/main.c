@@ -568,6 +568,7 @@ static int serve_http(struct hr_program *p)
         p->arg = &s;
         ev_timer_init(&s.ending, on_ending, ENDING_MS / 1000., 0.);
         hr_checks_start(s.health.checks);
+        hr_resources_start(s.health.resources);
         hr_orders_start(s.orders);
         hr_pool_start(s.health.pool); /* first: plugins are told its labels */
         tell_phase(&s);

@@ -27,13 +27,15 @@ void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
     hr_tail_reset(&u->output.tail); /* a report is about one life */
 }
 
-void hr_reports_look(struct hr_supervisor *sup)
+bool hr_reports_look(struct hr_supervisor *sup, const struct hr_unit *u)
 {
     struct hr_reports *r = &sup->reports;
     pid_t skip[HR_MAX_SERVICES];
     size_t n = hr_unit_pids(sup, skip);
     r->open = hr_crash_new();
+    r->open->before = u->before;
     hr_crash_look(r->open, &r->cgroup, &r->sockets, skip, n);
+    return hr_crash_oom_kills(r->open) > 0;
 }
 
 void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status)

@@ -23,8 +23,8 @@ void hr_reports_init(struct hr_supervisor *sup);
 void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u);
 
 /* A process has died and is not reaped yet; nobody had asked for that.  Look around before what it
- * has left behind is ended. */
-void hr_reports_look(struct hr_supervisor *sup);
+ * has left behind is ended.  Has the kernel killed for want of memory while it lived? */
+bool hr_reports_look(struct hr_supervisor *sup, const struct hr_unit *u);
 
 /* It has been reaped, and what it had to say has been taken: finish the report. */
 void hr_reports_crashed(struct hr_supervisor *sup, struct hr_unit *u, int status);

@@ -70,6 +70,8 @@ static void do_start(struct hr_service *s, int arg)
     (void)arg;
     s->exec_errno = 0;
     s->hung_s = 0;
+    s->late = false;
+    s->oom = false;
     s->again = false;
     int pid = s->ops->spawn(s->ctx, s);
     if (pid < 0) {
@@ -131,6 +133,21 @@ static void do_ready(struct hr_service *s, int arg)
     enter(s, HR_UP);
 }
 
+static enum hr_end end_of(const struct hr_service *s, int status)
+{
+    if (s->pub.state == HR_STOPPING)
+        return HR_END_STOPPED;
+    if (s->exec_errno)
+        return HR_END_EXEC;
+    if (s->hung_s)
+        return HR_END_HUNG;
+    if (s->late)
+        return HR_END_LATE;
+    if (!WIFSIGNALED(status))
+        return s->policy.one_shot && status == 0 ? HR_END_DONE : HR_END_CODE;
+    return s->oom && WTERMSIG(status) == SIGKILL ? HR_END_OOM : HR_END_SIGNAL;
+}
+
 /* Say in words how the process ended. */
 static void describe_end(struct hr_service *s, int status)
 {
@@ -142,8 +159,9 @@ static void describe_end(struct hr_service *s, int status)
     if (s->exec_errno)
         set_reason(s, "cannot run %.100s: %s", s->program, strerror(s->exec_errno));
     else if (WIFSIGNALED(status))
-        set_reason(s, "%skilled by signal %d (%s)%s", hung, WTERMSIG(status),
-                   strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+        set_reason(s, "%skilled by signal %d (%s)%s%s", hung, WTERMSIG(status),
+                   strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "",
+                   end_of(s, status) == HR_END_OOM ? ", out of memory" : "");
     else
         set_reason(s, "%sended with code %d", hung, WEXITSTATUS(status));
     /* What it complained of explains an end before it was ready, and no later one, except that a
@@ -192,6 +210,7 @@ static bool budget_spent(struct hr_service *s, int64_t now)
 static void forget_process(struct hr_service *s, int status)
 {
     s->ops->set_timer(s->ctx, s, -1);
+    s->pub.ends[end_of(s, status)]++;
     s->pub.pid = 0;
     s->pub.last_status = status;
 }
@@ -268,6 +287,7 @@ static void do_start_timeout(struct hr_service *s, int arg)
         hr_error("%s: not %s within %lld ms: killing pid %d", s->pub.name,
                  s->policy.one_shot ? "done" : "ready", (long long)s->policy.start_timeout_ms,
                  s->pub.pid);
+    s->late = true;
     kill_now(s);
 }
 
@@ -424,6 +444,7 @@ void hr_service_init(struct hr_service *s, const char *name, enum hr_service_kin
 void hr_service_rename(struct hr_service *s, const char *name)
 {
     s->pub.failures = 0;
+    memset(s->pub.ends, 0, sizeof(s->pub.ends));
     s->pub.ready_once = 0;
     s->pub.last_status = -1;
     s->pub.reason[0] = '\0';

@@ -84,11 +84,13 @@ struct hr_service {
     uint32_t index;      /* on the board */
     const char *program; /* argv[0], for messages; borrowed */
     const char *hint;    /* what it has said itself about its end, for messages; borrowed */
+    bool oom;            /* before HR_EV_EXITED: its cgroup ran out of memory while it lived */
 
     /* The machine's.  `pub` is what the board shows. */
     struct hr_board_service pub;
     int exec_errno;                /* of the current process; 0: none */
     int hung_s;                    /* of the current process: seconds of silence, -1: it said so */
+    bool late;                     /* of the current process: killed before it was ready */
     bool again;                    /* STOPPING: run it anew afterwards */
     int64_t backoff_ms;            /* the next delay before jitter; 0: start over */
     int64_t deaths[HR_BUDGET_MAX]; /* ring of the times of the latest failures */

@@ -438,7 +438,7 @@ void hr_unit_take_all(struct hr_unit *u)
     hr_output_drain(&u->output);
     bool asked = u->service.pub.state == HR_STOPPING;
     if (u->sup->board && !asked)
-        hr_reports_look(u->sup);
+        u->service.oom = hr_reports_look(u->sup, u);
 }
 
 void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage)

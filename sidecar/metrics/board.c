@@ -58,6 +58,16 @@ static void states(struct hr_expo *e, const struct snapshot *s)
                            s->services[i].name, "state", hr_state_name(state), NULL);
 }
 
+static void exits(struct hr_expo *e, const struct snapshot *s)
+{
+    static const char name[] = "handrail_service_exits_total";
+    hr_expo_family(e, name, "counter", "Processes that have ended, by how they did.");
+    for (int i = 0; i < s->count; i++)
+        for (uint32_t end = 0; end < HR_NENDS; end++)
+            hr_expo_sample(e, name, s->services[i].ends[end], "service", s->services[i].name,
+                           "reason", hr_end_name(end), NULL);
+}
+
 /* Absent for a service that has not ended yet, and for the way it did not end. */
 static void last_exits(struct hr_expo *e, const struct snapshot *s)
 {
@@ -85,6 +95,7 @@ static void of_services(struct hr_expo *e, const struct snapshot *s)
     family(e, s, "handrail_service_starts_total", "counter", "Processes started.", starts);
     family(e, s, "handrail_service_failures_total", "counter", "Ends that nobody asked for.",
            failures);
+    exits(e, s);
     family(e, s, "handrail_service_uptime_seconds", "gauge",
            "Age of the service's process; 0 without one.", uptime);
     last_exits(e, s);

@@ -88,23 +88,33 @@ static void read_usage(const struct hr_cgroup *cg, struct usage *u)
         (void)hr_cgroup_read_pressure(cg, pressure_files[i], &u->pressure[i]);
 }
 
-/* The supervisor and those of its services that run. */
-static void look_at_processes(struct hr_resources *r)
+/* Those that are told apart are the supervisor and those of its services that run.  0 or -errno. */
+static int begin_look(struct hr_resources *r)
 {
     struct hr_board_head head;
     struct hr_board_service s;
     pid_t watch[HR_PROCESSES_WATCHED_MAX];
     size_t n = 0;
-    if (hr_board_get_head(r->board, &head))
-        return; /* the numbers stay as they were */
+    int err = hr_board_get_head(r->board, &head);
+    if (err)
+        return err; /* the numbers stay as they were */
     watch[n++] = head.supervisor_pid;
     for (uint32_t i = 0; i < head.nservices && i < HR_MAX_SERVICES; i++)
         if (!hr_board_get_service(r->board, i, &s) && s.pid > 0)
             watch[n++] = s.pid;
-    if (hr_processes_begin(&r->processes, head.supervisor_pid, watch, n))
-        return;
-    if (!hr_processes_step(&r->processes) && !ev_is_active(&r->step))
+    return hr_processes_begin(&r->processes, head.supervisor_pid, watch, n);
+}
+
+static void go_on_in_the_loop(struct hr_resources *r)
+{
+    if (!ev_is_active(&r->step))
         ev_timer_again(r->loop, &r->step);
+}
+
+void hr_resources_start(struct hr_resources *r)
+{
+    if (!begin_look(r))
+        go_on_in_the_loop(r);
 }
 
 static void refresh(struct hr_resources *r)
@@ -114,7 +124,8 @@ static void refresh(struct hr_resources *r)
         return;
     r->taken_ms = now;
     read_usage(&r->cgroup, &r->usage);
-    look_at_processes(r);
+    if (!begin_look(r) && !hr_processes_step(&r->processes))
+        go_on_in_the_loop(r);
 }
 
 /* ---- metrics ---- */

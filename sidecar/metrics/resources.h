@@ -2,7 +2,7 @@
  * What the pod uses of what it may use: its cgroup and its processes, for /metrics and /status.
  *
  * Both show the same numbers, which are taken when somebody asks and those that there are have
- * become old; nobody asks, nothing is done.  Nothing here waits: files of the cgroup are answered
+ * become old; nobody asks, nothing is done but for one look at the start.  Nothing here waits: files of the cgroup are answered
  * from counters, and processes are looked at in small steps (processes.h) that go on in the loop if
  * one is not enough.
  *
@@ -32,6 +32,10 @@ struct hr_resources_config {
 /* 0 or -errno; a container without a cgroup or a /proc is neither. */
 int hr_resources_new(const struct hr_resources_config *cfg, struct hr_resources **ret);
 void hr_resources_free(struct hr_resources *r); /* NULL is fine */
+
+/* Begin the first look at the processes, so that whoever asks first finds them, however many there
+ * are. */
+void hr_resources_start(struct hr_resources *r);
 
 hr_collector hr_resources_collect; /* arg is the struct hr_resources */
 

@@ -651,6 +651,72 @@ static void the_numbers_are_the_policys(void **state)
     assert_int_equal(s.pub.state, HR_FAILED);
 }
 
+/* Each way a process can end is counted as what it is, and as nothing else. */
+static void ends_are_counted_by_how(void **state)
+{
+    static const struct {
+        enum hr_state from;
+        enum hr_event before; /* HR_NEVENTS: nothing comes before the end */
+        int arg;
+        bool oom;
+        int status;
+        enum hr_end end;
+    } ways[] = {
+        {HR_STARTING, HR_EV_EXEC_FAILED, ENOENT, false, 127 << 8, HR_END_EXEC},
+        {HR_UP, HR_EV_HUNG, 60, false, SIGABRT, HR_END_HUNG},
+        {HR_UP, HR_EV_HUNG, 60, true, SIGKILL, HR_END_HUNG},
+        {HR_STARTING, HR_EV_TIMER, 0, false, SIGKILL, HR_END_LATE},
+        {HR_STARTING, HR_EV_TIMER, 0, false, EXIT_1, HR_END_LATE},
+        {HR_UP, HR_NEVENTS, 0, true, SIGKILL, HR_END_OOM},
+        {HR_UP, HR_NEVENTS, 0, true, SIGSEGV, HR_END_SIGNAL}, /* it was another one's end */
+        {HR_UP, HR_NEVENTS, 0, true, EXIT_1, HR_END_CODE},
+        {HR_UP, HR_NEVENTS, 0, false, SIGKILL, HR_END_SIGNAL},
+        {HR_UP, HR_NEVENTS, 0, false, 0, HR_END_CODE},
+        {HR_UP, HR_EV_STOP, 0, false, 0, HR_END_STOPPED},
+        {HR_UP, HR_EV_RESTART, 0, true, SIGKILL, HR_END_STOPPED},
+        {HR_STOPPING, HR_EV_TIMER, 0, false, SIGKILL, HR_END_STOPPED},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        struct hr_service s;
+        struct world w;
+        uint32_t want[HR_NENDS] = {0};
+        bring(&s, &w, &toolhost, ways[i].from);
+        if (ways[i].before != HR_NEVENTS)
+            hr_service_event(&s, ways[i].before, ways[i].arg);
+        s.oom = ways[i].oom;
+        hr_service_event(&s, HR_EV_EXITED, ways[i].status);
+        want[ways[i].end] = 1;
+        assert_memory_equal(s.pub.ends, want, sizeof(want));
+        assert_int_equal(strstr(s.pub.reason, "out of memory") != NULL, ways[i].end == HR_END_OOM);
+        hr_service_event(&s, HR_EV_RESTART, 0);
+        if (s.pub.state == HR_BACKOFF)
+            hr_service_event(&s, HR_EV_TIMER, 0);
+        if (s.pub.pid) { /* nothing of one life counts for the next */
+            want[HR_END_SIGNAL]++;
+            hr_service_event(&s, HR_EV_EXITED, SIGKILL);
+            assert_memory_equal(s.pub.ends, want, sizeof(want));
+        }
+    }
+    struct hr_service s;
+    struct world w;
+    struct hr_policy once = toolhost;
+    once.one_shot = true;
+    bring(&s, &w, &once, HR_UP);
+    hr_service_event(&s, HR_EV_EXITED, 0);
+    assert_int_equal(s.pub.ends[HR_END_DONE], 1);
+    hr_service_rename(&s, "another");
+    assert_int_equal(s.pub.ends[HR_END_DONE], 0);
+}
+
+static uint32_t all_ends(const struct hr_service *s)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < HR_NENDS; i++)
+        n += s->pub.ends[i];
+    return n;
+}
+
 /* Random events for ever: the machine keeps its promises and never loses a timer it needs. */
 static void random_walks(void **state)
 {
@@ -684,6 +750,7 @@ static void random_walks(void **state)
             process = s.pub.pid > 0;
             assert_int_equal(process, s.pub.state == HR_STARTING || s.pub.state == HR_UP ||
                                           s.pub.state == HR_STOPPING);
+            assert_int_equal(all_ends(&s) + process, s.pub.starts);
             if (s.pub.state == HR_BACKOFF)
                 assert_true(w.timer >= 0);
             if (s.pub.state == HR_STOPPING && s.policy.stop_timeout_ms)
@@ -699,6 +766,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell),
         cmocka_unit_test(the_picture_is_up_to_date),
+        cmocka_unit_test(ends_are_counted_by_how),
         cmocka_unit_test(without_a_ready_line_running_is_up),
         cmocka_unit_test(backoff_doubles_to_its_cap_and_starts_over),
         cmocka_unit_test(jitter_stays_within_its_bounds),
