@@ -90,7 +90,7 @@ struct hr_board_server {
     uint32_t replays;       /* that succeeded, in all lives */
     uint32_t replay_errors; /* that did not */
     uint32_t agent;         /* enum hr_agent_state */
-    uint32_t pad;
+    uint32_t activity;      /* how often it has said that it may have been used */
     char agent_error[HR_REASON_MAX]; /* agent is HR_AGENT_WRONG: why */
     char status[HR_REASON_MAX];      /* its own words (STATUS=); "" for none */
 };

@@ -230,6 +230,8 @@ static void on_session_key(const char *key, void *arg)
     const struct sidecar *s = arg;
     if (s->health.checks)
         hr_checks_set_key(s->health.checks, key);
+    if (s->health.pool)
+        hr_pool_set_key(s->health.pool, key);
 }
 
 static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
@@ -397,7 +399,10 @@ static int make_pool(struct sidecar *s)
                                  .ready_ok = ready_ok,
                                  .on_labels = on_labels,
                                  .arg = s};
-    return hr_pool_new(&cfg, &s->health.pool);
+    int err = hr_pool_new(&cfg, &s->health.pool);
+    if (!err)
+        hr_pool_set_key(s->health.pool, s->session_key);
+    return err;
 }
 
 static int make_parts(struct sidecar *s)

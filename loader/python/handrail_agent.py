@@ -45,6 +45,7 @@ STATE_MAX = 256 * 1024  # bytes of a conversation's state
 LOST_MAX = 5  # lines about agent classes that are not loaded
 KIND_MAX = 100  # characters of such a class's name
 PHASE_BYTES = 1024  # of a message about the pod's phase; handrail's are shorter
+ACTIVITY_PERIOD = 1.0  # seconds between two messages that the server may have been used
 PHASES_AT_ONCE = 16  # of them, before the loop does something else
 
 # What handrail's sidecar asks all the time.  Whole, so that nobody can keep anything else out of the
@@ -52,10 +53,12 @@ PHASES_AT_ONCE = 16  # of them, before the loop does something else
 PROBES = frozenset({
     "/alive?handrail", "/ready?handrail", "/server_info?handrail", "/api/init?handrail",
     "/api/bash/bash_events/search?limit=1&timestamp__gte=9000-01-01T00:00:00Z&handrail",
-    "/api/conversations/search?limit=1&handrail"})
+    "/api/conversations/search?limit=1&handrail", "/api/conversations/count?handrail"})
+PROBE_MARK = b"handrail"  # at the end of each of them
 ACCESS_LOG = "uvicorn.access"
 INIT_PATH = "/api/init"
 CONVERSATIONS_PATH = "/api/conversations"
+USED_PATHS = ("/api/", "/sockets/")  # what its users ask for lies below these
 CONVERSATION_FOLDER = re.compile("[0-9a-f]{32}")  # others the server leaves alone
 PHASE_NAME = re.compile("[a-z]{1,31}")
 
@@ -210,6 +213,11 @@ class _Phases:
         self._socket: socket.socket | None = None
         self._latest: tuple[str, dict[str, Any]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """Of the present one; "" while it is not known."""
+        return self._latest[0] if self._latest else ""
 
     def add(self, callback: Any) -> None:
         self._listeners.append(_Listener(callback))  # first: the loop may tell it from here on
@@ -602,12 +610,15 @@ class _Application:
         return getattr(self.app, name)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        # The way of every request: two comparisons, and not even a guard's cost.
+        # The way of every request: a few comparisons, and not even a guard's cost.
         try:
             kind = scope["type"]
             if kind == "http":
                 if scope["path"].endswith(self._helper.paths):
                     scope, receive, send = await self._request(scope, receive, send)
+            if kind in ("http", "websocket"):
+                if self._helper.activity.wanted:
+                    receive, send = self._use(scope, receive, send)
             elif kind == "lifespan":
                 receive, send = self._lifespan(receive, send)
         except Exception as error:
@@ -622,6 +633,27 @@ class _Application:
             elif path == CONVERSATIONS_PATH and self._helper.default_kind:
                 scope, receive = await self._conversation(self._helper.default_kind, scope, receive)
         return scope, receive, send
+
+    def _use(self, scope: Any, receive: Any, send: Any) -> tuple[Any, Any]:
+        """A request that may be the server's use: what it has to say of itself is news as soon as
+        this one is answered, or something has come in over a web socket."""
+        activity = self._helper.activity
+        path = self._path(scope)
+        probe = scope.get("query_string", b"").endswith(PROBE_MARK)
+        if probe or path == INIT_PATH or not path.startswith(USED_PATHS):
+            return receive, send
+
+        async def watched_receive() -> Any:
+            message = await receive()
+            activity.seen()
+            return message
+
+        async def watched_send(message: Any) -> None:
+            await send(message)
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                activity.seen()
+
+        return (receive, watched_send) if scope["type"] == "http" else (watched_receive, send)
 
     def _path(self, scope: Any) -> str:
         """The path as the routes see it.  Only a known root is taken off: below other paths the
@@ -704,6 +736,33 @@ class _Application:
         return watched_receive, watched_send
 
 
+class _Activity:
+    """Tells handrail that the server may have been used, until the pod is known to be active."""
+
+    def __init__(self, tell: Any) -> None:
+        self._tell = tell
+        self._resting = self._again = False
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._tell) and _phases.name != "active"
+
+    def seen(self) -> None:
+        with _going_on("activity", "telling of it"):
+            if self._resting:
+                self._again = True
+                return
+            self._resting = True
+            asyncio.get_running_loop().call_later(ACTIVITY_PERIOD, self._rested)
+            # One that finds no room is not kept: the sidecar asks rarely, but it asks.
+            self._tell("X_HANDRAIL_ACTIVITY=1", keep=False)
+
+    def _rested(self) -> None:
+        again, self._resting, self._again = self._again, False, False
+        if again and self.wanted:
+            self.seen()
+
+
 class _Helper:
     """What is known and wanted in this process; made once, at import."""
 
@@ -731,6 +790,7 @@ class _Helper:
         if default and not self._class_name:
             _say("HANDRAIL_AGENT_DEFAULT", "there is no CUSTOM_AGENT_CLASS",
                  "a default agent class")
+        self.activity = _Activity(self.tell if self.notifier else None)
         self.paths = ((INIT_PATH,) if self.notifier else ()) + (
             (CONVERSATIONS_PATH,) if self._wants_default else ())
 

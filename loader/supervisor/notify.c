@@ -51,6 +51,8 @@ static void take_line(const char *line, struct hr_notice *n)
         take_number(v, WATCHDOG_MAX_MS, 1, &n->lag_ms);
     else if ((v = value_of(line, "X_HANDRAIL_AGENT")))
         n->agent_ok = strcmp(v, "ok") == 0;
+    else if ((v = value_of(line, "X_HANDRAIL_ACTIVITY")))
+        n->activity = strcmp(v, "1") == 0;
     else if ((v = value_of(line, "X_HANDRAIL_AGENT_ERROR")))
         n->agent_error = v;
     else if ((v = value_of(line, "X_HANDRAIL_INIT")))

@@ -8,6 +8,7 @@
  *   X_HANDRAIL_LAG_MS=n            worst lag of the event loop since the last heartbeat
  *   X_HANDRAIL_AGENT=ok            the custom agent class is one
  *   X_HANDRAIL_AGENT_ERROR=text    it is not, and why
+ *   X_HANDRAIL_ACTIVITY=1          it was asked for something that may be its use
  *   X_HANDRAIL_INIT=n              the descriptor that comes along is the read end of a pipe that
  *                                  holds the n bytes of an accepted POST /api/init
  *
@@ -33,6 +34,7 @@ struct hr_notice {
     bool beat;
     bool trigger; /* WATCHDOG=trigger: it wants to be treated as hung */
     bool agent_ok;
+    bool activity;
     int64_t watchdog_ms; /* -1: not told */
     int64_t lag_ms;      /* -1: not told */
     int64_t init_bytes;  /* -1: not told */

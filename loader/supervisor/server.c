@@ -286,6 +286,7 @@ static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, pi
     take_agent(sup, n);
     if (n->status)
         (void)snprintf(pub->status, sizeof(pub->status), "%s", n->status);
+    pub->activity += n->activity;
     if (n->init_bytes >= 0)
         take_record(sup, fd, n->init_bytes);
     if (n->beat)

@@ -2,9 +2,9 @@
  * What the pod uses of what it may use: its cgroup and its processes, for /metrics and /status.
  *
  * Both show the same numbers, which are taken when somebody asks and those that there are have
- * become old; nobody asks, nothing is done but for one look at the start.  Nothing here waits: files of the cgroup are answered
- * from counters, and processes are looked at in small steps (processes.h) that go on in the loop if
- * one is not enough.
+ * become old; nobody asks, nothing is done but for one look at the start.  Nothing here waits:
+ * files of the cgroup are answered from counters, and processes are looked at in small steps
+ * (processes.h) that go on in the loop if one is not enough.
  *
  * Loop's thread only. */
 #ifndef HR_SIDECAR_METRICS_RESOURCES_H

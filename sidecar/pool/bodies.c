@@ -63,3 +63,14 @@ int hr_server_info_body(const char *body, size_t len, struct hr_server_info *ret
     json_decref(root);
     return 0;
 }
+
+int hr_count_body(const char *body, size_t len, int64_t *ret)
+{
+    json_t *root = json_loadb(body, len, JSON_DECODE_ANY, NULL);
+    int64_t n = json_is_integer(root) ? (int64_t)json_integer_value(root) : -1;
+    json_decref(root);
+    if (n < 0)
+        return -EPROTO;
+    *ret = n;
+    return 0;
+}

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What the server answers to GET /api/init and GET /server_info.  Any server may run here, and any
- * process may listen on its port: nothing is believed that does not have the right shape.
+ * What the server answers to GET /api/init, /server_info and /api/conversations/count.  Any server
+ * may run here, and any process may listen on its port: nothing is believed that does not have the
+ * right shape.
  * Pure.  Fuzzed by tests/fuzz/fuzz_pool_bodies.c. */
 #ifndef HR_SIDECAR_POOL_BODIES_H
 #define HR_SIDECAR_POOL_BODIES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum hr_init_state {
     HR_INIT_UNKNOWN, /* not asked yet, or no answer */
@@ -31,5 +33,8 @@ struct hr_server_info {
 
 /* Answer to GET /server_info.  0 or -EPROTO. */
 int hr_server_info_body(const char *body, size_t len, struct hr_server_info *ret);
+
+/* Answer to GET /api/conversations/count, a number.  0 or -EPROTO. */
+int hr_count_body(const char *body, size_t len, int64_t *ret);
 
 #endif

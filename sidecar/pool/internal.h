@@ -22,11 +22,18 @@ struct hr_pool {
     bool was_up;
     struct hr_poll init;
     struct hr_poll info;
+    struct hr_poll count;
     enum hr_init_state init_state;
     bool informed; /* `server` is filled in, */
     struct hr_server_info server;
-    int64_t informed_ms; /* as of this moment */
-    uint32_t recorded;   /* on the board, when we last looked */
+    int64_t informed_ms;   /* as of this moment */
+    int64_t conversations; /* -1: not known */
+    uint32_t recorded;     /* on the board, when we last looked */
+    uint32_t activity;     /* likewise */
+    bool may_be_used;      /* the helper has said so, and /server_info has not been asked since */
+    bool helped;           /* the helper will say so */
+
+    char key[HR_CHECK_KEY_MAX + 1]; /* the session key; "": none is known */
 
     struct hr_phase_word told; /* to PID 1 */
     int64_t handed_ms;         /* when the claim was last handed over; 0: never */

@@ -2,6 +2,8 @@
  * One path of the server.  See poll.h. */
 #include "poll.h"
 
+#include <string.h>
+
 enum { RETRY_MS = 1000 }; /* when there is no memory for a question */
 
 static void ask_in(struct hr_poll *p, int ms)
@@ -23,10 +25,22 @@ static void on_answer(int status, const char *body, size_t len, void *arg)
         ask_in(p, ms);
 }
 
+static int ask(struct hr_poll *p)
+{
+    char header[HR_POLL_HEADER_MAX] = "";
+    const char *const headers[] = {header, NULL};
+    if (p->header)
+        p->header(header, p->arg);
+    int err = hr_client_get_with(p->client, p->url, header[0] ? headers : NULL, HR_POLL_TIMEOUT_MS,
+                                 on_answer, p, &p->req);
+    explicit_bzero(header, sizeof(header));
+    return err;
+}
+
 void hr_poll_now(struct hr_poll *p)
 {
     ev_timer_stop(p->loop, &p->timer);
-    if (!p->req && hr_client_get(p->client, p->url, HR_POLL_TIMEOUT_MS, on_answer, p, &p->req))
+    if (!p->req && ask(p))
         ask_in(p, RETRY_MS);
 }
 

@@ -8,7 +8,7 @@
 
 #include <ev.h>
 
-enum { HR_POLL_URL_MAX = 128, HR_POLL_TIMEOUT_MS = 2000 };
+enum { HR_POLL_URL_MAX = 128, HR_POLL_HEADER_MAX = 1088, HR_POLL_TIMEOUT_MS = 2000 };
 
 struct hr_poll {
     /* Set by the owner. */
@@ -17,6 +17,8 @@ struct hr_poll {
     /* An answer, or -errno, as hr_client_done has it.  Milliseconds until the next question, -1 for
      * none. */
     int (*answer)(int status, const char *body, size_t len, void *arg);
+    /* A header for each question, "Name: value", which may be a secret; NULL: none. */
+    void (*header)(char out[HR_POLL_HEADER_MAX], void *arg);
     void *arg;
 
     /* Ours. */

@@ -164,6 +164,14 @@ static void evaluate(struct hr_pool *p)
 
 /* ---- asking the server --------------------------------------------------------------------- */
 
+/* Needs a key, and a server that is what it will be. */
+static void ask_for_count(struct hr_pool *p)
+{
+    bool settled = p->init_state == HR_INIT_NONE || p->init_state == HR_INIT_DONE;
+    if (p->key[0] && p->was_up && settled)
+        hr_poll_now(&p->count);
+}
+
 static int on_init(int status, const char *body, size_t len, void *arg)
 {
     struct hr_pool *p = arg;
@@ -179,6 +187,7 @@ static int on_init(int status, const char *body, size_t len, void *arg)
     if (state != before) {
         evaluate(p);
         hr_poll_now(&p->info); /* whose pace depends on it */
+        ask_for_count(p);
     }
     switch (state) {
     case HR_INIT_DORMANT: return HR_POOL_INIT_SLOW_MS;
@@ -187,11 +196,46 @@ static int on_init(int status, const char *body, size_t len, void *arg)
     }
 }
 
+static void count_header(char out[HR_POLL_HEADER_MAX], void *arg)
+{
+    const struct hr_pool *p = arg;
+    (void)snprintf(out, HR_POLL_HEADER_MAX, "X-Session-API-Key: %s", p->key);
+}
+
+static int on_count(int status, const char *body, size_t len, void *arg)
+{
+    struct hr_pool *p = arg;
+    p->conversations = -1;
+    if (status == 200)
+        (void)hr_count_body(body, len, &p->conversations);
+    if (status == 401 || status == 403 || status == 404)
+        return -1; /* until there is another key, or another server */
+    return HR_POOL_IDLE_MS;
+}
+
+static void stop_asking(struct hr_pool *p)
+{
+    hr_poll_stop(&p->init);
+    hr_poll_stop(&p->info);
+    hr_poll_stop(&p->count);
+    p->conversations = -1;
+}
+
 /* May the pod be about to be used for the first time? */
 static bool waits_for_use(const struct hr_pool *p)
 {
     bool waiting = p->standing == HR_STANDING_POOLED && !(p->told.seen & HR_SEEN_CLAIMED);
     return !(p->told.seen & HR_SEEN_USED) && !waiting;
+}
+
+/* The first answer may have been on its way, or the use may not have begun, when we were told. */
+static int next_info_ms(struct hr_pool *p)
+{
+    bool soon = p->may_be_used;
+    p->may_be_used = false;
+    if (!waits_for_use(p))
+        return HR_POOL_IDLE_MS;
+    return soon ? HR_POOL_USE_SOON_MS : p->helped ? HR_POOL_IDLE_MS : HR_POOL_USE_MS;
 }
 
 static int on_info(int status, const char *body, size_t len, void *arg)
@@ -206,7 +250,7 @@ static int on_info(int status, const char *body, size_t len, void *arg)
         p->informed_ms = p->cfg.now_ms();
         evaluate(p);
     }
-    return waits_for_use(p) ? HR_POOL_USE_MS : HR_POOL_IDLE_MS;
+    return next_info_ms(p);
 }
 
 /* Another life of the server: nothing is known of it yet. */
@@ -216,8 +260,9 @@ static void begin_life(struct hr_pool *p, uint32_t life)
     p->was_up = false;
     p->init_state = HR_INIT_UNKNOWN;
     p->informed = false;
-    hr_poll_stop(&p->init);
-    hr_poll_stop(&p->info);
+    p->may_be_used = p->helped = false;
+    p->activity = 0;
+    stop_asking(p);
 }
 
 void hr_pool_board_changed(struct hr_pool *p)
@@ -230,17 +275,22 @@ void hr_pool_board_changed(struct hr_pool *p)
     if (server.starts != p->life)
         begin_life(p, server.starts);
     bool up = server.state == HR_UP;
+    p->helped = own.lag_ms >= 0 && own.beat_ms; /* nobody else tells it */
+    if (up && own.activity != p->activity && waits_for_use(p)) {
+        p->may_be_used = true;
+        hr_poll_now(&p->info);
+    }
     if (up && !p->was_up) {
         hr_poll_now(&p->init);
         hr_poll_now(&p->info);
     } else if (up && own.recorded != p->recorded && p->init_state == HR_INIT_DORMANT) {
         hr_poll_now(&p->init); /* the helper has seen it being initialised */
     } else if (!up) {
-        hr_poll_stop(&p->init);
-        hr_poll_stop(&p->info);
+        stop_asking(p);
     }
     p->was_up = up;
     p->recorded = own.recorded;
+    p->activity = own.activity;
     evaluate(p);
 }
 
@@ -284,17 +334,23 @@ int hr_pool_new(const struct hr_pool_config *config, struct hr_pool **ret)
     p->cfg = *config;
     if (!p->cfg.now_ms)
         p->cfg.now_ms = hr_now_ms;
-    p->watch.loop = p->init.loop = p->info.loop = config->loop;
-    p->init.client = p->info.client = config->client;
-    p->watch.arg = p->init.arg = p->info.arg = p;
+    p->watch.loop = p->init.loop = p->info.loop = p->count.loop = config->loop;
+    p->init.client = p->info.client = p->count.client = config->client;
+    p->watch.arg = p->init.arg = p->info.arg = p->count.arg = p;
     p->watch.on_read = on_podinfo;
     p->init.answer = on_init;
     p->info.answer = on_info;
+    p->count.answer = on_count;
+    p->count.header = count_header;
+    p->conversations = -1;
     ev_init(&p->again, on_again);
     p->again.data = p;
     int err = hr_poll_init(&p->init, config->host, config->port, "/api/init?handrail");
     if (!err)
         err = hr_poll_init(&p->info, config->host, config->port, "/server_info?handrail");
+    if (!err)
+        err = hr_poll_init(&p->count, config->host, config->port,
+                           "/api/conversations/count?handrail");
     if (err)
         free(p);
     else
@@ -307,12 +363,22 @@ void hr_pool_free(struct hr_pool *p)
     if (!p)
         return;
     hr_podwatch_stop(&p->watch);
-    hr_poll_stop(&p->init);
-    hr_poll_stop(&p->info);
+    stop_asking(p);
     ev_timer_stop(p->cfg.loop, &p->again);
     json_decref(p->labels);
     json_decref(p->annotations);
+    explicit_bzero(p->key, sizeof(p->key));
     free(p);
+}
+
+void hr_pool_set_key(struct hr_pool *p, const char *key)
+{
+    explicit_bzero(p->key, sizeof(p->key));
+    if (key && strlen(key) < sizeof(p->key))
+        memcpy(p->key, key, strlen(key) + 1);
+    p->conversations = -1;
+    hr_poll_stop(&p->count);
+    ask_for_count(p);
 }
 
 enum hr_init_state hr_pool_init_state(const struct hr_pool *p)

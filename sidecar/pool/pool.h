@@ -5,7 +5,10 @@
  *   - the downwardAPI volume: pooled, or claimed (podwatch.h, podinfo.h);
  *   - GET /api/init, asked often until it is settled: dormant, initializing, ready; 404 is a server
  *     that is not deferred.  One that is being initialised is somebody's;
- *   - GET /server_info, asked rarely, which is no activity: how long ago the server was last used.
+ *   - GET /server_info, which is no activity: how long ago the server was last used.  Asked rarely,
+ *     and when the helper in the server says that it may have been used.
+ *
+ *   - GET /api/conversations/count, with the session key: for /metrics only.
  *
  * What it finds is told to PID 1, which keeps it (common/phase.h); nothing is lost with this
  * process.  When a claim is known and the server is ready the claim is handed to PID 1 for the
@@ -34,8 +37,10 @@ struct hr_pool;
 enum {
     HR_POOL_INIT_FAST_MS = 250,   /* GET /api/init while it is not settled, */
     HR_POOL_INIT_SLOW_MS = 2000,  /* and while the server is dormant */
-    HR_POOL_USE_MS = 5000,        /* GET /server_info while the first use is waited for, */
-    HR_POOL_IDLE_MS = 30000,      /* and otherwise */
+    HR_POOL_USE_MS = 5000,        /* GET /server_info while the first use is waited for without a
+                                     helper, */
+    HR_POOL_USE_SOON_MS = 300,    /* once more after the helper has spoken of it, */
+    HR_POOL_IDLE_MS = 30000,      /* and otherwise; GET /api/conversations/count */
     HR_POOL_CLAIM_WAIT_MS = 5000, /* known from the server alone: the labels get this long */
     HR_POOL_USE_SLACK_MS = 1000,  /* a client is that much ahead of the labels, at most */
     HR_POOL_HAND_AGAIN_MS = 1000, /* between two tries to hand over the claim */
@@ -72,6 +77,9 @@ void hr_pool_free(struct hr_pool *p);
 void hr_pool_start(struct hr_pool *p);
 
 void hr_pool_board_changed(struct hr_pool *p);
+
+/* The session key has become known, or another one; copied, and wiped at the end.  NULL: none. */
+void hr_pool_set_key(struct hr_pool *p, const char *key);
 
 /* The labels and annotations as last read, borrowed until the next event of the loop; NULL: never.
  */

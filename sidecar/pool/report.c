@@ -297,6 +297,9 @@ static void of_the_server(struct hr_expo *e, const struct hr_pool *p)
     if (idle >= 0)
         one(e, "handrail_server_idle_seconds", "gauge", idle,
             "Since the server's last activity as it says itself, or since its start.");
+    if (p->conversations >= 0)
+        one(e, "handrail_server_conversations", "gauge", (double)p->conversations,
+            "Conversations that the server has, running or not.");
     if (p->informed && p->server.version[0]) {
         hr_expo_family(e, "handrail_server_info", "info", "What the server says of itself.");
         hr_expo_sample(e, "handrail_server_info", 1, "version", p->server.version, NULL);

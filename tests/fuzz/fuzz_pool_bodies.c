@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Any answer to GET /api/init and GET /server_info.  What is read has to be within its limits. */
+ * Any answer to GET /api/init, /server_info and /api/conversations/count.  What is read has to be
+ * within its limits. */
 #include "sidecar/pool/bodies.h"
 
 #include <stdint.h>
@@ -17,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum hr_init_state state = HR_INIT_UNKNOWN;
     struct hr_server_info info;
+    int64_t count = -1;
+    if (hr_count_body((const char *)data, size, &count) == 0 && count < 0)
+        abort();
     if (hr_init_body((const char *)data, size, &state) == 0 && !hr_init_state_name(state))
         abort();
     if (hr_server_info_body((const char *)data, size, &info))

@@ -91,6 +91,16 @@ class Phases(unittest.TestCase):
             self.assertRegex(metrics, r'handrail_phase\{\w+="claimed"\} 0\n')
             self.assertRegex(metrics, r"handrail_claim_to_active_seconds [0-9.]+\n")
 
+    def test_a_use_that_the_helper_tells_of(self):
+        with pod("--notify", labels=CLAIMED) as (h, _):
+            wait_phase(h, "claimed")
+            h.fault(age=100)
+            h.fault(used=True)
+            began = time.monotonic()
+            h.fault(notify="X_HANDRAIL_ACTIVITY=1")
+            wait_phase(h, "active", timeout=2)  # and not with the next question, in half a minute
+            self.assertLess(time.monotonic() - began, 2)
+
     def test_claimed_before_the_server_is_ready(self):
         with pod("--start-delay", "2", labels=POOLED) as (h, volume):
             wait_phase(h, "warming")

@@ -66,7 +66,15 @@ static void handle(struct hr_http_req *req, void *arg)
         return;
     }
     if (strcmp(path, "/server_info") == 0) {
+        s->ninfo++;
         answer(req, s->info ? 200 : 404, or_none(s->info));
+        return;
+    }
+    if (strcmp(path, "/api/conversations/count") == 0) {
+        const char *key = hr_http_header(req, "X-Session-API-Key");
+        bool known = !s->key || (key && strcmp(key, s->key) == 0);
+        s->ncount++;
+        answer(req, !known ? 401 : s->count ? 200 : 404, or_none(s->count));
         return;
     }
     record(s, req);

@@ -17,9 +17,13 @@ struct fake_server {
     int listen_fd;
     int port;
     struct hr_http *http;
-    int ready;               /* status of GET /ready */
-    const char *state;       /* of GET /api/init; NULL: 404 */
-    const char *info;        /* body of GET /server_info; NULL: 404 */
+    int ready;         /* status of GET /ready */
+    const char *state; /* of GET /api/init; NULL: 404 */
+    const char *info;  /* body of GET /server_info; NULL: 404 */
+    int ninfo;         /* how often that was asked for */
+    const char *count; /* body of GET /api/conversations/count; NULL: 404 */
+    const char *key;   /* without it in X-Session-API-Key that is 401; NULL: any */
+    int ncount;
     int init[FAKE_ANSWERS];  /* statuses of POST /api/init, in order; 0: 200, as is all after it */
     const char *init_text;   /* the body of those that are not 200 */
     int pause[FAKE_ANSWERS]; /* of prepare-for-sandbox-pause, likewise, with 204 for 200 */

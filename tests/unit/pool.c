@@ -354,6 +354,122 @@ static void a_fresh_server_is_not_used(void **state)
     await_phase(HR_POD_ACTIVE);
 }
 
+/* What the helper in the server says of it is not waited for with the next question. */
+static void a_use_that_the_helper_tells_of_is_known_at_once(void **state)
+{
+    struct hr_board_server own = {.lag_ms = 0, .beat_ms = 1};
+    (void)state;
+    server.info = "{\"uptime\":500,\"idle_time\":500}";
+    hr_board_put_server(board, &own);
+    make_pool();
+    put_server(1, HR_UP);
+    await_phase(HR_POD_WARM);
+    look(100);
+    int before = server.ninfo;
+    own.activity++; /* before the server itself knows of it */
+    hr_board_put_server(board, &own);
+    changed = true;
+    look(100);
+    assert_int_equal(server.ninfo, before + 1);
+    assert_int_equal(pod.phase, HR_POD_WARM);
+    server.info = "{\"uptime\":500,\"idle_time\":0}";
+    int64_t began = hr_now_ms();
+    await_phase(HR_POD_ACTIVE);
+    assert_in_range(hr_now_ms() - began, 0, 2000);
+    before = server.ninfo;
+    own.activity++; /* no news any more */
+    hr_board_put_server(board, &own);
+    changed = true;
+    look(100);
+    assert_int_equal(server.ninfo, before);
+}
+
+/* In a pool it is being warmed up. */
+static void what_the_helper_tells_of_in_the_pool_is_no_use(void **state)
+{
+    struct hr_board_server own = {.lag_ms = 0, .beat_ms = 1};
+    (void)state;
+    server.info = "{\"uptime\":500,\"idle_time\":0}";
+    write_labels(POOLED);
+    make_pool();
+    put_server(1, HR_UP);
+    await_phase(HR_POD_WARM);
+    look(50);
+    int before = server.ninfo;
+    own.activity++;
+    hr_board_put_server(board, &own);
+    changed = true;
+    look(50);
+    assert_int_equal(server.ninfo, before);
+    assert_int_equal(pod.phase, HR_POD_WARM);
+}
+
+static void has_metric(const char *line, bool there)
+{
+    struct hr_buf out;
+    struct hr_expo e;
+    hr_buf_init(&out, 65536);
+    hr_expo_init(&e, &out);
+    hr_pool_collect(&e, pool);
+    assert_int_equal(hr_expo_finish(&e), 0);
+    if ((strstr(hr_buf_str(&out), line) != NULL) != there)
+        fail_msg("%s \"%s\" in:\n%s", there ? "no" : "a", line, hr_buf_str(&out));
+    hr_buf_free(&out);
+}
+
+static void conversations_are_counted_with_the_key(void **state)
+{
+    static const char name[] = "\nhandrail_server_conversations ";
+    (void)state;
+    server.count = "7";
+    server.key = "k";
+    make_pool();
+    put_server(1, HR_UP);
+    await_phase(HR_POD_WARM);
+    look(50);
+    assert_int_equal(server.ncount, 0); /* not without one */
+    has_metric(name, false);
+    hr_pool_set_key(pool, "wrong");
+    look(100);
+    assert_int_equal(server.ncount, 1);
+    has_metric(name, false);
+    hr_pool_set_key(pool, "k");
+    look(100);
+    has_metric("\nhandrail_server_conversations 7\n", true);
+    put_server(1, HR_BACKOFF); /* what has died has none */
+    look(50);
+    has_metric(name, false);
+    put_server(2, HR_UP);
+    server.count = "-1";
+    look(100);
+    assert_int_equal(server.ncount, 3);
+    has_metric(name, false);
+}
+
+/* A dormant server has none, and would answer 503. */
+static void conversations_of_a_dormant_server_are_not_counted(void **state)
+{
+    struct hr_board_server own = {.lag_ms = -1};
+    (void)state;
+    cfg.deferred = true;
+    server.state = "dormant";
+    server.count = "1";
+    make_pool();
+    hr_pool_set_key(pool, "k");
+    put_server(1, HR_UP);
+    await_phase(HR_POD_WARM);
+    look(50);
+    assert_int_equal(server.ncount, 0);
+    server.state = "ready";
+    own.recorded = 1;
+    hr_board_put_server(board, &own);
+    changed = true;
+    await_phase(HR_POD_CLAIMED);
+    look(50);
+    assert_int_equal(server.ncount, 1);
+    has_metric("\nhandrail_server_conversations 1\n", true);
+}
+
 static unsigned ask_warm(const char *path, const struct hr_checks_query *q, const char *part)
 {
     struct hr_buf out;
@@ -547,6 +663,10 @@ int main(void)
         TEST(one_claim_whatever_becomes_of_the_sidecar),
         TEST(used_after_the_claim),
         TEST(a_fresh_server_is_not_used),
+        TEST(a_use_that_the_helper_tells_of_is_known_at_once),
+        TEST(what_the_helper_tells_of_in_the_pool_is_no_use),
+        TEST(conversations_are_counted_with_the_key),
+        TEST(conversations_of_a_dormant_server_are_not_counted),
         TEST(warmz),
         TEST(warmz_but_for_one_and_one_alone),
         TEST(odd_volumes),

@@ -544,12 +544,129 @@ class Faults(Case):
         self.assertEqual(len(self.receiver.all("X_HANDRAIL_AGENT_ERROR")), 1)
 
 
+class Activity(Case):
+    """Whether the server is being used is the server's to say; that it may be is news."""
+
+    KEY = "X_HANDRAIL_ACTIVITY"
+
+    def test_what_may_be_use(self) -> None:
+        module = self.load()
+        application = self.loaded_app()
+        module.ACTIVITY_PERIOD = 0.05
+
+        async def life() -> None:
+            async with serving(application) as served:
+                told = 0
+                for method, path, scope, news in (
+                        ("POST", "/api/conversations", {}, True),
+                        ("GET", "/api/git/changes", {"query_string": b"path=x"}, True),
+                        ("GET", "/root/api/file/download", {"root_path": "/root"}, True),
+                        ("GET", "/health", {}, False), ("GET", "/server_info", {}, False),
+                        ("POST", INIT, {}, False), ("GET", "/apiary", {}, False),
+                        ("GET", "/api/conversations/count",
+                         {"query_string": b"handrail"}, False)):
+                    await served.request(method, path, **scope)
+                    await asyncio.sleep(0.1)
+                    told += news
+                    self.assertEqual(len(self.receiver.all(self.KEY)), told, path)
+                self.app.status = 401  # a stranger
+                await served.request("POST", "/api/conversations")
+                await asyncio.sleep(0.1)
+                self.assertEqual(len(self.receiver.all(self.KEY)), told)
+        asyncio.run(life())
+        self.assertEqual(set(self.receiver.all(self.KEY)), {"1"})
+        self.assertEqual(self.lines(), [])
+
+    def test_told_when_it_is_answered(self) -> None:
+        """Before that the server knows no more of it than of any other."""
+        self.load()
+        application = self.loaded_app()
+
+        async def life() -> None:
+            async with serving(application) as served:
+                before = []
+                served.on_send = lambda _: before.append(len(self.receiver.all(self.KEY)))
+                await served.request("POST", "/api/conversations")
+                self.assertEqual(before[0], 0)
+                await self.receiver.until(self.KEY)
+        asyncio.run(life())
+
+    def test_many_are_told_rarely_and_the_last_one_is_not_lost(self) -> None:
+        module = self.load()
+        application = self.loaded_app()
+        module.ACTIVITY_PERIOD = 0.3
+
+        async def life() -> None:
+            async with serving(application) as served:
+                for _ in range(100):
+                    await served.request("POST", "/api/conversations")
+                self.assertEqual(len(self.receiver.all(self.KEY)), 1)
+                await self.receiver.until(self.KEY, 2)
+                await asyncio.sleep(0.7)
+                self.assertEqual(len(self.receiver.all(self.KEY)), 2)
+        asyncio.run(life())
+
+    def test_a_web_socket(self) -> None:
+        module = self.load()
+        module.ACTIVITY_PERIOD = 0.05
+
+        async def socket_app(scope: Any, receive: Any, send: Any) -> Any:
+            if scope["type"] == "lifespan":
+                await self.app.lifespan(receive, send)
+                return "lived"
+            if scope["type"] == "websocket":
+                for _ in range(3):
+                    await receive()
+                    await asyncio.sleep(0.1)
+        application = self.loaded_app(socket_app)
+
+        async def receive() -> Any:
+            return {"type": "websocket.receive", "text": "x"}
+
+        async def life() -> None:
+            async with serving(application):
+                await application({"type": "websocket", "path": "/sockets/events/1"}, receive, None)
+                self.assertEqual(len(self.receiver.all(self.KEY)), 3)
+        asyncio.run(life())
+
+    def test_not_once_the_pod_is_active(self) -> None:
+        module = self.load()
+        application = self.loaded_app()
+        module.ACTIVITY_PERIOD = 0.05
+
+        async def life() -> None:
+            async with serving(application) as served:
+                await self.receiver.until("READY")
+                self.receiver.answer("PHASE=claimed")
+                await asyncio.sleep(0.1)
+                await served.request("POST", "/api/conversations")
+                await self.receiver.until(self.KEY)
+                self.receiver.answer("PHASE=active")
+                await asyncio.sleep(0.2)
+                await served.request("POST", "/api/conversations")
+                send = self.app.calls[-1][2]
+                self.assertNotIn("watched", send.__qualname__)
+                await asyncio.sleep(0.1)
+                self.assertEqual(len(self.receiver.all(self.KEY)), 1)
+        asyncio.run(life())
+
+    def test_nobody_to_tell(self) -> None:
+        self.load({"CUSTOM_AGENT_CLASS": "X"}, notify=None)
+        application = self.loaded_app()
+
+        async def life() -> None:
+            async with serving(application) as served:
+                await served.request("POST", "/api/conversations")
+                self.assertNotIn("watched", self.app.calls[-1][2].__qualname__)
+        asyncio.run(life())
+
+
 class PassThrough(Case):
     def test_other_requests_get_the_very_objects(self) -> None:
         self.load()
         application = self.loaded_app()
         self.app.read = False
-        for scope in ({"type": "http", "method": "POST", "path": "/api/other"},
+        for scope in ({"type": "http", "method": "POST", "path": "/other"},
                       {"type": "http", "method": "GET", "path": INIT},
                       {"type": "websocket", "path": INIT}, {"type": "of the future"}):
             async def receive() -> Any: ...
