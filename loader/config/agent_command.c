@@ -64,15 +64,17 @@ static bool python_runs_server(char *const *argv)
     return false;
 }
 
+const char *const hr_agent_server_names[] = {"agent-server", "openhands-agent-server", NULL};
+
 bool hr_is_agent_server(char *const *argv)
 {
-    static const char *const names[] = {"agent-server", "openhands-agent-server"};
     if (!argv[0])
         return false;
     const char *name = base_name(argv[0]);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t n = strlen(names[i]);
-        if (strncmp(name, names[i], n) == 0 && (!name[n] || strcmp(name + n, ".real") == 0))
+    for (size_t i = 0; hr_agent_server_names[i]; i++) {
+        size_t n = strlen(hr_agent_server_names[i]);
+        if (strncmp(name, hr_agent_server_names[i], n) == 0 &&
+            (!name[n] || strcmp(name + n, ".real") == 0))
             return true;
     }
     return strncmp(name, "python", 6) == 0 && python_runs_server(argv);

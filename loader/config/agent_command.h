@@ -25,7 +25,10 @@ struct hr_agent_places {
     const char *cwd;
 };
 
-/* agent-server or openhands-agent-server, also as NAME.real, in any folder; or a python with
+/* The names of its programs, NULL-ended. */
+extern const char *const hr_agent_server_names[];
+
+/* One of these names, also as NAME.real, in any folder; or a python with
  * -m openhands.agent_server. */
 bool hr_is_agent_server(char *const *argv);
 

@@ -5,9 +5,14 @@
 #include "program.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
+
+enum { LINKS_MAX = 40 }; /* as many as the kernel follows */
 
 bool hr_server_bool(const char *text)
 {
@@ -31,11 +36,43 @@ const char *hr_command_option(char *const *argv, const char *name)
     return found;
 }
 
+/* "<path>.real", or the same of what the links at `path` lead to: a name for a server need not lie
+ * beside it. */
+static int beside(const char *called, char **ret_path)
+{
+    char path[PATH_MAX];
+    char target[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s", called) >= PATH_MAX)
+        return -ENOENT;
+    for (int links = 0; links < LINKS_MAX; links++) {
+        int err = hr_program_find(path, ".real", ret_path);
+        if (err != -ENOENT)
+            return err;
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        if (n <= 0)
+            return -ENOENT;
+        target[n] = '\0';
+        size_t folder = *target == '/' ? 0 : (size_t)(strrchr(path, '/') + 1 - path);
+        if (folder + (size_t)n >= sizeof(path))
+            return -ENOENT;
+        memcpy(path + folder, target, (size_t)n + 1);
+    }
+    return -ENOENT;
+}
+
 int hr_real_server(const char *argv0, char **ret_path)
 {
     const char *given = getenv("HANDRAIL_SERVER");
-    if (!given || !*given)
-        return hr_program_find(argv0, ".real", ret_path);
+    if (!given || !*given) {
+        char *called = NULL;
+        int err = hr_program_find(argv0, ".real", ret_path);
+        if (err == -ENOENT)
+            err = hr_program_find(argv0, "", &called);
+        if (called)
+            err = strchr(called, '/') ? beside(called, ret_path) : -ENOENT;
+        free(called);
+        return err;
+    }
     if (given[0] != '/' || hr_program_is_self(given))
         return -EINVAL; /* it would start itself for ever */
     char *path = strdup(given);

@@ -14,7 +14,8 @@ bool hr_server_bool(const char *text);
 const char *hr_command_option(char *const *argv, const char *name);
 
 /* Find the real server for a call by its own name: $HANDRAIL_SERVER, or "<name>.real" beside the
- * file that was called (found through PATH when the name has no slash).  The path is allocated.
+ * file that was called (found through PATH when the name has no slash), or beside one that its
+ * links lead to.  The path is allocated.
  * 0, -ENOENT, -ENOMEM, or -EINVAL for a $HANDRAIL_SERVER that is not absolute or is handrail. */
 int hr_real_server(const char *argv0, char **ret_path);
 

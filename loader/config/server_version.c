@@ -2,14 +2,18 @@
  * Which agent-server a program is.  See server_version.h. */
 #include "server_version.h"
 
+#include "common/fd.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The next number of *text, which moves behind it and its dot.  Missing: 0. */
 static unsigned long next_number(const char **text)
@@ -47,64 +51,113 @@ int hr_version_compare(const char *a, const char *b)
     return (int)is_before_release(b) - (int)is_before_release(a);
 }
 
-/* If name is "openhands_agent_server-<version>.dist-info" and newer than what is in `best` (empty:
- * nothing yet), put it there. */
-static void consider(const char *name, char best[HR_VERSION_TEXT])
+/* Is this the name "openhands_agent_server-<version>.dist-info"?  Then its version is in `out`. */
+static bool is_package(const char *name, char out[HR_VERSION_TEXT])
 {
     static const char head[] = "openhands_agent_server-";
     static const char tail[] = ".dist-info";
     size_t n = strlen(name);
     if (strncmp(name, head, sizeof(head) - 1) != 0 || n <= sizeof(head) + sizeof(tail) - 2)
-        return;
+        return false;
     const char *version = name + sizeof(head) - 1;
     n -= sizeof(head) - 1 + sizeof(tail) - 1;
     if (strcmp(version + n, tail) != 0 || n >= HR_VERSION_TEXT || !isdigit((unsigned char)*version))
-        return;
-    char text[HR_VERSION_TEXT];
-    (void)snprintf(text, sizeof(text), "%.*s", (int)n, version);
-    if (!*best || hr_version_compare(text, best) > 0)
-        memcpy(best, text, sizeof(text));
+        return false;
+    (void)snprintf(out, HR_VERSION_TEXT, "%.*s", (int)n, version);
+    return true;
 }
 
-/* Look into one site-packages. */
-static void look_into(const char *folder, char best[HR_VERSION_TEXT])
+/* What is told of each package. */
+struct listener {
+    hr_server_package *found;
+    void *arg;
+    bool any;
+};
+
+/* Look into one folder of packages: the newest in it counts, which an upgrade may have left others
+ * beside. */
+static void look_into(const char *folder, struct listener *l)
 {
+    char best[HR_VERSION_TEXT] = "";
+    char version[HR_VERSION_TEXT];
     DIR *dir = opendir(folder);
     const struct dirent *entry = NULL;
     while (dir && (entry = readdir(dir)))
-        consider(entry->d_name, best);
+        if (is_package(entry->d_name, version) && (!*best || hr_version_compare(version, best) > 0))
+            memcpy(best, version, sizeof(best));
     if (dir)
         (void)closedir(dir);
+    if (!*best)
+        return;
+    l->any = true;
+    l->found(l->arg, folder, best);
 }
 
 /* Look beside the program at `path`. */
-static void look_beside(const char *path, char best[HR_VERSION_TEXT])
+static void look_beside(const char *path, struct listener *l)
 {
+    static const char *const kinds[] = {"site-packages", "dist-packages"}; /* Debian's own name */
     char lib[PATH_MAX];
-    char site[PATH_MAX];
+    char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     if (!slash || snprintf(lib, sizeof(lib), "%.*s/../lib", (int)(slash - path), path) >= PATH_MAX)
         return;
     DIR *dir = opendir(lib);
     const struct dirent *entry = NULL;
     while (dir && (entry = readdir(dir)))
-        if (strncmp(entry->d_name, "python3", 7) == 0 &&
-            snprintf(site, sizeof(site), "%s/%s/site-packages", lib, entry->d_name) < PATH_MAX)
-            look_into(site, best);
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            if (strncmp(entry->d_name, "python3", 7) == 0 &&
+                snprintf(folder, sizeof(folder), "%s/%s/%s", lib, entry->d_name, kinds[i]) <
+                    PATH_MAX)
+                look_into(folder, l);
     if (dir)
         (void)closedir(dir);
+}
+
+void hr_server_packages(const char *path, hr_server_package *found, void *arg)
+{
+    struct listener l = {.found = found, .arg = arg};
+    look_beside(path, &l);
+    if (l.any)
+        return;
+    char *real = realpath(path, NULL);
+    if (real)
+        look_beside(real, &l);
+    free(real);
+}
+
+static void keep_newest(void *arg, const char *folder, const char *version)
+{
+    char *best = arg;
+    (void)folder;
+    if (!*best || hr_version_compare(version, best) > 0)
+        (void)snprintf(best, HR_VERSION_TEXT, "%s", version);
+}
+
+/* What `handrail install` has written beside the program. */
+static void read_record(const char *path, char best[HR_VERSION_TEXT])
+{
+    char name[PATH_MAX];
+    char text[HR_VERSION_TEXT] = "";
+    if (snprintf(name, sizeof(name), "%s%s", path, HR_VERSION_SUFFIX) >= PATH_MAX)
+        return;
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    hr_close(&fd);
+    size_t len = n > 0 ? strcspn(text, "\n") : 0;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return;
+    if (isdigit((unsigned char)*text))
+        (void)snprintf(best, HR_VERSION_TEXT, "%.*s", (int)len, text);
 }
 
 int hr_server_version(const char *path, char out[HR_VERSION_TEXT])
 {
     char best[HR_VERSION_TEXT] = "";
-    look_beside(path, best);
-    if (!*best) {
-        char *real = realpath(path, NULL);
-        if (real)
-            look_beside(real, best);
-        free(real);
-    }
+    hr_server_packages(path, keep_newest, best);
+    if (!*best)
+        read_record(path, best);
     if (!*best)
         return -ENOENT;
     memcpy(out, best, sizeof(best));

@@ -15,11 +15,21 @@ enum { HR_VERSION_TEXT = 64 };
  * something before the release (a, b, rc, dev). */
 int hr_version_compare(const char *a, const char *b);
 
-/* The version of the agent-server installed beside the program at `path`: that of
- * <prefix>/lib/python3.N/site-packages/openhands_agent_server-<version>.dist-info, where the
- * program lies in <prefix>/bin.  The path is taken as it is first (a virtual environment's python
- * is a link to elsewhere), then with its links followed.  The newest, if there are several. 0, or
- * -ENOENT: not known, as with a bundled binary. */
+/* One agent-server that was found.  folder: the site-packages it is in, borrowed. */
+typedef void hr_server_package(void *arg, const char *folder, const char *version);
+
+/* Call found() for each <prefix>/lib/python3.N/site-packages (or Debian's dist-packages) that has
+ * openhands_agent_server-<version>.dist-info in it, where the program at `path` lies in
+ * <prefix>/bin.  The path is taken as it is first (a virtual environment's python is a link to
+ * elsewhere), and if nothing is there, with its links followed. */
+void hr_server_packages(const char *path, hr_server_package *found, void *arg);
+
+/* Behind a program's name: the file, one line, in which `handrail install` notes the version of one
+ * that does not tell.  "1.22.1+" is at least that. */
+#define HR_VERSION_SUFFIX ".version"
+
+/* The version of the agent-server at `path`: the newest of its packages, else what was noted when
+ * handrail was installed.  0, or -ENOENT: not known, as with a bundled binary. */
 int hr_server_version(const char *path, char out[HR_VERSION_TEXT]);
 
 #endif

@@ -66,11 +66,50 @@ static void the_real_server_lies_beside(void **state)
     (void)rmdir(dir);
 }
 
+/* Names that lead to the one that is replaced. */
+static void the_real_server_lies_behind_links(void **state)
+{
+    char dir[] = "/tmp/handrail-links-XXXXXX";
+    char real[128];
+    char name[4][128];
+    char *found = NULL;
+    (void)state;
+    (void)unsetenv("HANDRAIL_SERVER");
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(real, sizeof(real), "%s/agent.real", dir);
+    for (size_t i = 0; i < 4; i++)
+        (void)snprintf(name[i], sizeof(name[i]), "%s/%s", dir,
+                       (const char *const[]){"agent", "relative", "absolute", "endless"}[i]);
+    int fd = open(real, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(symlink("/proc/self/exe", name[0]), 0);
+    assert_int_equal(symlink("agent", name[1]), 0);
+    assert_int_equal(symlink(name[1], name[2]), 0);
+    assert_int_equal(symlink("endless", name[3]), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(hr_real_server(name[i], &found), 0);
+        assert_string_equal(found, real);
+        free(found);
+    }
+    (void)setenv("PATH", dir, 1);
+    assert_int_equal(hr_real_server("absolute", &found), 0);
+    assert_string_equal(found, real);
+    free(found);
+    assert_int_equal(hr_real_server(name[3], &found), -ENOENT);
+    (void)unlink(real);
+    assert_int_equal(hr_real_server(name[2], &found), -ENOENT);
+    for (size_t i = 0; i < 4; i++)
+        (void)unlink(name[i]);
+    (void)rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_of_a_command),
         cmocka_unit_test(the_real_server_lies_beside),
+        cmocka_unit_test(the_real_server_lies_behind_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

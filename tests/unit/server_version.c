@@ -107,23 +107,92 @@ static void in_a_virtual_environment(void **state)
     assert_int_equal(hr_server_version("", version), -ENOENT);
 }
 
+static void put(const char *name, const char *text)
+{
+    int fd = open(below(name), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+}
+
+/* What install has noted counts where there is no package. */
+static void noted(void **state)
+{
+    static const struct {
+        const char *text, *version; /* NULL: none */
+    } notes[] = {{"1.22.1+\n", "1.22.1+"},     {"1.58.0", "1.58.0"},
+                 {"1.58.0\nmore\n", "1.58.0"}, {"", NULL},
+                 {"\n1.58.0\n", NULL},         {"unknown\n", NULL},
+                 {"1.58.0 \n", NULL},          {"1\x1b[31m.58.0\n", NULL}};
+    char version[HR_VERSION_TEXT] = "untouched";
+    (void)state;
+    folder("apart");
+    folder("apart/bin");
+    file("apart/bin/server.real");
+    assert_int_equal(hr_server_version(below("apart/bin/server.real"), version), -ENOENT);
+    for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        put("apart/bin/server.real.version", notes[i].text);
+        (void)snprintf(version, sizeof(version), "untouched");
+        assert_int_equal(hr_server_version(below("apart/bin/server.real"), version),
+                         notes[i].version ? 0 : -ENOENT);
+        assert_string_equal(version, notes[i].version ? notes[i].version : "untouched");
+    }
+    put("apart/bin/server.real.version",
+        "1111111111111111111111111111111111111111111111111111111111111111111111");
+    assert_int_equal(hr_server_version(below("apart/bin/server.real"), version), 0);
+    assert_int_equal(strlen(version), HR_VERSION_TEXT - 1);
+}
+
+static void count(void *arg, const char *path, const char *version)
+{
+    const char *name = strrchr(path, '/') + 1;
+    (void)version;
+    *(int *)arg += strcmp(name, "site-packages") == 0 ? 1 : 10;
+}
+
+/* Each folder once, with its newest. */
+static void packages(void **state)
+{
+    int found = 0;
+    (void)state;
+    hr_server_packages(below("bin/python"), count, &found);
+    assert_int_equal(found, 1);
+    folder("lib/python3");
+    folder("lib/python3/dist-packages");
+    folder("lib/python3/dist-packages/openhands_agent_server-1.60.0.dist-info");
+    found = 0;
+    hr_server_packages(below("bin/python"), count, &found);
+    assert_int_equal(found, 11);
+    char version[HR_VERSION_TEXT];
+    assert_int_equal(hr_server_version(below("bin/python"), version), 0);
+    assert_string_equal(version, "1.60.0");
+}
+
 static int teardown(void **state)
 {
-    static const char *const folders[] = {SITE "/openhands_agent_server-.dist-info",
-                                          SITE "/openhands_agent_server-x.dist-info",
-                                          SITE "/openhands_agent_server-1.2",
-                                          SITE "/openhands_agent_server",
-                                          SITE "/openhands_sdk-1.99.0.dist-info",
-                                          SITE "/openhands_agent_server-1.9.0.dist-info",
-                                          SITE "/openhands_agent_server-1.58.2.dist-info",
-                                          SITE,
-                                          "lib/python3.13",
-                                          "lib",
-                                          "bin",
-                                          ""};
+    static const char *const folders[] = {
+        "lib/python3/dist-packages/openhands_agent_server-1.60.0.dist-info",
+        "lib/python3/dist-packages",
+        "lib/python3",
+        "apart/bin",
+        "apart",
+        SITE "/openhands_agent_server-.dist-info",
+        SITE "/openhands_agent_server-x.dist-info",
+        SITE "/openhands_agent_server-1.2",
+        SITE "/openhands_agent_server",
+        SITE "/openhands_sdk-1.99.0.dist-info",
+        SITE "/openhands_agent_server-1.9.0.dist-info",
+        SITE "/openhands_agent_server-1.58.2.dist-info",
+        SITE,
+        "lib/python3.13",
+        "lib",
+        "bin",
+        ""};
     (void)state;
     (void)unlink(below("bin/agent-server"));
     (void)unlink(below("bin/python"));
+    (void)unlink(below("apart/bin/server.real"));
+    (void)unlink(below("apart/bin/server.real.version"));
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
         (void)rmdir(below(folders[i]));
     return 0;
@@ -134,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing),
         cmocka_unit_test(in_a_virtual_environment),
+        cmocka_unit_test(noted),
+        cmocka_unit_test(packages),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
