@@ -8,6 +8,9 @@
 #ifndef HR_IMAGE_COMMANDS_H
 #define HR_IMAGE_COMMANDS_H
 
+int hr_image_install(char **argv);
+int hr_image_uninstall(char **argv);
+int hr_image_check(char **argv);
 int hr_image_explain(char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/handoff.h"
 #include "lint/rules.h"
 #include "report.h"
+#include "rules.h"
 #include "spec/rules.h"
 
 #include <limits.h>
@@ -17,6 +18,7 @@ static const struct table {
     const struct hr_rule *rules;
     size_t n;
 } tables[] = {
+    {"check", hr_check_rules, HR_NCHECK_RULES},
     {"lint", hr_lint_rules, HR_LINT_NRULES},
     {"check --spec", hr_spec_rules, HR_SPEC_NRULES},
 };

@@ -12,8 +12,8 @@ static const struct command {
     const char *name;
     int (*function)(char **argv);
 } commands[] = {
-    {"lint", hr_image_lint},
-    {"explain", hr_image_explain},
+    {"install", hr_image_install}, {"uninstall", hr_image_uninstall}, {"check", hr_image_check},
+    {"lint", hr_image_lint},       {"explain", hr_image_explain},
 };
 
 /* What could not be written was not done. */

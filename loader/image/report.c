@@ -99,6 +99,23 @@ void hr_report_add(struct hr_report *r, const struct hr_rule *rule, const struct
         r->lost++;
 }
 
+void hr_report_take(struct hr_report *r, json_t *findings)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach (findings, i, f) {
+        const char *severity = hr_text_get(f, "severity", "");
+        if (strcmp(severity, severities[HR_FOUND_ERROR]) == 0)
+            r->errors++;
+        else if (strcmp(severity, severities[HR_FOUND_WARNING]) == 0)
+            r->warnings++;
+        else
+            r->notes++;
+        if (json_array_size(r->findings) >= HR_FINDINGS_MAX || json_array_append(r->findings, f))
+            r->lost++;
+    }
+}
+
 /* ---- order ----------------------------------------------------------------------------------- */
 
 struct placed {

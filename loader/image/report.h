@@ -64,6 +64,9 @@ int hr_report_option(struct hr_report *r, const char *arg);
 void hr_report_add(struct hr_report *r, const struct hr_rule *rule, const struct hr_place *place,
                    const char *fix, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* Add findings that were collected elsewhere, as another report has them.  Borrowed. */
+void hr_report_take(struct hr_report *r, json_t *findings);
+
 /* Put the findings from index `first` on in the order of their lines and columns. */
 void hr_report_sort(struct hr_report *r, size_t first);
 

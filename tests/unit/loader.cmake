@@ -42,6 +42,7 @@ set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
 foreach(name lint_dockerfile lint_lex)
   hr_unit_test(${name} DEPS hr_image_lint hr_common)
 endforeach()
+hr_unit_test(image_limited DEPS hr_image hr_common)
 foreach(name cli_control cli_find cli_probe)
   hr_unit_test(${name} SOURCES unit/cli_fixture.c unit/control_fixture.c
     DEPS hr_cli hr_supervisor hr_common hr_libev)

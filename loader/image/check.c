@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * handrail check: the command line, and the frame of its steps.  See check.h. */
+#include "check.h"
+
+#include "commands.h"
+#include "common/handoff.h"
+#include "limited.h"
+#include "loader/cli/text.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 4 * 1024 * 1024 }; /* bytes of what a step has found */
+
+/* ---- a step ---------------------------------------------------------------------------------- */
+
+struct step {
+    const char *name; /* for people, if it does not come to an end */
+    void (*function)(struct hr_image_check *c);
+    int limit_s;
+};
+
+static const struct step step_server = {"looking for the server", hr_check_server, 10};
+static const struct step step_configuration = {"reading the configuration", hr_check_configuration,
+                                               10};
+
+/* "NAME", "UID" or "UID:GID", and HOME with it.  0 or -errno. */
+static int become_user(const char *user)
+{
+    char *end = NULL;
+    unsigned long uid = strtoul(user, &end, 10);
+    unsigned long gid = uid;
+    const struct passwd *entry = end == user ? getpwnam(user) : getpwuid((uid_t)uid);
+    if (end == user && !entry)
+        return -ENOENT;
+    if (entry) {
+        uid = entry->pw_uid;
+        gid = entry->pw_gid;
+    }
+    if (end != user && *end == ':')
+        gid = strtoul(end + 1, &end, 10);
+    if (end != user && *end)
+        return -EINVAL;
+    if (entry)
+        (void)setenv("HOME", entry->pw_dir, 1);
+    if (geteuid() == uid)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setgid((gid_t)gid) < 0 || setuid((uid_t)uid) < 0)
+        return -errno;
+    return 0;
+}
+
+struct work {
+    const struct step *step;
+    struct hr_image_check *check;
+};
+
+/* In the child. */
+static int do_step(void *arg)
+{
+    const struct work *w = arg;
+    struct hr_report report;
+    struct hr_image_check c = *w->check;
+    hr_report_init(&report, w->check->report->command);
+    c.report = &report;
+    c.facts = json_object();
+    int err = c.options->user ? become_user(c.options->user) : 0;
+    if (err)
+        hr_report_add(&report, &hr_check_rules[HR_RULE_USER], NULL, NULL, "--user=%s: %s",
+                      c.options->user, strerror(-err));
+    else
+        w->step->function(&c);
+    json_t *answer = json_pack("{s:o, s:o}", "findings", report.findings, "facts", c.facts);
+    int bad = !answer || json_dumpf(answer, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+    return bad ? HR_EXIT_SOFTWARE : 0;
+}
+
+/* What it has to say to people. */
+static void print_lines(const struct hr_image_check *c, const json_t *facts)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach (json_object_get(facts, "good"), i, line) {
+        if (c->report->format != HR_REPORT_TEXT)
+            continue;
+        (void)fputs("ok: ", stdout);
+        hr_text_print(stdout, json_string_value(line));
+        (void)fputc('\n', stdout);
+    }
+}
+
+/* Run a step; true if it has found no error. */
+static bool run(const struct step *step, struct hr_image_check *c)
+{
+    struct work w = {step, c};
+    struct hr_buf output;
+    size_t errors = c->report->errors;
+    int status = 0;
+    hr_buf_init(&output, ANSWER_MAX);
+    int err = hr_limited_call(do_step, &w, (int64_t)1000 * step->limit_s, &output, &status);
+    json_t *answer = err ? NULL : json_loadb(hr_buf_str(&output), output.len, 0, NULL);
+    json_t *facts = json_object_get(answer, "facts");
+    if (facts) {
+        hr_report_take(c->report, json_object_get(answer, "findings"));
+        print_lines(c, facts);
+        (void)json_object_update(c->facts, facts);
+    } else if (err == -ETIMEDOUT) {
+        hr_report_add(c->report, &hr_check_rules[HR_RULE_CHECK_SLOW], NULL, NULL,
+                      "%s did not come to an end within %d s", step->name, step->limit_s);
+    } else {
+        hr_report_add(c->report, &hr_check_rules[HR_RULE_CHECK_FAILED], NULL, NULL,
+                      "%s ended without an answer: %s (status %d)", step->name,
+                      err ? strerror(-err) : "its process failed", status);
+    }
+    json_decref(answer);
+    hr_buf_free(&output);
+    return c->report->errors == errors;
+}
+
+/* ---- for the steps --------------------------------------------------------------------------- */
+
+void hr_check_good(struct hr_image_check *c, const char *fmt, ...)
+{
+    char line[HR_FINDING_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    json_t *lines = json_object_get(c->facts, "good");
+    if (!lines)
+        (void)json_object_set_new(c->facts, "good", lines = json_array());
+    json_t *text = json_string(line);
+    (void)json_array_append_new(lines, text ? text : json_string("(no UTF-8)"));
+}
+
+char **hr_check_command(const struct hr_image_check *c, char *two[2])
+{
+    static char name[PATH_MAX];
+    if (c->options->command)
+        return c->options->command;
+    (void)snprintf(name, sizeof(name), "%s", hr_text_get(c->facts, "server", "agent-server"));
+    two[0] = name;
+    two[1] = NULL;
+    return two;
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
+{
+    struct hr_image_check c = {.options = o, .report = report, .facts = json_object()};
+    (void)run(&step_server, &c);
+    (void)run(&step_configuration, &c);
+    json_decref(c.facts);
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static const char help[] =
+    "usage: handrail check [options] [-- CMD ARGS]\n"
+    "\n"
+    "Find what will go wrong in an image, before it does: at its build (handrail install ends\n"
+    "with it), in CI, or in the running container.  CMD is the server's command there, if it\n"
+    "is another than the server's name alone.\n"
+    "\n"
+    "  --user=NAME|UID[:GID]      as whom the container runs, for root to check as\n"
+    "  --server=PATH              as for handrail install\n"
+    "  --root=DIR                 of an image that lies there; nothing of it is run\n"
+    "  --format=text|json|sarif   of what is found\n"
+    "  --strict                   warnings are errors\n"
+    "\n"
+    "handrail explain RULE tells more of what is found.  Exit code: 0, 1 if there are errors,\n"
+    "64 for wrong usage, 66 for a root that cannot be entered.\n";
+
+static int usage(const char *arg)
+{
+    (void)fprintf(stderr, "handrail check: unexpected argument %s; see handrail check --help\n",
+                  arg);
+    return HR_EXIT_USAGE;
+}
+
+static const char *value_of(const char *arg, const char *option)
+{
+    size_t n = strlen(option);
+    return strncmp(arg, option, n) == 0 && arg[n] ? arg + n : NULL;
+}
+
+/* 0; HR_EXIT_USAGE; -1: help was asked for, and given. */
+static int parse(char **argv, struct hr_check_options *o, struct hr_report *report)
+{
+    size_t ngiven = 0;
+    for (argv++; *argv; argv++) {
+        const char *value = NULL;
+        int ours = hr_report_option(report, *argv);
+        if (ours < 0)
+            return HR_EXIT_USAGE;
+        if (ours > 0)
+            continue;
+        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
+            (void)fputs(help, stdout);
+            return -1;
+        }
+        if (strcmp(*argv, "--") == 0) {
+            o->command = argv[1] ? argv + 1 : NULL;
+            return argv[1] ? 0 : usage("--");
+        }
+        if ((value = value_of(*argv, "--user=")))
+            o->user = value;
+        else if ((value = value_of(*argv, "--root=")))
+            o->root = value;
+        else if ((value = value_of(*argv, "--server=")) && ngiven < HR_SITES_MAX)
+            o->given[ngiven++] = value;
+        else
+            return usage(*argv);
+    }
+    return 0;
+}
+
+int hr_image_check(char **argv)
+{
+    struct hr_check_options o = {.root = NULL};
+    struct hr_report report;
+    hr_report_init(&report, argv[0]);
+    int code = parse(argv, &o, &report);
+    int err = code ? 0 : hr_root_enter(o.root);
+    if (err) {
+        (void)fprintf(stderr, "handrail check: --root=%s: %s\n", o.root, strerror(-err));
+        code = HR_REPORT_EXIT_NO_INPUT;
+    }
+    if (!code) {
+        hr_check_image(&o, &report);
+        code = hr_report_end(&report, stdout);
+    }
+    hr_report_free(&report);
+    return code < 0 ? 0 : code;
+}

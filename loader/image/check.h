@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * handrail check: the steps.  Each is run in a child of its own, with a limit, as the user for whom
+ * the image is checked: a file system that does not answer, a plugin that hangs or a parser that
+ * crashes is a finding, and the next step goes on.
+ *
+ * What a step finds it adds to its report; what is good it says in a line for people; what later
+ * steps need it leaves in `facts`.  All three travel to the parent as JSON. */
+#ifndef HR_IMAGE_CHECK_H
+#define HR_IMAGE_CHECK_H
+
+#include "root.h"
+#include "rules.h"
+#include "site.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct hr_check_options {
+    const char *root; /* NULL: the image we run in */
+    const char *user; /* name or number, perhaps ":" and a group's number; NULL: ours */
+    const char *given[HR_SITES_MAX + 1];
+    char **command; /* of the server; NULL: what is found */
+};
+
+struct hr_image_check {
+    const struct hr_check_options *options;
+    struct hr_report *report;
+    json_t *facts; /* an object; see below */
+};
+
+/* In `facts`:
+ *   "server": "/usr/local/bin/openhands-agent-server"   one of its programs
+ *   "python": "/agent-server/.venv/bin/python3"         one that has its package
+ */
+
+/* The steps. */
+void hr_check_server(struct hr_image_check *c);
+void hr_check_configuration(struct hr_image_check *c);
+
+/* A line for people: what was looked at and is good. */
+void hr_check_good(struct hr_image_check *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The server's command as the options or the first step have it, NULL-ended: an array of two at
+ * least.  Borrowed. */
+char **hr_check_command(const struct hr_image_check *c, char *two[2]);
+
+/* Say what keeps this site from being what it should be after an install.  Used by install as well,
+ * which says only what it cannot mend. */
+void hr_check_site(struct hr_report *r, const struct hr_site *site, bool installing);
+
+/* Everything, for install: 0 or an exit code of reports.  The report is printed by the caller. */
+void hr_check_image(const struct hr_check_options *o, struct hr_report *report);
+
+#endif

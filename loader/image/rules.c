@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * What can be found in an image.  See rules.h. */
+#include "rules.h"
+
+const struct hr_rule hr_check_rules[] = {
+    [HR_RULE_SERVER_NOT_FOUND] =
+        {"server-not-found", HR_FOUND_ERROR, "There is no agent-server in the image",
+         "Handrail takes the server's place; without a server there is none.  It is looked for as "
+         "agent-server and openhands-agent-server on PATH and in /agent-server/.venv/bin, and as a "
+         "Python package beside those.",
+         "Name it: --server=PATH, of its program or of the python that has its package."},
+    [HR_RULE_SERVER_NOT_INSTALLED] =
+        {"server-not-installed", HR_FOUND_ERROR, "Handrail is not in the server's place",
+         "A platform may start the server by its own path and pass over the image's entrypoint.  "
+         "Then nothing of handrail runs.",
+         "Run handrail install while the image is built, as root: USER root, then RUN "
+         "[\"/opt/handrail/bin/handrail\", \"install\"]."},
+    [HR_RULE_SERVER_TWICE] =
+        {"server-twice", HR_FOUND_ERROR, "Two programs want to be the server",
+         "There is a program in the server's place, and another one where handrail would move it.  "
+         "A newer base image, or a reinstalled package, puts a new server over handrail's link and "
+         "leaves the old one aside; another wrapper uses the same name.  Which one is the server "
+         "cannot be told.",
+         "If NAME is the new server: remove NAME.real.  If NAME.real is the server: move it over "
+         "NAME.  Then run handrail install again."},
+    [HR_RULE_SERVER_LOST] =
+        {"server-lost", HR_FOUND_ERROR, "Handrail is in the server's place, and the server is gone",
+         "Called by the server's name handrail runs NAME.real beside it, which does not exist or "
+         "cannot be run: the container would end with code 127.",
+         "Copy the server from the base image to NAME.real."},
+    [HR_RULE_SERVER_UNUSABLE] =
+        {"server-unusable", HR_FOUND_ERROR, "What has the server's name cannot be the server",
+         "It is not understood, so it is left as it is.",
+         "Put the server's program there, or name another one with --server=PATH."},
+    [HR_RULE_SERVER_STRANGER] =
+        {"server-stranger", HR_FOUND_NOTE, "A program has the server's name, and may be another",
+         "agent-server is a name that others use too, and no package of OpenHands lies beside this "
+         "one.  It is left alone.",
+         "If it is the server, name it: --server=PATH."},
+    [HR_RULE_SERVER_VERSION_UNKNOWN] =
+        {"server-version-unknown", HR_FOUND_WARNING, "The server does not tell its version",
+         "Older servers end at once on an option that newer ones need for the custom agent and for "
+         "handrail's helper.  A server whose version is not known is taken for a new one.",
+         "Run handrail install in the image, without --root: it asks the server.  If it cannot be "
+         "asked, write its version into NAME.real.version."},
+    [HR_RULE_SERVER_OLD] =
+        {"server-old", HR_FOUND_WARNING, "The server is too old for a part of handrail",
+         "Custom agents need 1.20, the helper (heartbeat, init replay) 1.22.1, deferred "
+         "initialisation 1.29, native tools 1.30.  Older servers run without these.",
+         "Use a newer base image."},
+    [HR_RULE_CANNOT_CHANGE] =
+        {"cannot-change", HR_FOUND_ERROR, "The image cannot be changed",
+         "The server's file has to be renamed, which its folder must allow.",
+         "Run it as root while the image is built: USER root before that RUN."},
+    [HR_RULE_HANDRAIL_MISSING] =
+        {"handrail-missing", HR_FOUND_ERROR, "Handrail itself is not in the image",
+         "The server's place is taken by a link to handrail, which then leads nowhere.",
+         "Copy the whole folder first: COPY --from=handrail:1 /opt/handrail /opt/handrail."},
+    [HR_RULE_CONFIGURATION] =
+        {"configuration", HR_FOUND_ERROR, "The configuration is wrong",
+         "Handrail would say this at its start, and end with code 78 before anything runs.",
+         "Mend what is named, in the file or in the variable."},
+    [HR_RULE_CONFIGURATION_DOUBTFUL] = {"configuration-doubtful", HR_FOUND_WARNING,
+                                        "The configuration may not do what it says",
+                                        "Handrail would say this at its start, and go on.",
+                                        "Look at what is named."},
+    [HR_RULE_USER] =
+        {"user", HR_FOUND_ERROR, "The checks cannot be made as that user",
+         "What a user may read and write can only be tried as that user.",
+         "Check the image as root, and name a user that its /etc/passwd has, or a number."},
+    [HR_RULE_CHECK_SLOW] =
+        {"check-slow", HR_FOUND_ERROR, "A check did not come to an end",
+         "A file system that does not answer, or a plugin or module that hangs, would hold up the "
+         "container's start as well.",
+         "Find out what it waits for, and run handrail check again."},
+    [HR_RULE_CHECK_FAILED] =
+        {"check-failed", HR_FOUND_ERROR, "A check could not be made",
+         "What it would have found is not known.",
+         "Look for a lack of memory or processes, and run handrail check again."},
+};

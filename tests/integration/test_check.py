@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""handrail check: what it finds in images, good ones and bad ones."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support import HANDRAIL  # noqa: E402
+
+SERVER = "#!/bin/sh\n[ \"$1\" = --help ] && echo '--host --port OpenHands SDK v%s '\n"
+
+
+class Image(unittest.TestCase):
+    """A folder with a server that handrail is in front of, and a configuration."""
+
+    version = "1.58.0"
+
+    def setUp(self) -> None:
+        self.dir = Path(tempfile.mkdtemp(prefix="handrail-check-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.dir.chmod(0o755)
+        self.bin = self.dir / "bin"
+        self.config = self.dir / "config"
+        self.config.mkdir()
+        self.bin.mkdir()
+        self.server = self.bin / "openhands-agent-server"
+        self.server.write_text(SERVER % self.version)
+        self.server.chmod(0o755)
+        self.run_it("install", "--no-check")
+
+    def run_it(self, *command: str, code: int = 0, prefix: tuple[str, ...] = (),
+               **env: str) -> str:
+        clean = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+        done = subprocess.run(
+            [*prefix, HANDRAIL, *command], capture_output=True, text=True, timeout=150,
+            check=False, cwd="/", env={"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.dir),
+                                       "HANDRAIL_CONFIG_DIR": str(self.config), **clean, **env})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def findings(self, *options: str, code: int = 0, command: str = "check",
+                 **more: Any) -> dict[str, dict[str, Any]]:
+        """By rule."""
+        said = json.loads(self.run_it(command, "--format=json", *options, code=code, **more))
+        return {finding["rule"]: finding for finding in said["findings"]}
+
+    def registry(self, *plugins: dict[str, Any]) -> None:
+        (self.config / "tool_registry.json").write_text(json.dumps({"plugins": plugins}))
+
+
+class Server(Image):
+    def test_a_good_image_has_nothing_to_find(self) -> None:
+        self.assertEqual(self.findings("--strict"), {})
+        said = self.run_it("check")
+        self.assertIn(f"ok: {self.server}: handrail is in the server's place, agent-server 1.58.0",
+                      said)
+        self.assertIn("tool_registry.json: 0 plugins", said)
+        self.assertTrue(said.endswith("handrail check: 0 errors, 0 warnings\n"))
+
+    def test_not_installed(self) -> None:
+        self.run_it("uninstall")
+        self.assertEqual(self.findings(code=1)["server-not-installed"]["file"], str(self.server))
+        self.server.unlink()
+        self.assertEqual(list(self.findings(code=1)), ["server-not-found"])
+
+    def test_a_version_that_is_not_known(self) -> None:
+        (self.bin / "openhands-agent-server.real.version").unlink()
+        self.assertEqual(list(self.findings()), ["server-version-unknown"])
+        self.findings("--strict", code=1)
+
+    def test_install_ends_with_it(self) -> None:
+        self.registry({"id": "x"})
+        self.assertEqual(list(self.findings(command="install", code=1)), ["configuration"])
+        self.assertTrue(self.server.is_symlink())
+
+    def test_usage(self) -> None:
+        for options in (["--bogus"], ["--"], ["--root=/none/such"], ["--user="]):
+            self.run_it("check", *options, code=66 if "none" in options[0] else 64)
+        lines = self.run_it("check", "--help").splitlines()
+        self.assertLessEqual(len(lines), 30)
+        self.assertLessEqual(max(map(len, lines)), 90)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_as_somebody_else(self) -> None:
+        self.assertEqual(self.findings("--user=12345"), {})
+        self.assertEqual(self.findings("--user=12345:7"), {})
+        self.assertEqual(self.findings("--user=nobody"), {})
+        for user in ("nosuchuser", "1:x"):
+            self.assertIn(f"--user={user}", self.findings(f"--user={user}", code=1)["user"]["message"])
+        self.bin.chmod(0o700)
+        self.assertIn("server-not-found", self.findings("--user=12345", code=1))
+
+
+class Manual(unittest.TestCase):
+    def test_it_has_every_rule(self) -> None:
+        text = (Path(__file__).parents[2] / "loader/image/README.md").read_text()
+        told = dict(re.findall(r"^\| `([a-z-]+)` \| (error|warning|note) \|", text, re.M))
+        said = subprocess.run([HANDRAIL, "explain"], capture_output=True, text=True,
+                              check=True).stdout
+        ours = said.partition("handrail check:\n")[2].partition("\n\n")[0]
+        ids = re.findall(r"^  ([a-z-]+) ", ours, re.M)
+        self.assertGreater(len(ids), 10)
+        self.assertEqual(list(told), ids)
+        for rule in ids:
+            text = subprocess.run([HANDRAIL, "explain", rule], capture_output=True, text=True,
+                                  check=True).stdout
+            self.assertTrue(text.startswith(f"{rule} ({told[rule]})\n"), text)
+
+
+class OldServer(Image):
+    version = "1.19.0"
+
+    def test_what_it_cannot_do(self) -> None:
+        found = self.findings()
+        self.assertEqual(list(found), ["server-old"])
+        self.assertIn("no heartbeat", found["server-old"]["message"])
+
+
+class Configuration(Image):
+    def test_each_problem_has_its_place(self) -> None:
+        self.registry({"id": "Bad id", "path": "/x.so", "colour": 1})
+        said = json.loads(self.run_it("check", "--format=json", code=1))["findings"]
+        self.assertEqual({f["pointer"] for f in said}, {"/plugins/0/id", "/plugins/0/colour"})
+        self.assertEqual({f["file"] for f in said}, {str(self.config / "tool_registry.json")})
+        (self.config / "tool_registry.json").write_text("{")
+        self.assertEqual(list(self.findings(code=1)), ["configuration"])
+
+    def test_variables_and_the_server_s_command(self) -> None:
+        found = self.findings(code=1, HANDRAIL_GRACE="soon")
+        self.assertIn("HANDRAIL_GRACE", found["configuration"]["message"])
+        found = self.findings("--", str(self.server), "--port", "60010", code=1)
+        self.assertIn("ports clash", found["configuration"]["message"])
+
+    def test_a_file_that_never_answers(self) -> None:
+        os.mkfifo(self.config / "tool_registry.json")
+        self.assertIn(list(self.findings(code=1))[0], ("configuration", "check-slow"))
+
+
+if __name__ == "__main__":
+    unittest.main()
