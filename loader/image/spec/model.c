@@ -11,10 +11,11 @@
 enum { PATH_BYTES = 64, KEYS_BYTES = 512 };
 
 enum type {
-    TEXT,  /* null is taken for absent */
-    TEXTS, /* a list of them */
-    VARIABLES /* a map of them */,
-    PORTS, /* a list of maps with name and port */
+    TEXT,
+    OPTIONAL,  /* likewise, or null, which is then taken for absent */
+    TEXTS,     /* a list of texts */
+    VARIABLES, /* a map of them */
+    PORTS,     /* a list of maps with name and port */
 };
 
 /* path: keys with "/" between.  What has rows below it is a map. */
@@ -30,18 +31,18 @@ static const struct row object_rows[] = {
     {"kind", HR_FIELD_NONE, TEXT, true},
     {"metadata/name", HR_FIELD_NAME, TEXT, true},
     {"metadata/version", HR_FIELD_VERSION, TEXT, true},
-    {"metadata/owner", HR_FIELD_OWNER, TEXT, false},
+    {"metadata/owner", HR_FIELD_OWNER, OPTIONAL, false},
     {"metadata/permissions/users", HR_FIELD_USERS, TEXTS, false},
     {"metadata/permissions/groups", HR_FIELD_GROUPS, TEXTS, false},
     {"spec/image", HR_FIELD_IMAGE, TEXT, true},
-    {"spec/description", HR_FIELD_DESCRIPTION, TEXT, false},
+    {"spec/description", HR_FIELD_DESCRIPTION, OPTIONAL, false},
     {"spec/agent/type", HR_FIELD_AGENT_TYPE, TEXT, false},
-    {"spec/agent/module", HR_FIELD_MODULE, TEXT, false},
-    {"spec/agent/class", HR_FIELD_CLASS, TEXT, false},
+    {"spec/agent/module", HR_FIELD_MODULE, OPTIONAL, false},
+    {"spec/agent/class", HR_FIELD_CLASS, OPTIONAL, false},
     {"spec/agent/capabilities", HR_FIELD_CAPABILITIES, TEXTS, false},
-    {"spec/requirements/memory", HR_FIELD_MEMORY, TEXT, false},
-    {"spec/requirements/cpu", HR_FIELD_CPU, TEXT, false},
-    {"spec/requirements/storage", HR_FIELD_STORAGE, TEXT, false},
+    {"spec/requirements/memory", HR_FIELD_MEMORY, OPTIONAL, false},
+    {"spec/requirements/cpu", HR_FIELD_CPU, OPTIONAL, false},
+    {"spec/requirements/storage", HR_FIELD_STORAGE, OPTIONAL, false},
     {"spec/environment", HR_FIELD_ENVIRONMENT, VARIABLES, false},
     {"spec/ports", HR_FIELD_PORTS, PORTS, false},
     {NULL, 0, 0, false},
@@ -51,19 +52,19 @@ static const struct row flat_rows[] = {
     {"id", HR_FIELD_IMAGE, TEXT, true},
     {"name", HR_FIELD_NAME, TEXT, true},
     {"version", HR_FIELD_VERSION, TEXT, true},
-    {"description", HR_FIELD_DESCRIPTION, TEXT, false},
+    {"description", HR_FIELD_DESCRIPTION, OPTIONAL, false},
     {"command", HR_FIELD_COMMAND, TEXTS, false},
     {"initial_env", HR_FIELD_ENVIRONMENT, VARIABLES, false},
     {"working_dir", HR_FIELD_WORKING_DIR, TEXT, false},
     {"agent/type", HR_FIELD_AGENT_TYPE, TEXT, false},
-    {"agent/module", HR_FIELD_MODULE, TEXT, false},
-    {"agent/class_name", HR_FIELD_CLASS, TEXT, false},
+    {"agent/module", HR_FIELD_MODULE, OPTIONAL, false},
+    {"agent/class_name", HR_FIELD_CLASS, OPTIONAL, false},
     {"agent/capabilities", HR_FIELD_CAPABILITIES, TEXTS, false},
-    {"permissions/owner", HR_FIELD_OWNER, TEXT, false},
+    {"permissions/owner", HR_FIELD_OWNER, OPTIONAL, false},
     {"permissions/users", HR_FIELD_USERS, TEXTS, false},
     {"permissions/groups", HR_FIELD_GROUPS, TEXTS, false},
-    {"memory_limit", HR_FIELD_MEMORY, TEXT, false},
-    {"cpu_limit", HR_FIELD_CPU, TEXT, false},
+    {"memory_limit", HR_FIELD_MEMORY, OPTIONAL, false},
+    {"cpu_limit", HR_FIELD_CPU, OPTIONAL, false},
     {"ports", HR_FIELD_PORTS, PORTS, false},
     {NULL, 0, 0, false},
 };
@@ -126,12 +127,12 @@ static bool check_text(const struct hr_spec *s, const struct hr_yaml_node *n)
 {
     if (n->kind == HR_YAML_TEXT)
         return true;
-    if (is_scalar(n) && *n->text)
+    if (n->kind == HR_YAML_NULL)
+        hr_spec_say(s, n, HR_SPEC_YAML_NOT_TEXT, "%s null; text is expected",
+                    *n->text ? "this is" : "nothing is here, which is");
+    else if (is_scalar(n))
         hr_spec_say(s, n, HR_SPEC_YAML_NOT_TEXT, "%.64s is %s: write \"%.64s\"", n->text, n->what,
                     n->text);
-    else if (is_scalar(n))
-        hr_spec_say(s, n, HR_SPEC_YAML_NOT_TEXT,
-                    "nothing is here, which is null; text is expected");
     else
         hr_spec_say(s, n, HR_SPEC_TYPE, "expected text, got %s", n->what);
     return false;
@@ -177,11 +178,12 @@ static void check_ports(const struct hr_spec *s, const struct hr_yaml_node *n)
 /* Is the node of the type?  Its children are complained about, but do not count. */
 static bool check_type(const struct hr_spec *s, const struct hr_yaml_node *n, enum type type)
 {
-    bool good = type == TEXT ? check_text(s, n)
-                             : check_kind(s, n, type == VARIABLES ? HR_YAML_MAP : HR_YAML_LIST);
+    bool one = type == TEXT || type == OPTIONAL;
+    bool good =
+        one ? check_text(s, n) : check_kind(s, n, type == VARIABLES ? HR_YAML_MAP : HR_YAML_LIST);
     if (good && type == PORTS)
         check_ports(s, n);
-    else if (good && type != TEXT)
+    else if (good && !one)
         check_texts(s, n);
     return good;
 }
@@ -248,7 +250,7 @@ static void fill_map(struct hr_spec *s, const struct hr_yaml_node *map, const ch
         }
         (void)snprintf(path, sizeof(path), "%s%s", prefix, c->key);
         bool leaf = strcmp(path, row->path) == 0;
-        if (leaf && row->type == TEXT && c->kind == HR_YAML_NULL && !row->required)
+        if (leaf && row->type == OPTIONAL && c->kind == HR_YAML_NULL)
             continue;
         if (leaf && check_type(s, c, row->type) && row->field != HR_FIELD_NONE)
             s->field[row->field] = c;
