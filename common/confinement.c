@@ -2,6 +2,8 @@
  * The object "confinement".  See confinement.h. */
 #include "confinement.h"
 
+#include "nearest.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
@@ -67,6 +69,26 @@ static const struct key *find(const char *name)
         if (strcmp(keys[i].name, name) == 0)
             return &keys[i];
     return NULL;
+}
+
+/* Say that there is no such key, with the one that was probably meant. */
+static void say_unknown(struct reader *r, const char *name)
+{
+    const struct key *nearest = NULL;
+    unsigned least = UINT_MAX;
+    char pointer[80];
+    char expected[80];
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        unsigned d = hr_word_distance(name, keys[i].name);
+        if (d < least && hr_word_is_near(name, d)) {
+            least = d;
+            nearest = &keys[i];
+        }
+    }
+    (void)snprintf(pointer, sizeof(pointer), "/%.64s", name);
+    (void)snprintf(expected, sizeof(expected), "a key of confinement%s%s",
+                   nearest ? ", such as " : "", nearest ? nearest->name : "");
+    say(r, pointer, expected, NULL);
 }
 
 static bool is_path(const json_t *v)
@@ -156,12 +178,10 @@ int hr_confinement_read(const json_t *o, hr_confinement_problem *problem, void *
     /* jansson's iteration takes no const object, and changes nothing */
     json_object_foreach ((json_t *)(uintptr_t)o, name, v) {
         const struct key *k = find(name);
-        char pointer[80];
-        (void)snprintf(pointer, sizeof(pointer), "/%.64s", name);
         if (k)
             read_value(&r, k, v, (char *)&c + k->offset);
         else
-            say(&r, pointer, "a key of confinement", NULL);
+            say_unknown(&r, name);
     }
     check_ports(&r, &c);
     if (r.problems)

@@ -78,7 +78,7 @@ static void what_is_wrong_is_said(void **state)
         const char *text, *said;
     } cases[] = {
         {"[]", ": an object\n"},
-        {"{\"netwrok\":true}", "/netwrok: a key of confinement (unknown)\n"},
+        {"{\"netwrok\":true}", "/netwrok: a key of confinement, such as network (unknown)\n"},
         {"{\"network\":1}", "/network: true or false\n"},
         {"{\"read\":\"/a\"}", "/read: an array of at most 64 items\n"},
         {"{\"read\":[\"/a\",\"b\",3]}", "/read/1: an absolute path\n/read/2: an absolute path\n"},
