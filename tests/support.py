@@ -211,12 +211,14 @@ class Handrail:
 
     def __init__(self, folder: Path, command: Sequence[str | Path], *,
                  options: Sequence[str] = (), plugins: Sequence[Mapping[str, Any]] = (),
+                 agent_config: Mapping[str, Any] | None = None,
                  env: Mapping[str, str | None] | None = None, ports: Sequence[int] | None = None,
                  cwd: Path | None = None, prefix: Sequence[str | Path] = (),
                  way_in: Sequence[str | Path] | None = None,
                  on_line: Callable[[str, str], None] | None = None) -> None:
         """command: the server's; "{port}" in it becomes the agent's port.
         plugins: entries of the registry, which is written if there are any.
+        agent_config: what agent_config.json holds; without it there is none.
         ports: agent, health, MCP; env is added to an environment that is otherwise minimal, and
         None takes a variable out.
         prefix: a command that runs handrail, such as unshare; `pid` is then that command's.
@@ -233,6 +235,8 @@ class Handrail:
             registry = folder / "tool_registry.json"
             registry.write_text(json.dumps({"plugins": list(plugins)}, indent=2))
             options += ["--registry", str(registry)]
+        if agent_config is not None:
+            (folder / "agent_config.json").write_text(json.dumps(agent_config, indent=2))
         argv = [str(part).replace("{port}", str(self.agent_port))
                 for part in way_in or [HANDRAIL, "run", *options, "--", *command]]
         environment = {

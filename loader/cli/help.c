@@ -29,8 +29,8 @@ void hr_help_run(void)
     (void)printf(
         "usage: handrail run [options] -- CMD ARGS\n"
         "\n"
-        "Each option is a variable too, and wins over it: --crash-dir is HANDRAIL_CRASH_DIR.\n"
-        "SECONDS may have a fraction.  --NAME alone is on, --no-NAME is off.  [The default.]\n"
+        "Each option is a variable too (--crash-dir: HANDRAIL_CRASH_DIR), which it wins over, and\n"
+        "both over its key in agent_config.json.  SECONDS: also 0.5.  --no-NAME: off.  [Default.]\n"
         "\n");
     hr_settings_help(stdout);
     (void)printf(

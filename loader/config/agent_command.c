@@ -2,6 +2,7 @@
  * The agent-server's command.  See agent_command.h. */
 #include "agent_command.h"
 
+#include "agent_config.h"
 #include "common/buf.h"
 #include "common/handoff.h"
 #include "common/log.h"
@@ -134,57 +135,63 @@ static bool in_list(const char *list, char separator, const char *item, size_t n
     return false;
 }
 
-/* "<head><parts with the separator between>", allocated; missing and empty parts are left out.
- * NULL: no memory. */
-static char *join(const char *head, char separator, const char *const parts[3])
+/* A list that is being put together: "<head><item><separator><item>". */
+struct list {
+    struct hr_buf text;
+    size_t head; /* bytes of it */
+    char separator;
+    bool changed; /* there is more in it than what was there before */
+    int err;
+};
+
+static void list_begin(struct list *l, const char *head, char separator)
 {
-    struct hr_buf b;
-    hr_buf_init(&b, LIST_MAX);
-    int err = hr_buf_adds(&b, head);
-    for (int i = 0; i < 3 && !err; i++) {
-        if (!parts[i] || !*parts[i])
-            continue;
-        if (b.len > strlen(head))
-            err = hr_buf_addc(&b, separator);
-        if (!err)
-            err = hr_buf_adds(&b, parts[i]);
-    }
-    if (!err)
-        return hr_buf_take(&b);
-    hr_buf_free(&b);
-    return NULL;
+    *l = (struct list){.head = strlen(head), .separator = separator};
+    hr_buf_init(&l->text, LIST_MAX);
+    l->err = hr_buf_adds(&l->text, head);
+}
+
+/* Add what was there before, as it is; NULL or empty: nothing. */
+static void list_put(struct list *l, const char *items)
+{
+    if (l->err || !items || !*items)
+        return;
+    if (l->text.len > l->head)
+        l->err = hr_buf_addc(&l->text, l->separator);
+    if (!l->err)
+        l->err = hr_buf_adds(&l->text, items);
+}
+
+/* Add an item of ours, unless it is in the list, or in `later`, which will be added. */
+static void list_add(struct list *l, const char *item, const char *later)
+{
+    if (l->err || !item || !*item || in_list(later, l->separator, item, strlen(item)) ||
+        in_list(hr_buf_str(&l->text) + l->head, l->separator, item, strlen(item)))
+        return;
+    list_put(l, item);
+    l->changed = true;
+}
+
+/* The text, allocated, if anything was added; NULL if not, or after an error, which is returned. */
+static int list_take(struct list *l, char **ret)
+{
+    *ret = !l->err && l->changed ? hr_buf_take(&l->text) : NULL;
+    hr_buf_free(&l->text);
+    return l->err;
 }
 
 /* ---- what is to be added --------------------------------------------------------------------- */
 
+enum { FOLDERS_MAX = 2 /* /app and the current one, or the one that was given */ };
+
 struct plan {
-    const char *helper;    /* its folder; NULL: not imported */
-    const char *module;    /* of the custom agent; NULL: none */
-    char folder[PATH_MAX]; /* where that lies; empty: python finds it itself */
-    bool host;             /* add --host 0.0.0.0 */
+    const char *helper;                          /* its folder; NULL: not imported */
+    const char *modules[HR_AGENT_TOOLS_MAX + 1]; /* of the tools, then of the custom agent */
+    size_t nmodules;
+    const char *folders[FOLDERS_MAX]; /* where they lie; what is in none, python finds itself */
+    size_t nfolders;
+    bool host; /* add --host 0.0.0.0 */
 };
-
-/* "name" or "package.name": what python would import.  It may have letters beyond ASCII. */
-static bool is_module_name(const char *name)
-{
-    bool start = true;
-    for (; *name; name++) {
-        unsigned char c = (unsigned char)*name;
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
-        bool digit = c >= '0' && c <= '9';
-        if (start ? !letter : !letter && !digit && c != '.')
-            return false;
-        start = c == '.';
-    }
-    return !start;
-}
-
-static bool is_native(const char *module)
-{
-    size_t n = strlen(module);
-    return strncmp(module, "native:", 7) == 0 ||
-           (module[0] == '/' && n > 4 && strcmp(module + n - 3, ".so") == 0);
-}
 
 /* Does the folder have the first part of the module's name, as a file or as a package? */
 static bool has_module(const char *folder, const char *module)
@@ -198,31 +205,45 @@ static bool has_module(const char *folder, const char *module)
            access(path, F_OK) == 0;
 }
 
-/* 0 or 78. */
-static int plan_module(struct plan *p, const struct hr_agent_places *places, char *const *env)
+/* One more module to import.  It lies in the folder that was given, else /app, else the current
+ * one, if it is in any. */
+static void plan_import(struct plan *p, const struct hr_agent_places *places, const char *folder,
+                        const char *module)
 {
-    const char *module = variable(env, "CUSTOM_AGENT_MODULE");
-    const char *folder = variable(env, "CUSTOM_AGENT_PATH");
-    if (!module)
-        return 0;
-    if (is_native(module)) {
-        hr_warn("CUSTOM_AGENT_MODULE is \"%s\": native code is loaded from tool_registry.json: "
-                "list it there",
-                module);
-        return 0;
-    }
-    if (!is_module_name(module)) {
-        hr_error("CUSTOM_AGENT_MODULE is \"%s\": expected the name of a Python module, such as "
-                 "my_agent or my_package.agent",
-                 module);
-        return HR_EXIT_CONFIG;
-    }
-    p->module = module;
+    p->modules[p->nmodules++] = module;
     if (!folder && has_module(places->app, module))
         folder = places->app;
     else if (!folder && *places->cwd && has_module(places->cwd, module))
         folder = places->cwd;
-    (void)snprintf(p->folder, sizeof(p->folder), "%s", folder ? folder : "");
+    for (size_t i = 0; i < p->nfolders && folder; i++)
+        if (strcmp(p->folders[i], folder) == 0)
+            folder = NULL;
+    if (folder)
+        p->folders[p->nfolders++] = folder;
+}
+
+/* 0 or 78. */
+static int plan_modules(struct plan *p, const struct hr_agent_places *places,
+                        const struct hr_config *config, char *const *env)
+{
+    const json_t *tools = json_object_get(config->agent_config, "tools");
+    const char *module = variable(env, "CUSTOM_AGENT_MODULE");
+    const char *folder = variable(env, "CUSTOM_AGENT_PATH");
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const char *of_tool =
+            json_string_value(json_object_get(json_array_get(tools, i), "module"));
+        if (of_tool)
+            plan_import(p, places, folder, of_tool);
+    }
+    if (!module || hr_agent_module_is_native(module)) /* a plugin: no business of Python's */
+        return 0;
+    if (!hr_agent_module_is_python(module)) {
+        hr_error("CUSTOM_AGENT_MODULE is \"%s\": expected the name of a Python module, such as "
+                 "my_agent or my_package.agent, or a plugin: native:<id> or /path/of.so",
+                 module);
+        return HR_EXIT_CONFIG;
+    }
+    plan_import(p, places, folder, module);
     return 0;
 }
 
@@ -230,19 +251,20 @@ static int plan_module(struct plan *p, const struct hr_agent_places *places, cha
 static void plan_for_version(struct plan *p, const char *program)
 {
     char version[HR_VERSION_TEXT];
-    if ((!p->helper && !p->module) || !program || hr_server_version(program, version))
+    if ((!p->helper && !p->nmodules) || !program || hr_server_version(program, version))
         return;
     if (hr_version_compare(version, modules_since) < 0) {
-        hr_warn("agent-server %s cannot import modules at its start, %s can: going on without %s",
-                version, modules_since, p->module ? p->module : helper_module);
-        p->helper = p->module = NULL;
-        p->folder[0] = '\0';
+        hr_warn("agent-server %s cannot import modules at its start, %s can: going on without %s%s",
+                version, modules_since, p->nmodules ? p->modules[p->nmodules - 1] : helper_module,
+                p->nmodules > 1 ? " and those of the tools" : "");
+        p->helper = NULL;
+        p->nmodules = p->nfolders = 0;
     } else if (hr_version_compare(version, path_since) < 0) {
         hr_warn(
             "agent-server %s does not read OH_EXTRA_PYTHON_PATH, %s does: going on without it%s",
             version, path_since, p->helper ? " and without handrail_agent" : "");
         p->helper = NULL; /* it would not be found, and that ends the server */
-        p->folder[0] = '\0';
+        p->nfolders = 0;
     }
 }
 
@@ -273,25 +295,24 @@ bool hr_imports_helper(char *const *argv)
 
 /* ---- the new lists --------------------------------------------------------------------------- */
 
-/* --import-modules: our helper, what is there, the custom agent.  0 or -ENOMEM. */
+/* --import-modules: our helper, what is there, the tools, the custom agent.  0 or -errno. */
 static int put_modules(struct hr_agent_command *c, const struct plan *p)
 {
     static const char head[] = "--import-modules=";
     const char *value = NULL;
+    struct list l;
     int at = find_option(c->argv, "--import-modules", 3, &value);
     if (at >= 0 && !value && !(value = c->argv[at + 1]))
         return 0; /* without its value: the server will say so */
-    const char *helper = p->helper && !in_list(value, ',', helper_module, sizeof(helper_module) - 1)
-                             ? helper_module
-                             : NULL;
-    const char *module =
-        p->module && !in_list(value, ',', p->module, strlen(p->module)) ? p->module : NULL;
-    if (!helper && !module)
-        return 0;
-    char *text = join(head, ',', (const char *const[3]){helper, value, module});
+    list_begin(&l, head, ',');
+    list_add(&l, p->helper ? helper_module : NULL, value);
+    list_put(&l, value);
+    for (size_t i = 0; i < p->nmodules; i++)
+        list_add(&l, p->modules[i], NULL);
+    int err = list_take(&l, &c->owned[0]);
+    char *text = c->owned[0];
     if (!text)
-        return -ENOMEM;
-    c->owned[0] = text;
+        return err;
     if (at < 0)
         c->argv[count(c->argv)] = text;
     else if (strchr(c->argv[at], '='))
@@ -301,25 +322,24 @@ static int put_modules(struct hr_agent_command *c, const struct plan *p)
     return 0;
 }
 
-/* OH_EXTRA_PYTHON_PATH: our helper's folder, the module's, what is there.  0 or -ENOMEM. */
+/* OH_EXTRA_PYTHON_PATH: our helper's folder, the modules', what is there.  0 or -errno. */
 static int put_path(struct hr_agent_command *c, const struct plan *p)
 {
     static const char head[] = "OH_EXTRA_PYTHON_PATH=";
     const char *value = variable(c->env, "OH_EXTRA_PYTHON_PATH");
-    const char *helper =
-        p->helper && !in_list(value, ':', p->helper, strlen(p->helper)) ? p->helper : NULL;
-    const char *folder =
-        p->folder[0] && !in_list(value, ':', p->folder, strlen(p->folder)) ? p->folder : NULL;
-    if (!helper && !folder)
-        return 0;
-    char *text = join(head, ':', (const char *const[3]){helper, folder, value});
-    if (!text)
-        return -ENOMEM;
-    c->owned[1] = text;
+    struct list l;
+    list_begin(&l, head, ':');
+    list_add(&l, p->helper, value);
+    for (size_t i = 0; i < p->nfolders; i++)
+        list_add(&l, p->folders[i], value);
+    list_put(&l, value);
+    int err = list_take(&l, &c->owned[1]);
+    if (!c->owned[1])
+        return err;
     size_t at = 0;
     while (c->env[at] && strncmp(c->env[at], head, sizeof(head) - 1) != 0)
         at++;
-    c->env[at] = text;
+    c->env[at] = c->owned[1];
     return 0;
 }
 
@@ -370,7 +390,7 @@ static int make_plan(struct plan *p, const struct hr_agent_places *places,
     /* Our own link in the server's place will do all this itself, and it knows which server. */
     if (!program || !hr_program_is_self(program)) {
         p->helper = config->helper ? places->helper : NULL;
-        code = plan_module(p, places, env);
+        code = plan_modules(p, places, config, env);
         if (!code) {
             plan_for_version(p, program);
             plan_host(p, argv, env);

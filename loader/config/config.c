@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "agent_command.h"
+#include "agent_config.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
@@ -37,8 +38,8 @@ static int match_backoff(const struct hr_config *c, const char *prefix,
     (void)snprintf(name, sizeof(name), "%sbackoff", prefix);
     bool first_given = hr_setting_origin(c, name) != HR_FROM_DEFAULT;
     if (max_given && first_given) {
-        hr_error("--%sbackoff is more than --%sbackoff-max: it must not be (their variables are "
-                 "meant as well)",
+        hr_error("--%sbackoff is more than --%sbackoff-max: it must not be (their variables and "
+                 "keys are meant as well)",
                  prefix, prefix);
         return HR_EXIT_CONFIG;
     }
@@ -120,16 +121,39 @@ static int check_addresses(const struct hr_config *c)
     return 0;
 }
 
+/* What is worse: the first code that is not 0. */
+static int worse(int code, int other)
+{
+    return code ? code : other;
+}
+
+/* Where the two files are, once the settings are known.  0 or 78. */
+static int find_files(struct hr_config *c)
+{
+    size_t room = sizeof(c->registry_path);
+    int n = snprintf(c->agent_config_path, room, "%s/agent_config.json", c->config_dir);
+    int m = c->registry ? snprintf(c->registry_path, room, "%s", c->registry)
+                        : snprintf(c->registry_path, room, "%s/tool_registry.json", c->config_dir);
+    if (n > 0 && m > 0 && (size_t)n < room && (size_t)m < room)
+        return 0;
+    hr_error("the name of the %s is longer than %zu bytes",
+             (size_t)n >= room ? "configuration's folder" : "tool registry", room - 1);
+    return HR_EXIT_CONFIG;
+}
+
+/* agent_config.json, which may say where the registry is. */
+static int load_agent_config(struct hr_config *c)
+{
+    int code = find_files(c);
+    if (!code)
+        code = hr_agent_config_load(c);
+    return worse(find_files(c), code);
+}
+
 static int load_registry(struct hr_config *c)
 {
-    int n = c->registry ? snprintf(c->registry_path, sizeof(c->registry_path), "%s", c->registry)
-                        : snprintf(c->registry_path, sizeof(c->registry_path),
-                                   "%s/tool_registry.json", c->config_dir);
-    if (n < 0 || (size_t)n >= sizeof(c->registry_path)) {
-        hr_error("the tool registry's name is longer than %zu bytes", sizeof(c->registry_path));
-        return HR_EXIT_CONFIG;
-    }
-    return hr_registry_load(c->registry_path, c->registry != NULL, c);
+    int code = hr_registry_load(c->registry_path, c->registry != NULL, c);
+    return code ? code : hr_agent_config_native(c);
 }
 
 /* Do two command names mean the same program? */
@@ -210,25 +234,36 @@ static int load_webhook(struct hr_config *c)
     return 0;
 }
 
+/* What does not come from the command line.  Everything is read, also after a first problem: all of
+ * them are said in one run. */
+static int load_sources(struct hr_config *c)
+{
+    int code = hr_settings_environment(c);
+    if (!code && !c->nested && !c->stdio)
+        match_terminal(c);
+    if (!c->sidecar) /* a plain init, by option or variable: it does nothing that is in files */
+        return code;
+    code = worse(code, load_agent_config(c));
+    if (c->sidecar && !c->nested)
+        code = worse(code, load_registry(c));
+    return code;
+}
+
 /* Everything but the options, which c has already. */
 static int load(struct hr_config *c)
 {
     c->nested = hr_config_is_nested();
-    int code = hr_settings_environment(c);
-    if (!code && !c->nested)
-        match_terminal(c);
+    int code = load_sources(c);
     if (!code)
         code = match_settings(c);
-    if (code || !c->sidecar || c->nested)
-        return code;
-    code = load_webhook(c);
-    if (!code)
-        code = load_agent(c);
-    if (!code)
-        code = check_addresses(c);
-    if (!code)
-        code = load_registry(c);
-    return code;
+    if (!code && c->sidecar && !c->nested) {
+        code = load_webhook(c);
+        if (!code)
+            code = load_agent(c);
+        if (!code)
+            code = check_addresses(c);
+    }
+    return code ? code : hr_agent_config_apply(c);
 }
 
 static int finish(struct hr_config *c, struct hr_config *ret)
@@ -277,11 +312,49 @@ int hr_config_load_mcp(char **argv, struct hr_config *ret)
         code = HR_EXIT_USAGE;
     }
     if (!code)
-        code = hr_settings_environment(&c);
+        code = load_sources(&c);
     if (!code)
         code = match_backoff(&c, "toolhost-", &c.toolhosts);
     if (!code)
-        code = load_registry(&c);
+        code = hr_agent_config_apply(&c);
+    if (code)
+        hr_config_free(&c);
+    else
+        *ret = c;
+    return code;
+}
+
+/* What was said on the command line and in the environment. */
+static void inherit(struct hr_config *c, const struct hr_config *old)
+{
+    for (size_t i = 0; i < hr_nsettings; i++)
+        if (old->origins[i] > HR_FROM_FILE)
+            hr_setting_copy(c, old, &hr_settings[i]);
+    c->command = old->command;
+    memcpy(c->registry_path, old->registry_path, sizeof(c->registry_path));
+    memcpy(c->agent_config_path, old->agent_config_path, sizeof(c->agent_config_path));
+}
+
+int hr_config_reread(const struct hr_config *old, const struct hr_config_text *agent_config,
+                     const struct hr_config_text *registry, struct hr_config *ret)
+{
+    struct hr_config c = {0};
+    int code = 0;
+    if (old->stdio)
+        hr_settings_default_mcp(&c);
+    else
+        hr_settings_default(&c);
+    inherit(&c, old);
+    if (agent_config->len >= 0)
+        code = hr_agent_config_parse(c.agent_config_path, agent_config->text,
+                                     (size_t)agent_config->len, &c);
+    if (registry->len >= 0)
+        code = worse(code,
+                     hr_registry_parse(c.registry_path, registry->text, (size_t)registry->len, &c));
+    if (!code)
+        code = hr_agent_config_native(&c);
+    if (!code)
+        code = c.stdio ? match_backoff(&c, "toolhost-", &c.toolhosts) : match_settings(&c);
     if (code)
         hr_config_free(&c);
     else
@@ -297,4 +370,7 @@ void hr_config_free(struct hr_config *c)
         json_decref(c->plugins[i].confinement);
     }
     c->nplugins = 0;
+    json_decref(c->agent_config);
+    json_decref(c->environment);
+    c->agent_config = c->environment = NULL;
 }

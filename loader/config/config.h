@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Command line, environment and the registry file, merged into one read-only configuration.
+ * Command line, environment and the two files, merged into one read-only configuration.
  *
- * Precedence: command line, then environment, then file, then default.  Everything is checked here,
- * before anything is started: each problem is one line on standard error that says where it is,
- * what was expected and what came, and hr_config_load() then gives the code to exit with.
- * What can be set, and by which names, is one table: settings.c.
+ * Precedence: command line, then environment, then files, then default.  Everything is checked
+ * here, before anything is started: each problem is one line on standard error that says where it
+ * is, what was expected and what came, and hr_config_load() then gives the code to exit with. What
+ * can be set, and by which names, is one table: settings.c.
  *
  * Start-up only: it allocates.  The strings of argv and the environment are borrowed for ever.
  */
@@ -19,6 +19,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     HR_MAX_SETTINGS = 64, /* rows of the table of settings */
@@ -35,8 +36,8 @@ enum hr_cleanup {
     HR_CLEANUP_ALL,
 };
 
-/* Where the value of a setting came from. */
-enum hr_origin { HR_FROM_DEFAULT, HR_FROM_ENVIRONMENT, HR_FROM_OPTION };
+/* Where the value of a setting came from.  What comes later in this list wins. */
+enum hr_origin { HR_FROM_DEFAULT, HR_FROM_FILE, HR_FROM_ENVIRONMENT, HR_FROM_OPTION };
 
 enum { HR_SHA256_TEXT = 65 }; /* bytes of a SHA-256 in hexadecimal, with its NUL */
 
@@ -83,7 +84,7 @@ struct hr_config {
     int64_t watchdog_ms;         /* this much: a restart; 0: never */
     int64_t sidecar_watchdog_ms; /* the same of the sidecar */
     int64_t log_rate;            /* lines a second for each service; 0: no limit */
-    const char *config_dir;      /* where tool_registry.json is looked for */
+    const char *config_dir;      /* where the two files are looked for */
     const char *registry;        /* the file itself; NULL: the one in config_dir */
     const char *podinfo_dir;     /* absolute; of the downwardAPI volume, if it is there */
     const char *on_claim;        /* command of the hook; NULL: none */
@@ -110,6 +111,9 @@ struct hr_config {
     bool nested;         /* a handrail supervises already: run the command in our place, no more */
     char agent_host[64]; /* numeric address at which the agent-server is probed */
     char registry_path[4096]; /* `registry`, or the one in config_dir */
+    char agent_config_path[4096];
+    json_t *agent_config; /* that file, as agent_config.h has it; NULL: there is none */
+    json_t *environment;  /* what it has put into ours: {"NAME": "value"}; NULL: nothing yet */
     struct hr_plugin_config plugins[HR_MAX_PLUGINS];
     uint32_t nplugins;
 };
@@ -126,6 +130,17 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret);
 
 /* The same for `handrail mcp`, which has no command: argv are its options. */
 int hr_config_load_mcp(char **argv, struct hr_config *ret);
+
+/* One of the two files, as it was read: len < 0: it is not there. */
+struct hr_config_text {
+    const char *text;
+    ssize_t len;
+};
+
+/* What `old` would be with other files, everything else being the same, with plugins that are not
+ * stamped.  0, or 78 after one line per problem.  On success free with hr_config_free(). */
+int hr_config_reread(const struct hr_config *old, const struct hr_config_text *agent_config,
+                     const struct hr_config_text *registry, struct hr_config *ret);
 
 void hr_config_free(struct hr_config *c);
 

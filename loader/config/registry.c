@@ -4,44 +4,14 @@
 
 #include "common/buf.h"
 #include "common/confinement.h"
-#include "common/fd.h"
 #include "common/handoff.h"
-#include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* One registry being read: where we are, for messages, and how much is wrong. */
-struct reader {
-    const char *file;
-    int problems;
-};
-
-static const char *type_name(const json_t *v)
-{
-    switch (json_typeof(v)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "an array";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL: return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE: return "a boolean";
-    case JSON_NULL: break;
-    }
-    return "null";
-}
-
-static void problem(struct reader *r, const char *pointer, const char *expected, const char *came)
-{
-    r->problems++;
-    hr_error("%s: %s: expected %s, got %s", r->file, *pointer ? pointer : "(top level)", expected,
-             came);
-}
 
 static bool valid_id(const char *s)
 {
@@ -51,192 +21,181 @@ static bool valid_id(const char *s)
     return n >= 1 && n <= HR_PLUGIN_ID_MAX && strspn(s, allowed) == n;
 }
 
-/* "/plugins/<i>/<key>" for messages. */
-struct pointer {
-    char text[96];
-};
-
-static const char *at(struct pointer *p, size_t index, const char *key)
+static bool get_bool(struct hr_config_file *f, const char *at, const json_t *entry, const char *key,
+                     bool fallback)
 {
-    (void)snprintf(p->text, sizeof(p->text), "/plugins/%zu%s%.64s", index, *key ? "/" : "", key);
-    return p->text;
-}
-
-static void check_keys(struct reader *r, json_t *entry, size_t index)
-{
-    static const char *const known[] = {"id",       "path",   "sha256",     "enabled",
-                                        "required", "config", "confinement"};
-    const char *key = NULL;
-    json_t *value = NULL;
-    struct pointer p;
-    json_object_foreach (entry, key, value) {
-        bool ok = false;
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-            ok = ok || strcmp(key, known[i]) == 0;
-        if (!ok)
-            problem(r, at(&p, index, key),
-                    "one of id, path, sha256, enabled, required, config, confinement",
-                    "an unknown key");
-    }
-}
-
-static bool get_bool(struct reader *r, json_t *entry, size_t index, const char *key, bool fallback)
-{
-    struct pointer p;
-    json_t *v = json_object_get(entry, key);
+    struct hr_pointer p;
+    const json_t *v = json_object_get(entry, key);
     if (!v)
         return fallback;
     if (!json_is_boolean(v))
-        problem(r, at(&p, index, key), "true or false", type_name(v));
+        hr_config_problem(f, hr_pointer_key(&p, at, key), "true or false", hr_config_type_name(v));
     return json_is_true(v);
 }
 
 /* A required string of the entry, borrowed; "" after having said that it is missing or wrong. */
-static const char *get_string(struct reader *r, json_t *entry, size_t index, const char *key,
-                              const char *expected)
+static const char *get_string(struct hr_config_file *f, const char *at, const json_t *entry,
+                              const char *key, const char *expected)
 {
-    struct pointer p;
-    json_t *v = json_object_get(entry, key);
-    if (json_is_string(v))
-        return json_string_value(v); /* holds no NUL: the parser refuses them */
-    problem(r, at(&p, index, key), expected, v ? type_name(v) : "nothing");
-    return "";
+    struct hr_pointer p;
+    const char *text = hr_config_string(f, at, entry, key, expected);
+    if (!json_object_get(entry, key))
+        hr_config_problem(f, hr_pointer_key(&p, at, key), expected, "nothing");
+    return text ? text : "";
 }
 
 /* An optional SHA-256; "" if it is absent or wrong. */
-static const char *get_sha256(struct reader *r, json_t *entry, size_t index)
+static const char *get_sha256(struct hr_config_file *f, const char *at, const json_t *entry)
 {
     static const char want[] = "64 hexadecimal digits, as sha256sum prints them";
-    struct pointer p;
-    json_t *v = json_object_get(entry, "sha256");
-    const char *text = json_string_value(v);
-    if (!v)
+    struct hr_pointer p;
+    const char *text = hr_config_string(f, at, entry, "sha256", want);
+    if (!text)
         return "";
-    if (text && strlen(text) == HR_SHA256_TEXT - 1 &&
+    if (strlen(text) == HR_SHA256_TEXT - 1 &&
         strspn(text, "0123456789abcdefABCDEF") == HR_SHA256_TEXT - 1)
         return text;
-    problem(r, at(&p, index, "sha256"), want, text ? text : type_name(v));
+    hr_config_problem(f, hr_pointer_key(&p, at, "sha256"), want, text);
     return "";
 }
 
-static void check_unique(struct reader *r, const json_t *plugins, size_t index, const char *id)
+static void check_unique(struct hr_config_file *f, const char *at, const json_t *plugins,
+                         size_t index, const char *id)
 {
-    struct pointer p;
+    struct hr_pointer p;
     for (size_t i = 0; i < index; i++) {
         const char *other = json_string_value(json_object_get(json_array_get(plugins, i), "id"));
         if (other && strcmp(other, id) == 0)
-            problem(r, at(&p, index, "id"), "an id that no other plugin has", id);
+            hr_config_problem(f, hr_pointer_key(&p, at, "id"), "an id that no other plugin has",
+                              id);
     }
 }
 
 /* Where in the registry the confinement is that is being read. */
 struct confinement_at {
-    struct reader *r;
-    size_t index;
+    struct hr_config_file *f;
+    const char *at; /* of the entry */
 };
 
 static void confinement_problem(void *arg, const char *pointer, const char *expected,
                                 const json_t *came)
 {
-    const struct confinement_at *at = arg;
-    char text[160];
+    const struct confinement_at *where = arg;
+    char text[2 * HR_CONFIG_POINTER];
     const char *what = !came                  ? "an unknown key"
                        : json_is_string(came) ? json_string_value(came)
-                                              : type_name(came);
-    (void)snprintf(text, sizeof(text), "/plugins/%zu/confinement%s", at->index, pointer);
-    problem(at->r, text, expected, what);
+                                              : hr_config_type_name(came);
+    (void)snprintf(text, sizeof(text), "%s/confinement%s", where->at, pointer);
+    hr_config_problem(where->f, text, expected, what);
 }
 
-static void check_confinement(struct reader *r, size_t index, const json_t *confinement)
+static void check_confinement(struct hr_config_file *f, const char *at, const json_t *confinement)
 {
     struct hr_confinement ignored;
-    struct confinement_at at = {.r = r, .index = index};
+    struct confinement_at where = {.f = f, .at = at};
     if (confinement)
-        (void)hr_confinement_read(confinement, confinement_problem, &at, &ignored);
+        (void)hr_confinement_read(confinement, confinement_problem, &where, &ignored);
+}
+
+int hr_plugin_add(struct hr_config *c, const char *id, const char *path)
+{
+    if (c->nplugins == HR_MAX_PLUGINS)
+        return -ENOSPC;
+    struct hr_plugin_config *out = &c->plugins[c->nplugins];
+    *out = (struct hr_plugin_config){
+        .path = strdup(path), .config = json_object(), .confinement = json_object()};
+    (void)snprintf(out->id, sizeof(out->id), "%s", id);
+    c->nplugins++; /* what there is of it is freed with the rest */
+    return out->path && out->config && out->confinement ? 0 : -ENOMEM;
+}
+
+/* What the entry wants in the place of the default. */
+static void put_object(json_t **place, json_t *given)
+{
+    if (!given)
+        return;
+    json_decref(*place);
+    *place = json_incref(given);
 }
 
 /* One entry into c, if it is right and enabled. */
-static void read_entry(struct reader *r, const json_t *plugins, size_t index, struct hr_config *c)
+static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t index,
+                       struct hr_config *c)
 {
+    static const char *const known[] = {"id",       "path",   "sha256",     "enabled",
+                                        "required", "config", "confinement"};
     static const char want_id[] = "1 to 64 characters of A-Z a-z 0-9 . _ -";
     static const char want_path[] = "an absolute path to a .so file";
-    struct pointer p;
-    json_t *entry = json_array_get(plugins, index);
+    struct hr_pointer here;
+    struct hr_pointer p;
+    const json_t *entry = json_array_get(plugins, index);
+    const char *at = hr_pointer_index(&here, "/plugins", index);
     if (!json_is_object(entry)) {
-        problem(r, at(&p, index, ""), "an object", type_name(entry));
+        hr_config_problem(f, at, "an object", hr_config_type_name(entry));
         return;
     }
-    int before = r->problems;
-    check_keys(r, entry, index);
-    const char *id = get_string(r, entry, index, "id", want_id);
-    if (*id && !valid_id(id))
-        problem(r, at(&p, index, "id"), want_id, id);
+    int before = f->problems;
+    hr_config_unknown_keys(f, at, entry, known, sizeof(known) / sizeof(known[0]));
+    const char *id = get_string(f, at, entry, "id", want_id);
+    if (json_is_string(json_object_get(entry, "id")) && !valid_id(id))
+        hr_config_problem(f, hr_pointer_key(&p, at, "id"), want_id, *id ? id : "an empty one");
     if (*id)
-        check_unique(r, plugins, index, id);
-    const char *path = get_string(r, entry, index, "path", want_path);
-    if (*path && (path[0] != '/' || strlen(path) >= PATH_MAX))
-        problem(r, at(&p, index, "path"), want_path, path);
-    const char *sha256 = get_sha256(r, entry, index);
-    bool enabled = get_bool(r, entry, index, "enabled", true);
-    bool required = get_bool(r, entry, index, "required", false);
+        check_unique(f, at, plugins, index, id);
+    const char *path = get_string(f, at, entry, "path", want_path);
+    if (json_is_string(json_object_get(entry, "path")) &&
+        (path[0] != '/' || strlen(path) >= PATH_MAX))
+        hr_config_problem(f, hr_pointer_key(&p, at, "path"), want_path,
+                          *path ? path : "an empty one");
+    const char *sha256 = get_sha256(f, at, entry);
+    bool enabled = get_bool(f, at, entry, "enabled", true);
+    bool required = get_bool(f, at, entry, "required", false);
     json_t *config = json_object_get(entry, "config");
     if (config && !json_is_object(config))
-        problem(r, at(&p, index, "config"), "an object", type_name(config));
+        hr_config_problem(f, hr_pointer_key(&p, at, "config"), "an object",
+                          hr_config_type_name(config));
     json_t *confinement = json_object_get(entry, "confinement");
-    check_confinement(r, index, confinement);
-    if (!enabled || r->problems != before)
+    check_confinement(f, at, confinement);
+    if (!enabled || f->problems != before)
         return;
-    if (c->nplugins == HR_MAX_PLUGINS) {
-        problem(r, at(&p, index, ""), "at most 32 enabled plugins", "one more");
+    int err = hr_plugin_add(c, id, path);
+    if (err) {
+        hr_config_problem(f, at, err == -ENOSPC ? "at most 32 enabled plugins" : "enough memory",
+                          err == -ENOSPC ? "one more" : "none");
         return;
     }
-    struct hr_plugin_config *out = &c->plugins[c->nplugins++];
-    (void)snprintf(out->id, sizeof(out->id), "%s", id);
+    struct hr_plugin_config *out = &c->plugins[c->nplugins - 1];
     (void)snprintf(out->sha256, sizeof(out->sha256), "%s", sha256);
-    out->path = strdup(path);
     out->required = required;
-    out->config = config ? json_incref(config) : json_object();
-    out->confinement = confinement ? json_incref(confinement) : json_object();
-    if (!out->path || !out->config || !out->confinement)
-        problem(r, at(&p, index, ""), "enough memory", "none");
+    put_object(&out->config, config);
+    put_object(&out->confinement, confinement);
 }
 
-static void read_top(struct reader *r, json_t *root, struct hr_config *c)
+static void read_top(struct hr_config_file *f, const json_t *root, struct hr_config *c)
 {
-    const char *key = NULL;
-    json_t *value = NULL;
+    static const char *const known[] = {"plugins", "$schema"};
     if (!json_is_object(root)) {
-        problem(r, "", "an object with the key \"plugins\"", type_name(root));
+        hr_config_problem(f, "", "an object with the key \"plugins\"", hr_config_type_name(root));
         return;
     }
-    json_object_foreach (root, key, value) {
-        char pointer[80];
-        (void)snprintf(pointer, sizeof(pointer), "/%.64s", key);
-        if (strcmp(key, "plugins") != 0 && strcmp(key, "$schema") != 0)
-            problem(r, pointer, "one of plugins, $schema", "an unknown key");
-    }
-    json_t *plugins = json_object_get(root, "plugins");
+    hr_config_unknown_keys(f, "", root, known, sizeof(known) / sizeof(known[0]));
+    (void)hr_config_string(f, "", root, "$schema", "a string, where the schema is");
+    const json_t *plugins = json_object_get(root, "plugins");
     if (!json_is_array(plugins)) {
-        problem(r, "/plugins", "an array", plugins ? type_name(plugins) : "nothing");
+        hr_config_problem(f, "/plugins", "an array", hr_config_type_name(plugins));
         return;
     }
     for (size_t i = 0; i < json_array_size(plugins); i++)
-        read_entry(r, plugins, i, c);
+        read_entry(f, plugins, i, c);
 }
 
 int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_config *c)
 {
-    struct reader r = {.file = name};
-    json_error_t error;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (!root) {
-        hr_error("%s: line %d, column %d: not valid JSON: %s", name, error.line, error.column,
-                 error.text);
-        return HR_EXIT_CONFIG;
-    }
-    read_top(&r, root, c);
+    struct hr_config_file f = {.name = name};
+    json_t *root = hr_config_file_parse(&f, text, len);
+    if (root)
+        read_top(&f, root, c);
     json_decref(root);
-    return r.problems ? HR_EXIT_CONFIG : 0;
+    return f.problems ? HR_EXIT_CONFIG : 0;
 }
 
 static int64_t nanoseconds(const struct timespec *t)
@@ -263,28 +222,18 @@ void hr_registry_stamp(struct hr_config *c)
 
 int hr_registry_load(const char *path, bool must_exist, struct hr_config *c)
 {
+    struct hr_config_file f = {.name = path};
     struct hr_buf text;
-    hr_buf_init(&text, HR_REGISTRY_MAX);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        if (errno == ENOENT && !must_exist)
-            return 0;
-        hr_error("tool registry %s: %s", path, strerror(errno));
-        return HR_EXIT_CONFIG;
-    }
+    hr_buf_init(&text, HR_CONFIG_FILE_MAX);
     int code = 0;
-    int err = hr_read_fd(fd, &text);
-    if (err == -E2BIG) {
-        hr_error("tool registry %s: larger than %d KiB", path, HR_REGISTRY_MAX / 1024);
-        code = HR_EXIT_CONFIG;
-    } else if (err) {
-        hr_error("tool registry %s: cannot read it: %s", path, strerror(-err));
-        code = HR_EXIT_CONFIG;
-    } else {
+    int err = hr_config_file_bytes(path, &text);
+    if (!err) {
         code = hr_registry_parse(path, hr_buf_str(&text), text.len, c);
         hr_registry_stamp(c);
+    } else if (err != -ENOENT || must_exist) {
+        hr_config_file_unread(&f, err);
+        code = HR_EXIT_CONFIG;
     }
     hr_buf_free(&text);
-    hr_close(&fd);
     return code;
 }

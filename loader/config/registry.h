@@ -16,8 +16,7 @@
 #define HR_CONFIG_REGISTRY_H
 
 #include "config.h"
-
-enum { HR_REGISTRY_MAX = 256 * 1024 }; /* bytes of the file */
+#include "config_file.h"
 
 /* Note what the files of the plugins are like now.  Blocks on their disks. */
 void hr_registry_stamp(struct hr_config *c);
@@ -25,6 +24,9 @@ void hr_registry_stamp(struct hr_config *c);
 /* Read path into c->plugins, and stamp them.  A missing file means no plugins unless must_exist. 0,
  * or 78 after one line per problem. */
 int hr_registry_load(const char *path, bool must_exist, struct hr_config *c);
+
+/* One more plugin, with nothing set but these.  0, -ENOSPC or -ENOMEM. */
+int hr_plugin_add(struct hr_config *c, const char *id, const char *path);
 
 /* The same for text already in memory; `name` stands for the file in messages. */
 int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_config *c);

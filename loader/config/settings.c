@@ -34,28 +34,57 @@ enum {
 
 /* The nine settings of one kind of process.  cap, failures, start, stop: what differs. */
 #define SERVICE(name, NAME, in, member, cap, failures, start, stop)                                \
-    {NAMES(name "restart", NAME "RESTART"), .group = (in),                                         \
-     CHOICE("never|on-failure|always", HR_RESTART_ON_FAILURE), AT(member.restart),                 \
+    {NAMES(name "restart", NAME "RESTART"),                                                        \
+     .group = (in),                                                                                \
+     .live = true,                                                                                 \
+     CHOICE("never|on-failure|always", HR_RESTART_ON_FAILURE),                                     \
+     AT(member.restart),                                                                           \
      .help = "when it ends; never with --no-sidecar"},                                             \
-        {NAMES(name "backoff", NAME "BACKOFF"), .group = (in), SECONDS(1, 500),                    \
-         AT(member.backoff_ms), .help = "delay of a restart, doubling ..."},                       \
-        {NAMES(name "backoff-max", NAME "BACKOFF_MAX"), .group = (in), SECONDS(1, cap),            \
-         AT(member.backoff_max_ms), .help = "... up to this"},                                     \
-        {NAMES(name "stable", NAME "STABLE"), .group = (in), SECONDS(0, SEC(10)),                  \
-         AT(member.stable_ms), .help = "up for this long: the first restart is at once"},          \
-        {NAMES(name "backoff-reset", NAME "BACKOFF_RESET"), .group = (in), SECONDS(0, SEC(30)),    \
-         AT(member.backoff_reset_ms), .help = "up for this long: the doubling starts over"},       \
-        {NAMES(name "budget", NAME "BUDGET"), .group = (in),                                       \
-         COUNT("N", 0, HR_BUDGET_MAX, failures), AT(member.budget),                                \
+        {NAMES(name "backoff", NAME "BACKOFF"),                                                    \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(1, 500),                                                                          \
+         AT(member.backoff_ms),                                                                    \
+         .help = "delay of a restart, doubling ..."},                                              \
+        {NAMES(name "backoff-max", NAME "BACKOFF_MAX"),                                            \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(1, cap),                                                                          \
+         AT(member.backoff_max_ms),                                                                \
+         .help = "... up to this"},                                                                \
+        {NAMES(name "stable", NAME "STABLE"),                                                      \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(0, SEC(10)),                                                                      \
+         AT(member.stable_ms),                                                                     \
+         .help = "up for this long: the first restart is at once"},                                \
+        {NAMES(name "backoff-reset", NAME "BACKOFF_RESET"),                                        \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(0, SEC(30)),                                                                      \
+         AT(member.backoff_reset_ms),                                                              \
+         .help = "up for this long: the doubling starts over"},                                    \
+        {NAMES(name "budget", NAME "BUDGET"),                                                      \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         COUNT("N", 0, HR_BUDGET_MAX, failures),                                                   \
+         AT(member.budget),                                                                        \
          .help = "failures before it is given up; 0: never"},                                      \
-        {NAMES(name "budget-window", NAME "BUDGET_WINDOW"), .group = (in),                         \
-         SECONDS(SEC(1), SEC(600)), AT(member.budget_window_ms),                                   \
+        {NAMES(name "budget-window", NAME "BUDGET_WINDOW"),                                        \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(SEC(1), SEC(600)),                                                                \
+         AT(member.budget_window_ms),                                                              \
          .help = "the time within which they count"},                                              \
-        {NAMES(name "start-timeout", NAME "START_TIMEOUT"), .group = (in), SECONDS(0, start),      \
-         AT(member.start_timeout_ms), .help = "not ready by then: killed; 0: no limit"},           \
+        {NAMES(name "start-timeout", NAME "START_TIMEOUT"),                                        \
+         .group = (in),                                                                            \
+         .live = true,                                                                             \
+         SECONDS(0, start),                                                                        \
+         AT(member.start_timeout_ms),                                                              \
+         .help = "not ready by then: killed; 0: no limit"},                                        \
     {                                                                                              \
         NAMES(name "stop-timeout", NAME "STOP_TIMEOUT"),                                           \
-            .group = (in), SECONDS(0, stop), AT(member.stop_timeout_ms),                           \
+            .group = (in), .live = true, SECONDS(0, stop), AT(member.stop_timeout_ms),             \
             .help = "not gone by then: killed; 0: only by --grace"                                 \
     }
 
@@ -65,7 +94,7 @@ const struct hr_setting hr_settings[] = {
     {NAMES("sidecar", "SIDECAR"), .group = HR_GROUP_MODE, SWITCH(1), AT(sidecar),
      .help = "off: a plain init, no health port, no tools"},
     {NAMES("config-dir", "CONFIG_DIR"), .group = HR_GROUP_MODE, PATH("DIR", "/app/config"),
-     AT(config_dir), .help = "where tool_registry.json is looked for"},
+     AT(config_dir), .help = "where the two JSON files are"},
     {NAMES("registry", "REGISTRY"), .group = HR_GROUP_MODE, PATH("FILE", NULL), AT(registry),
      .help = "the tool registry itself"},
     {NAMES("helper", "HELPER"), .group = HR_GROUP_MODE, SWITCH(1), AT(helper),
@@ -78,23 +107,26 @@ const struct hr_setting hr_settings[] = {
      .help = "native tools; a loopback address"},
 
     SERVICE("", "", HR_GROUP_RESTART, server, SEC(30), 10, 0, 0),
-    {NAMES("on-give-up", "ON_GIVE_UP"), .group = HR_GROUP_RESTART, CHOICE("exit|stay", 0), AT(stay),
-     .help = "when it is given up; stay: with /livez failing"},
-    {NAMES("cleanup", "CLEANUP"), .group = HR_GROUP_RESTART,
+    {NAMES("on-give-up", "ON_GIVE_UP"), .live = true, .group = HR_GROUP_RESTART,
+     CHOICE("exit|stay", 0), AT(stay), .help = "when it is given up; stay: with /livez failing"},
+    {NAMES("cleanup", "CLEANUP"), .live = true, .group = HR_GROUP_RESTART,
      CHOICE("none|known|all", HR_CLEANUP_KNOWN), AT(cleanup),
      .help = "what it left behind is ended before its next start"},
 
-    {NAMES("grace", "GRACE"), .group = HR_GROUP_STOP, SECONDS(0, SEC(25)), AT(grace_ms),
-     .help = "budget of a stop; 0: no limit, as with --no-sidecar"},
-    {NAMES("pause-timeout", "PAUSE_TIMEOUT"), .group = HR_GROUP_STOP, SECONDS(0, SEC(5)),
-     AT(pause_ms), .help = "for the server to prepare for its pause; 0: not asked"},
-    {NAMES("group", "GROUP"), .letter = 'g', .group = HR_GROUP_STOP, SWITCH(0), AT(group_signals),
-     .help = "signals go to the command's whole process group"},
-    {NAMES("rewrite", "REWRITE"), .letter = 'r', .group = HR_GROUP_STOP, .type = HR_SETTING_REWRITE,
-     .value = "A:B", AT(rewrite), .help = "pass on signal A as B, 0 drops it; may be repeated"},
+    {NAMES("grace", "GRACE"), .live = true, .group = HR_GROUP_STOP, SECONDS(0, SEC(25)),
+     AT(grace_ms), .help = "budget of a stop; 0: no limit, as with --no-sidecar"},
+    {NAMES("pause-timeout", "PAUSE_TIMEOUT"), .live = true, .group = HR_GROUP_STOP,
+     SECONDS(0, SEC(5)), AT(pause_ms),
+     .help = "for the server to prepare for its pause; 0: not asked"},
+    {NAMES("group", "GROUP"), .live = true, .letter = 'g', .group = HR_GROUP_STOP, SWITCH(0),
+     AT(group_signals), .help = "signals go to the command's whole process group"},
+    {NAMES("rewrite", "REWRITE"), .live = true, .letter = 'r', .group = HR_GROUP_STOP,
+     .type = HR_SETTING_REWRITE, .value = "A:B", AT(rewrite),
+     .help = "pass on signal A as B, 0 drops it; may be repeated"},
 
-    {NAMES("watchdog-soft", "WATCHDOG_SOFT"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(5)),
-     AT(watchdog_soft_ms), .help = "the server's loop lags this much: a warning"},
+    {NAMES("watchdog-soft", "WATCHDOG_SOFT"), .live = true, .group = HR_GROUP_WATCH,
+     SECONDS(0, SEC(5)), AT(watchdog_soft_ms),
+     .help = "the server's loop lags this much: a warning"},
     {NAMES("watchdog", "WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(60)), AT(watchdog_ms),
      .help = "it lags this much: restarted; 0: never"},
     {NAMES("sidecar-watchdog", "SIDECAR_WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(30)),
@@ -112,13 +144,15 @@ const struct hr_setting hr_settings[] = {
      .help = "a downwardAPI volume: labels, annotations"},
     {NAMES("on-claim", "ON_CLAIM"), .group = HR_GROUP_WATCH, PATH("COMMAND", NULL), AT(on_claim),
      .help = "run once by a shell when the pod is claimed and ready"},
-    {NAMES("on-claim-timeout", "ON_CLAIM_TIMEOUT"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(60)),
-     AT(on_claim_timeout_ms), .help = "not done by then: killed, tried again; 0: no limit"},
+    {NAMES("on-claim-timeout", "ON_CLAIM_TIMEOUT"), .live = true, .group = HR_GROUP_WATCH,
+     SECONDS(0, SEC(60)), AT(on_claim_timeout_ms),
+     .help = "not done by then: killed, tried again; 0: no limit"},
 
     {NAMES("log-format", "LOG_FORMAT"), .group = HR_GROUP_OUTPUT, CHOICE("raw|json", HR_LOG_TEXT),
      AT(log_format), .help = "of everybody's output"},
-    {NAMES("log-rate", "LOG_RATE"), .group = HR_GROUP_OUTPUT, COUNT("LINES", 0, LOG_RATE_MAX, 0),
-     AT(log_rate), .help = "lines a second of each service; 0: no limit"},
+    {NAMES("log-rate", "LOG_RATE"), .live = true, .group = HR_GROUP_OUTPUT,
+     COUNT("LINES", 0, LOG_RATE_MAX, 0), AT(log_rate),
+     .help = "lines a second of each service; 0: no limit"},
     {NAMES("crash-dir", "CRASH_DIR"), .group = HR_GROUP_OUTPUT, .type = HR_SETTING_ABSOLUTE,
      .value = "DIR", AT(crash_dir), .help = "where crash reports are written too"},
 
@@ -164,6 +198,20 @@ int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_orig
                    "enableServiceLinks: false into the pod)"
                  : "");
     return HR_EXIT_CONFIG;
+}
+
+void hr_setting_copy(struct hr_config *to, const struct hr_config *from, const struct hr_setting *s)
+{
+    memcpy((char *)to + s->offset, (const char *)from + s->offset, s->size);
+    to->origins[s - hr_settings] = from->origins[s - hr_settings];
+}
+
+void hr_settings_merge(struct hr_config *c, const struct hr_config *other)
+{
+    for (size_t i = 0; i < hr_nsettings; i++)
+        if (c->origins[i] == HR_FROM_DEFAULT && other->origins[i] == HR_FROM_FILE &&
+            (!c->stdio || hr_setting_is_for_mcp(&hr_settings[i])))
+            hr_setting_copy(c, other, &hr_settings[i]);
 }
 
 void hr_settings_default(struct hr_config *c)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The table of settings: each one's names, kind, limits, default, place in struct hr_config, and
- * its line of help.  The command line, the environment and the help text are all driven from it,
- * so a setting is added by one row here and one member there.
+ * its line of help.  The command line, the environment, the file and the help text are all driven
+ * from it, so a setting is added by one row here and one member there (and the test of the schema
+ * and of README.md says what to add to them).
  *
- * The variable of --some-name is HANDRAIL_SOME_NAME, always. */
+ * The variable of --some-name is HANDRAIL_SOME_NAME, always, and its key "some-name". */
 #ifndef HR_CONFIG_SETTINGS_H
 #define HR_CONFIG_SETTINGS_H
 
@@ -39,6 +40,7 @@ struct hr_setting {
     const char *variable;
     char letter; /* of its short form; 0: none */
     enum hr_setting_group group;
+    bool live; /* a reload changes it; else it takes a restart of handrail */
     enum hr_setting_type type;
     const char *value; /* in the help: "SECONDS"; of a switch or choice its words: "exit|stay" */
     int64_t min;
@@ -68,6 +70,14 @@ bool hr_setting_is_for_mcp(const struct hr_setting *s);
  * that means nothing to this configuration is not looked at.
  * 0, or 78 after a line for each wrong one. */
 int hr_settings_environment(struct hr_config *c);
+
+/* Those that nobody has set, from `other`, if it has them from a file; of `handrail mcp`, those
+ * that mean anything. */
+void hr_settings_merge(struct hr_config *c, const struct hr_config *other);
+
+/* Copy one setting's value and origin. */
+void hr_setting_copy(struct hr_config *to, const struct hr_config *from,
+                     const struct hr_setting *s);
 
 /* Set one.  0, 64 (from an option) or 78 (from the environment), after one line that says why; the
  * configuration is untouched then. */

@@ -16,11 +16,9 @@ enum {
     WINDOW_MS = 24 * 3600 * 1000, /* all its tries */
 };
 
-int hr_hook_add(struct hr_supervisor *sup)
+static struct hr_policy policy_of(const struct hr_config *c)
 {
-    const struct hr_config *c = sup->config;
-    bool wanted = c->on_claim && c->sidecar && !c->stdio;
-    const struct hr_policy policy = {
+    return (struct hr_policy){
         .restart = HR_RESTART_ON_FAILURE,
         .says_ready = true, /* it never does: it is `starting` until it has ended */
         .one_shot = true,
@@ -34,6 +32,18 @@ int hr_hook_add(struct hr_supervisor *sup)
         .budget = HR_HOOK_TRIES,
         .budget_window_ms = WINDOW_MS,
     };
+}
+
+void hr_hook_settings_changed(struct hr_supervisor *sup)
+{
+    sup->units[HR_INDEX_HOOK].service.policy = policy_of(sup->config);
+}
+
+int hr_hook_add(struct hr_supervisor *sup)
+{
+    const struct hr_config *c = sup->config;
+    const struct hr_policy policy = policy_of(c);
+    bool wanted = c->on_claim && c->sidecar && !c->stdio;
     struct hr_unit *u = hr_unit_add(sup, wanted ? HR_HOOK_NAME : "", HR_HOOK, &policy);
     sup->hook = (struct hr_hook){.claim_fd = -1,
                                  .argv = {sup->programs.handrail, "__on-claim", c->on_claim}};

@@ -31,6 +31,9 @@ struct hr_hook {
 /* Take the place for it in the table, which is nobody's where there is none.  0 or -errno. */
 int hr_hook_add(struct hr_supervisor *sup);
 
+/* The settings have changed. */
+void hr_hook_settings_changed(struct hr_supervisor *sup);
+
 /* A notification of the sidecar's: true if it is CLAIM=1, whose descriptor is *fd, and ours (*fd is
  * -1) if it is taken. */
 bool hr_hook_told(struct hr_supervisor *sup, const char *line, int *fd);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Reloading the tool registry.  See reload.h. */
+ * Reloading the files: the plugins.  See reload.h. */
 #include "reload.h"
 
+#include "common/buf.h"
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "core.h"
+#include "loader/config/config_file.h"
 #include "loader/config/registry.h"
+#include "reload_settings.h"
 #include "signals.h"
 #include "units.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -20,47 +22,57 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    READ_LIMIT_MS = 10 * 1000, /* for the reader */
-    EXIT_MISSING = 66,         /* EX_NOINPUT of sysexits.h */
-    EXIT_LARGE = 65,           /* EX_DATAERR */
-    EXIT_IO = 74,              /* EX_IOERR */
-};
+enum { READ_LIMIT_MS = 10 * 1000 }; /* for the reader */
 
-/* What the file holds.  Static: too large for a stack, and one reload is on at a time. */
+enum { AGENT_CONFIG, REGISTRY, FILES };
+
+/* What the files hold.  Static: too large for a stack, and one reload is on at a time. */
 static struct hr_config fresh;
 static struct {
-    size_t len;
     struct hr_file_stamp stamps[HR_MAX_PLUGINS]; /* in the order of the plugins */
-    char text[HR_REGISTRY_MAX + 1];
+    ssize_t len[FILES];                          /* bytes, or -errno: it could not be read */
+    char text[FILES][HR_CONFIG_FILE_MAX];
 } found;
 #define FOUND_TEXT offsetof(__typeof__(found), text)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-/* The child: pass the file on, with what the plugins' files are like, and say how it went.  What is
- * wrong with the registry is said by the parent, which reads the same text. */
-_Noreturn static void read_file(const char *path, int to)
+static const char *path_of(const struct hr_config *c, int file)
 {
-    ssize_t n = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        _exit(errno == ENOENT ? EXIT_MISSING : EXIT_IO);
-    memset(&found, 0, sizeof(found));
+    return file == REGISTRY ? c->registry_path : c->agent_config_path;
+}
+
+/* What `fresh` is to be made of. */
+static int reread(const struct hr_config *c)
+{
+    const struct hr_config_text agent_config = {found.text[AGENT_CONFIG], found.len[AGENT_CONFIG]};
+    const struct hr_config_text registry = {found.text[REGISTRY], found.len[REGISTRY]};
     memset(&fresh, 0, sizeof(fresh));
-    while ((n = read(fd, found.text + found.len, sizeof(found.text) - found.len)) > 0) {
-        found.len += (size_t)n;
-        if (found.len > HR_REGISTRY_MAX)
-            _exit(EXIT_LARGE);
+    return hr_config_reread(c, &agent_config, &registry, &fresh);
+}
+
+/* The child: pass the files on, with what the plugins' files are like.  What is wrong with them is
+ * said by the parent, which reads the same text. */
+_Noreturn static void read_files(const struct hr_config *c, int to)
+{
+    struct hr_buf text;
+    memset(&found, 0, sizeof(found));
+    for (int i = 0; i < FILES; i++) {
+        hr_buf_init(&text, HR_CONFIG_FILE_MAX);
+        int err = hr_config_file_bytes(path_of(c, i), &text);
+        found.len[i] = err ? err : (ssize_t)text.len;
+        memcpy(found.text[i], hr_buf_str(&text), text.len);
     }
-    if (n < 0)
-        _exit(EXIT_IO);
     hr_log_init("handrail", HR_LOG_NONE);
-    if (hr_registry_parse(path, found.text, found.len, &fresh) == 0)
+    if (reread(c) == 0)
         hr_registry_stamp(&fresh);
     for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
         found.stamps[i] = fresh.plugins[i].stamp;
-    _exit(hr_write_all(to, &found, FOUND_TEXT + found.len) ? EXIT_IO : EXIT_SUCCESS);
+    int err = hr_write_all(to, &found, FOUND_TEXT);
+    for (int i = 0; i < FILES && !err; i++)
+        if (found.len[i] > 0)
+            err = hr_write_all(to, found.text[i], (size_t)found.len[i]);
+    _exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 int hr_reload_begin(struct hr_supervisor *sup)
@@ -72,16 +84,16 @@ int hr_reload_begin(struct hr_supervisor *sup)
         r->again = true;
         return 0;
     }
-    r->fd = memfd_create("handrail-registry", MFD_CLOEXEC);
+    r->fd = memfd_create("handrail-reload", MFD_CLOEXEC);
     pid_t pid = r->fd < 0 ? -1 : fork();
     if (pid == 0) {
         hr_signals_restore(sup->signals);
-        read_file(sup->config->registry_path, r->fd);
+        read_files(sup->config, r->fd);
     }
     if (pid < 0) {
         int err = -errno;
-        hr_error("reload: cannot read %s: %s: the present plugins stay", sup->config->registry_path,
-                 strerror(-err));
+        hr_error("reload: cannot read %s and %s: %s: nothing is changed",
+                 sup->config->agent_config_path, sup->config->registry_path, strerror(-err));
         hr_close(&r->fd);
         return err;
     }
@@ -101,27 +113,51 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
         (void)kill(sup->reload.reader, SIGKILL);
 }
 
-/* What the reader has to show: 0 and it is in `found`, -ENOENT for a file that need not be there
- * and is not, or an exit code of ours after having said why. */
-static int take_text(struct hr_supervisor *sup, int status)
+/* All that the reader has written, into `found`. */
+static bool take_found(int fd)
 {
-    const char *path = sup->config->registry_path;
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (code == EXIT_MISSING && !sup->config->registry)
-        return -ENOENT;
-    if (code == 0) {
-        ssize_t n = pread(sup->reload.fd, &found, sizeof(found), 0);
-        if (n >= (ssize_t)FOUND_TEXT && (size_t)n == FOUND_TEXT + found.len)
-            return 0;
+    off_t at = FOUND_TEXT;
+    if (pread(fd, &found, FOUND_TEXT, 0) != (ssize_t)FOUND_TEXT)
+        return false;
+    for (int i = 0; i < FILES; i++) {
+        if (found.len[i] <= 0)
+            continue;
+        if (found.len[i] > HR_CONFIG_FILE_MAX ||
+            pread(fd, found.text[i], (size_t)found.len[i], at) != found.len[i])
+            return false;
+        at += found.len[i];
     }
-    if (code == EXIT_LARGE)
-        hr_error("reload: %s is larger than %d bytes", path, HR_REGISTRY_MAX);
-    else if (code < 0)
-        hr_error("reload: %s could not be read within %d s", path, READ_LIMIT_MS / 1000);
-    else
-        hr_error("reload: %s cannot be read%s", path,
-                 code == EXIT_MISSING ? ": No such file or directory" : "");
-    return HR_EXIT_CONFIG;
+    return true;
+}
+
+/* What the reader has to show: 0 and it is in `fresh`, or an exit code of ours after having said
+ * why. */
+static int take(struct hr_supervisor *sup, int status)
+{
+    const struct hr_config *c = sup->config;
+    int code = 0;
+    if (status != 0 || !take_found(sup->reload.fd)) {
+        if (WIFSIGNALED(status))
+            hr_error("reload: %s and %s could not be read within %d s", c->agent_config_path,
+                     c->registry_path, READ_LIMIT_MS / 1000);
+        else
+            hr_error("reload: %s and %s could not be read: no memory for them",
+                     c->agent_config_path, c->registry_path);
+        return HR_EXIT_CONFIG;
+    }
+    for (int i = 0; i < FILES; i++) {
+        struct hr_config_file f = {.name = path_of(c, i)};
+        if (found.len[i] < 0 && (found.len[i] != -ENOENT || (i == REGISTRY && c->registry))) {
+            hr_config_file_unread(&f, (int)found.len[i]);
+            code = HR_EXIT_CONFIG;
+        }
+    }
+    int wrong = reread(c); /* also after that: all problems are said in one run */
+    if (code && !wrong)
+        hr_config_free(&fresh);
+    for (uint32_t i = 0; i < fresh.nplugins; i++)
+        fresh.plugins[i].stamp = found.stamps[i];
+    return code ? code : wrong;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------- */
@@ -249,20 +285,16 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
         return;
     r->reader = 0;
     ev_timer_stop(sup->loop, &r->limit);
-    int code = take_text(sup, status);
+    int code = take(sup, status);
     hr_close(&r->fd);
-    memset(&fresh, 0, sizeof(fresh));
-    if (!code)
-        code = hr_registry_parse(sup->config->registry_path, found.text, found.len, &fresh);
-    for (uint32_t i = 0; i < fresh.nplugins; i++)
-        fresh.plugins[i].stamp = found.stamps[i];
-    if (code && code != -ENOENT) {
-        hr_error("reload: nothing is changed: the present plugins stay");
+    if (code) {
+        hr_error("reload: nothing is changed: settings and the present plugins stay");
     } else {
+        hr_reload_settings(sup, &fresh);
         lay_out(sup);
         mark_changes(sup);
+        hr_config_free(&fresh); /* what was not taken over */
     }
-    hr_config_free(&fresh); /* what was not taken over */
     hr_reload_advance(sup);
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Reloading the tool registry (SIGHUP, or an order): the file is read anew and checked whole; if
- * anything is wrong with it, nothing changes.  Else plugins that are gone are stopped, new ones are
- * started, and those whose entry or file has changed are started anew; the others run on.  The
- * sidecar is given the new list while it runs: calls of plugins that stay go on.
+ * Reloading the files (SIGHUP, or an order): they are read anew and checked whole; if anything is
+ * wrong with them, nothing changes.  Else plugins that are gone are stopped, new ones are started,
+ * and those whose entry or file has changed are started anew; the others run on.  The sidecar is
+ * given the new list while it runs: calls of plugins that stay go on.  Settings of
+ * agent_config.json change where they can (reload_settings.h).
  *
- * The file is read by a child: a file system that hangs must not hang PID 1.  What the child has
+ * The files are read by a child: a file system that hangs must not hang PID 1.  What the child has
  * read comes back in an anonymous file.  A plugin lives in a place, which is a unit, a socket and
  * an index on the board, and keeps it; a place that has become empty is used again.
  *
- * This is the one event for which PID 1 allocates, as much as the registry needs, and it frees what
+ * This is the one event for which PID 1 allocates, as much as the files need, and it frees what
  * was there before.  The supervisor owns it. */
 #ifndef HR_SUPERVISOR_RELOAD_H
 #define HR_SUPERVISOR_RELOAD_H

@@ -41,6 +41,29 @@ static struct hr_policy server_policy(const struct hr_config *c)
     return p;
 }
 
+static struct hr_policy toolhost_policy(const struct hr_config *c)
+{
+    struct hr_policy p = policy_of(&c->toolhosts);
+    p.final_code = HR_EXIT_CONFIG;
+    return p;
+}
+
+void hr_units_settings_changed(struct hr_supervisor *sup)
+{
+    for (uint32_t i = 0; i < sup->nunits; i++) {
+        struct hr_unit *u = &sup->units[i];
+        u->output.lines_per_s = (uint32_t)sup->config->log_rate;
+        if (i == HR_INDEX_HOOK)
+            hr_hook_settings_changed(sup);
+        else if (i == HR_INDEX_SERVER)
+            u->service.policy = server_policy(sup->config);
+        else if (i == HR_INDEX_SIDECAR)
+            u->service.policy = policy_of(&sup->config->sidecar_settings);
+        else
+            u->service.policy = toolhost_policy(sup->config);
+    }
+}
+
 int hr_units_add_output(struct hr_supervisor *sup, struct hr_unit *u)
 {
     bool server = u->service.index == HR_INDEX_SERVER;
@@ -76,9 +99,8 @@ static int add_own(struct hr_supervisor *sup, const char *name, enum hr_service_
 
 int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place)
 {
-    struct hr_policy policy = policy_of(&sup->config->toolhosts);
+    struct hr_policy policy = toolhost_policy(sup->config);
     int err = 0;
-    policy.final_code = HR_EXIT_CONFIG;
     while (sup->nunits <= HR_INDEX_TOOLHOST + place && !err) {
         char name[HR_SERVICE_NAME_MAX] = ""; /* nobody, should an earlier place be empty */
         const struct hr_plugin_config *p = &sup->config->plugins[sup->nunits - HR_INDEX_TOOLHOST];

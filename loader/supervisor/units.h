@@ -16,6 +16,9 @@ int hr_units_make(struct hr_supervisor *sup);
  * 0 or -errno. */
 int hr_units_add_toolhost(struct hr_supervisor *sup, uint32_t place);
 
+/* Settings that these go by have changed: from their next event on they go by the new ones. */
+void hr_units_settings_changed(struct hr_supervisor *sup);
+
 /* Capture what its process writes.  0 or -errno. */
 int hr_units_add_output(struct hr_supervisor *sup, struct hr_unit *u);
 

@@ -19,6 +19,24 @@ from harness import client, plugin, running, sample, service, standin, test_plug
 from support import HANDRAIL, Failure, descendants, wait_for
 
 
+@contextlib.contextmanager
+def slow_to_open(h, path, seconds):
+    """Whoever of handrail's children opens that file has it, and hears of it so much later; one
+    that is killed meanwhile is gone only then, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        tracer = subprocess.Popen(
+            ["strace", "-qq", "-f", "-o", f"{folder}/log", "-p", str(h.pid), "-P", str(path),
+             "-e", "trace=open,openat", "-e",
+             f"inject=open,openat:delay_exit={int(seconds * 1e6)}"])
+        try:
+            wait_for("strace", lambda: "TracerPid:\t0\n" not in
+                     Path(f"/proc/{h.pid}/status").read_text(), 10)
+            yield
+        finally:
+            tracer.terminate()
+            tracer.wait(30)
+
+
 class Orders(unittest.TestCase):
     def test_status(self):
         with standin(plugins=[sample("echo")]) as h:
@@ -225,18 +243,21 @@ class Reload(unittest.TestCase):
             self.hup(h)
             self.assertIn("the present plugins stay", h.log())
             self.assertEqual(self.tools(h), ["echo"])
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_asked_for_again_while_it_is_being_read(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
             path = h.folder / "tool_registry.json"
-            path.unlink()
-            os.mkfifo(path)
-            h.process.send_signal(signal.SIGHUP)
-            time.sleep(0.3)
-            h.process.send_signal(signal.SIGHUP)  # while the first one is being read
-            time.sleep(0.3)
-            path.rename(h.folder / "half")
-            self.write(h, sample("workspace-search", {"root": "/"}))
-            with open(h.folder / "half", "w", encoding="utf-8") as f:
-                f.write("{")
-            wait_for("the second one", lambda: self.tools(h) == ["workspace_search"], 15)
+            path.write_text("{")
+            with slow_to_open(h, path, 1.0):
+                h.process.send_signal(signal.SIGHUP)
+                time.sleep(0.4)
+                h.process.send_signal(signal.SIGHUP)  # while the first one is being read
+                path.unlink()
+                self.write(h, sample("workspace-search", {"root": "/"}))
+                wait_for("the second one", lambda: self.tools(h) == ["workspace_search"], 15)
+            self.assertIn("the present plugins stay", h.log())
 
     def test_nothing_has_changed(self):
         with standin(plugins=[sample("echo")]) as h:
@@ -322,18 +343,30 @@ class Reload(unittest.TestCase):
                     before = resident()
             self.assertLess(resident() - before, 1000)
 
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
     def test_a_file_that_hangs_hangs_nobody(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            with slow_to_open(h, h.folder / "tool_registry.json", 12):
+                h.process.send_signal(signal.SIGHUP)
+                time.sleep(0.5)
+                self.assertEqual(h.get("/readyz").status, 200)
+                client(h, "status")
+                h.wait_line("could not be read within", timeout=20)
+            self.assertEqual(h.stop(), 143)
+
+    def test_what_is_no_file_is_refused_at_once(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
             path = h.folder / "tool_registry.json"
             path.unlink()
-            os.mkfifo(path)  # opening it waits for a writer
-            h.process.send_signal(signal.SIGHUP)
-            time.sleep(0.5)
-            self.assertEqual(h.get("/readyz").status, 200)
-            client(h, "status")
-            h.wait_line("could not be read within", timeout=20)
-            self.assertEqual(h.stop(), 143)
+            os.mkfifo(path)
+            self.hup(h)
+            self.assertIn("is no regular file", h.log())
+            path.unlink()
+            path.mkdir()
+            self.hup(h)
+            self.assertIn("is a folder", h.log())
 
     def test_many_at_once(self):
         echo = sample("echo")

@@ -1,7 +1,21 @@
-foreach(name address web_url agent_command check_setting config one_string options program registry rewrite
-    server_command server_version setting_value settings)
+foreach(name address web_url agent_command agent_config agent_config_memory check_setting config one_string options program registry rewrite
+    server_command server_version setting_value settings settings_schema)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
+target_link_options(unit-agent_config_memory PRIVATE
+  -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
+target_compile_definitions(unit-settings_schema PRIVATE
+  HR_SCHEMA="${PROJECT_SOURCE_DIR}/plugin-api/schema/agent_config.schema.json"
+  HR_README="${PROJECT_SOURCE_DIR}/loader/config/README.md")
+
+# The schemas of the two files, and the loader.
+add_executable(config-judge unit/config_judge.c)
+target_link_libraries(config-judge PRIVATE hr_config hr_schema hr_flags)
+add_test(NAME unit/config_schema
+  COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_config_schema.py
+          $<TARGET_FILE:config-judge>)
+set_tests_properties(unit/config_schema PROPERTIES TIMEOUT 120 LABELS unit)
+
 foreach(name ambient control_listen control_parse control_status crash crash_file foreign_fd
         helper init_record logline notify pod proc secrets service signals sink tail
         watchdog)

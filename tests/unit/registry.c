@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "loader/config/registry.h"
 
-#include "check.h"
 #include "common/buf.h"
+#include "said.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* Everything the parser says goes to a file that the test can read. */
-static char said[16384];
-static char path[] = "/tmp/handrail-registry-XXXXXX";
 
 static int parse(const char *text, struct hr_config *c)
 {
     memset(c, 0, sizeof(*c));
-    int saved = dup(STDERR_FILENO);
-    int fd = mkstemp(path);
-    assert_true(saved >= 0 && fd >= 0);
-    assert_true(dup2(fd, STDERR_FILENO) >= 0);
+    hear_begin();
     int code = hr_registry_parse("reg.json", text, strlen(text), c);
-    assert_true(dup2(saved, STDERR_FILENO) >= 0);
-    ssize_t n = pread(fd, said, sizeof(said) - 1, 0);
-    said[n > 0 ? n : 0] = '\0';
-    (void)close(fd);
-    (void)close(saved);
-    (void)unlink(path);
-    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    hear_end();
     return code;
 }
 
@@ -65,7 +50,7 @@ static void each_problem_is_one_line_with_its_place(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"", "line 1"},
+        {"", "is empty: expected a JSON object"},
         {"{\"plugins\":[}", "line 1, column 13: not valid JSON"},
         {"{\"plugins\":[],\"plugins\":[]}", "duplicate object key"},
         {"[]", "(top level): expected an object with the key \"plugins\", got an array"},
@@ -89,10 +74,12 @@ static void each_problem_is_one_line_with_its_place(void **state)
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"nice\":99}}]}",
          "/plugins/0/confinement/nice: expected a number, 0 to 19, got a number"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"nize\":9}}]}",
-         "/plugins/0/confinement/nize: expected a key of confinement, got an unknown key"},
+         "/plugins/0/confinement/nize: expected a key of confinement, such as nice, got an "
+         "unknown"},
+        {"{\"plugins\":[],\"$schema\":1}", "/$schema: expected a string"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confg\":{}}]}",
          "/plugins/0/confg: expected one of id, path, sha256, enabled, required, config, "
-         "confinement"},
+         "confinement, got an unknown key: did you mean \"config\"?"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\"},{\"id\":\"a\",\"path\":\"/b\"}]}",
          "/plugins/1/id: expected an id that no other plugin has, got a"},
     };
@@ -116,7 +103,7 @@ static void all_problems_are_told_at_once(void **state)
         parse("{\"x\":1,\"plugins\":[{\"id\":\"\",\"path\":\"p\",\"enabled\":0},7]}", &c), 78);
     for (const char *p = said; *p; p++)
         lines += *p == '\n';
-    assert_int_equal(lines, 4); /* x, path, enabled, /plugins/1; and the empty id */
+    assert_int_equal(lines, 5); /* x, id, path, enabled, /plugins/1 */
     hr_config_free(&c);
 }
 

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""agent_config.json: what it says is true of the server, and of handrail."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from harness import client, crash_report, sample, service, standin
+from support import HANDRAIL, wait_for
+
+
+def environment_of(pid):
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
+
+
+class Folder(unittest.TestCase):
+    """A folder with the two files, for a handrail that is run and waited for."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="handrail-test-")
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.ran = self.folder / "ran"
+        self.environment = {k: v for k, v in os.environ.items()
+                            if not k.startswith(("HANDRAIL_", "OH_", "CUSTOM_AGENT_"))}
+        self.environment["HANDRAIL_CONFIG_DIR"] = str(self.folder)
+
+    def write(self, agent_config=None, registry=None):
+        for name, value in (("agent_config", agent_config), ("tool_registry", registry)):
+            if value is not None:
+                text = value if isinstance(value, str) else json.dumps(value)
+                (self.folder / f"{name}.json").write_text(text)
+
+    def handrail(self, *argv, **env):
+        return subprocess.run([HANDRAIL, *argv], capture_output=True, text=True, timeout=30,
+                              env={**self.environment, **env}, check=False)
+
+    def run_touch(self, **env):
+        return self.handrail("run", "--health-addr=127.0.0.1:0", "--mcp-addr=127.0.0.1:0",
+                             "--restart=never", "--", "touch", str(self.ran), **env)
+
+
+class AtStart(Folder):
+    def test_what_is_wrong_is_said_before_anything_runs(self):
+        self.write({"handrail": {"graze": 1}, "environment": {"SECRET_KEY": 12345678}},
+                   {"plugins": [{"id": "x"}]})
+        done = self.run_touch(HANDRAIL_BUDGET="many")
+        self.assertEqual(done.returncode, 78)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 4, done.stderr)
+        self.assertIn('HANDRAIL_BUDGET is "many"', lines[0])
+        for line, words in zip(lines[1:], (
+                ("agent_config.json: /environment/SECRET_KEY: expected a string",),
+                ("agent_config.json: /handrail/graze: expected", 'did you mean "grace"?'),
+                ("tool_registry.json: /plugins/0/path: expected an absolute path",))):
+            for word in words:
+                self.assertIn(word, line)
+        self.assertNotIn("12345678", done.stderr)
+        self.assertFalse(self.ran.exists())
+
+    def test_neither_file_has_to_be_there(self):
+        done = self.run_touch()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(self.ran.exists())
+
+    def test_below_another_handrail_the_agent_counts(self):
+        self.write({"agent": {"module": "mine"}, "environment": {"A": "1"},
+                    "tools": [{"name": "t", "module": "tools.of.mine"}]}, "{")
+        server = self.folder / "agent-server"
+        server.write_text("#!/bin/sh\necho \"$@\"\necho $A\n")
+        server.chmod(0o755)
+        done = self.handrail("--", str(server), HANDRAIL_SUPERVISED="1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1], "1")
+        self.assertIn("tools.of.mine,mine", done.stdout)
+
+    def test_a_shell_to_look_around_needs_no_configuration(self):
+        self.write("{", "{")
+        done = self.handrail("--no-sidecar", "--", "echo", "hello")
+        self.assertEqual((done.returncode, done.stdout), (0, "hello\n"))
+
+    def test_handrail_mcp(self):
+        self.write({"handrail": {"grace": 1, "mcp-addr": "127.0.0.1:1", "log-format": "json"}})
+        done = subprocess.run([HANDRAIL, "mcp"], input="", capture_output=True, text=True,
+                              timeout=30, env=self.environment, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.write({"handrail": {"grace": "x"}})
+        self.assertEqual(self.handrail("mcp").returncode, 78)
+
+
+class Running(unittest.TestCase):
+    def test_who_wins(self):
+        config = {"handrail": {"grace": 7, "budget": 8, "stable": 9},
+                  "environment": {"MINE": "file", "GIVEN": "file", "EMPTY": "file"},
+                  "agent": {"module": "mine", "class": "Mine"}}
+        with standin(agent_config=config, options=["--stable=3"],
+                     env={"GIVEN": "container", "EMPTY": "", "HANDRAIL_BUDGET": "5"}) as h:
+            h.wait_status("/readyz", 200)
+            env = environment_of(service(h)["pid"])
+            self.assertEqual((env["MINE"], env["GIVEN"], env["EMPTY"]), ("file", "container", ""))
+            self.assertEqual((env["CUSTOM_AGENT_MODULE"], env["CUSTOM_AGENT_CLASS"]),
+                             ("mine", "Mine"))
+            self.assertEqual(h.stop(), 143)
+
+    def test_its_secrets_are_masked_in_a_crash_report(self):
+        secret = "vErY-secret-value-of-the-file"
+        with standin(f"--say=the token is {secret}",
+                     agent_config={"environment": {"MY_API_TOKEN": secret}}) as h:
+            h.wait_status("/readyz", 200)
+            self.assertNotIn(secret, "\n".join(t for kind, t in h.lines if kind == "err"))
+            h.fault(crash="SIGSEGV")
+            wait_for("the next life", lambda: service(h)["starts"] == 2, 10)
+            report = json.dumps(crash_report(h))
+            self.assertIn("the token is ****", report)
+            self.assertNotIn(secret, report)
+
+    def test_a_plugin_can_be_granted_one_of_its_variables(self):
+        config = {"environment": {"GRANTED": "yes"}}
+        with standin(agent_config=config, plugins=[
+                sample("echo", confinement={"environment": ["GRANTED"]})]) as h:
+            h.wait_status("/readyz", 200)
+            env = environment_of(service(h, "toolhost/echo")["pid"])
+            self.assertNotIn("GRANTED", env)  # it is handed over, not inherited
+            self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+
+    def test_a_native_agent(self):
+        with standin(plugins=[sample("echo")], agent_config={
+                "agent": {"module": "native:echo"}}) as h:
+            h.wait_status("/readyz", 200)
+            self.assertIn("[+]plugin/echo ok", h.get("/readyz?verbose").text)
+        path = sample("echo")["path"]
+        with standin(agent_config={}, env={"CUSTOM_AGENT_MODULE": path}) as h:
+            h.wait_status("/readyz", 200)
+            self.assertIn("[+]plugin/echo ok", h.get("/readyz?verbose").text)
+            self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+            self.assertEqual(h.stop(), 143)
+
+
+class Reload(unittest.TestCase):
+    def reload(self, h, config, words):
+        text = config if isinstance(config, str) else json.dumps(config)
+        path = h.folder / "agent_config.json"
+        path.with_suffix(".new").write_text(text)
+        path.with_suffix(".new").rename(path)
+        seen = len(h.lines)
+        h.process.send_signal(signal.SIGHUP)
+        return h.wait_line(words, start=seen)
+
+    def test_what_can_change_at_once_does(self):
+        first = {"handrail": {"grace": 25, "budget": 10, "log-format": "raw", "stable": 1},
+                 "environment": {"A": "1", "GONE": "x"}, "agent": {"module": "m"}}
+        with standin(agent_config=first, plugins=[sample("echo")], options=["--stable=2"]) as h:
+            h.wait_status("/readyz", 200)
+            server = service(h)["pid"]
+            self.reload(h, {"handrail": {"grace": 3, "budget": 4, "log-format": "json",
+                                         "stable": 7},
+                            "environment": {"A": "geheim", "NEW": "x"}}, "0 plugins changed")
+            log = h.log()
+            self.assertIn("agent_config.json: grace is now 3, was 25", log)
+            self.assertIn("agent_config.json: budget is now 4, was 10", log)
+            self.assertNotIn("stable is now", log)  # the option has it
+            self.assertIn("changed, but in effect only when the container is started anew: "
+                          "handrail/log-format, agent, environment/A, environment/NEW, "
+                          "environment/GONE", log)
+            self.assertNotIn("geheim", log)
+            self.assertEqual(service(h)["pid"], server)
+            deadline = time.monotonic() + 30  # four deaths are the new budget
+            while h.process.poll() is None and time.monotonic() < deadline:
+                for pid in h.children("agent_server.py"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.05)
+            self.assertEqual(h.process.wait(10), 128 + signal.SIGKILL)
+            self.assertRegex(h.log(), "4 .*within 600 s")
+
+    def test_what_is_wrong_changes_nothing(self):
+        with standin(agent_config={"handrail": {"grace": 25}}, plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            for text, words in (("{", "not valid JSON"), ({"handrail": {"grace": "x"}}, "seconds"),
+                                ({"agent": {"module": "native:no"}}, "no enabled plugin"),
+                                ({"handrail": {"backoff": 60, "backoff-max": 1}}, "--backoff is")):
+                self.reload(h, text, "nothing is changed: settings and the present plugins stay")
+                self.assertIn(words, h.log())
+            self.assertNotIn("is now", h.log())
+            self.reload(h, {}, "0 plugins changed")
+            self.reload(h, {"handrail": {"grace": 1.5}}, "grace is now 1.5, was 25")
+            (h.folder / "agent_config.json").unlink()
+            h.process.send_signal(signal.SIGHUP)
+            h.wait_line("grace is now 25, was 1.5")
+            self.assertEqual(h.stop(), 143)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv)
