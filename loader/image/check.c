@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "common/handoff.h"
+#include "common/log.h"
 #include "limited.h"
 #include "loader/cli/text.h"
 
@@ -29,6 +30,7 @@ struct step {
 static const struct step step_server = {"looking for the server", hr_check_server, 10};
 static const struct step step_configuration = {"reading the configuration", hr_check_configuration,
                                                10};
+static const struct step step_plugin = {"loading the plugin", hr_check_plugin, 45};
 
 /* "NAME", "UID" or "UID:GID", and HOME with it.  0 or -errno. */
 static int become_user(const char *user)
@@ -152,11 +154,58 @@ char **hr_check_command(const struct hr_image_check *c, char *two[2])
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+static bool drop(const char *line, size_t n)
+{
+    (void)line;
+    (void)n;
+    return true;
+}
+
+/* Which tools there are already.  Their plugins' ids by name, in `owners`. */
+static void check_tools(struct hr_image_check *c, json_t *owners)
+{
+    const char *id = c->config->plugins[c->plugin].id;
+    size_t i;
+    json_t *tool;
+    json_array_foreach (json_object_get(c->facts, "tools"), i, tool) {
+        const char *name = json_string_value(tool);
+        const char *other = json_string_value(json_object_get(owners, name));
+        if (other && strcmp(other, id) != 0)
+            hr_report_add(c->report, &hr_check_rules[HR_RULE_TOOL_TWICE],
+                          &(struct hr_place){.file = c->config->registry_path}, NULL,
+                          "plugins %s and %s both have a tool \"%s\"", other, id, name);
+        else
+            (void)json_object_set_new(owners, name, json_string(id));
+    }
+    (void)json_object_del(c->facts, "tools");
+}
+
+static void check_plugins(struct hr_image_check *c)
+{
+    json_t *owners = json_object();
+    for (c->plugin = 0; c->plugin < c->config->nplugins; c->plugin++) {
+        (void)run(&step_plugin, c);
+        check_tools(c, owners);
+    }
+    json_decref(owners);
+}
+
 void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
 {
+    static struct hr_config config;
     struct hr_image_check c = {.options = o, .report = report, .facts = json_object()};
+    char *two[2];
     (void)run(&step_server, &c);
-    (void)run(&step_configuration, &c);
+    if (run(&step_configuration, &c)) {
+        hr_log_divert(drop); /* it has been read once, and everything about it said */
+        int code = hr_config_load(hr_check_command(&c, two), &config);
+        hr_log_divert(NULL);
+        c.config = code ? NULL : &config;
+    }
+    if (c.config) {
+        check_plugins(&c);
+        hr_config_free(&config);
+    }
     json_decref(c.facts);
 }
 

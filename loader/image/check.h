@@ -8,6 +8,7 @@
 #ifndef HR_IMAGE_CHECK_H
 #define HR_IMAGE_CHECK_H
 
+#include "loader/config/config.h"
 #include "root.h"
 #include "rules.h"
 #include "site.h"
@@ -24,18 +25,22 @@ struct hr_check_options {
 
 struct hr_image_check {
     const struct hr_check_options *options;
+    const struct hr_config *config; /* NULL until it has been read */
+    size_t plugin;                  /* which one of it */
     struct hr_report *report;
     json_t *facts; /* an object; see below */
 };
 
 /* In `facts`:
  *   "server": "/usr/local/bin/openhands-agent-server"   one of its programs
+ *   "tools": ["echo", ...]                              of the plugin
  *   "python": "/agent-server/.venv/bin/python3"         one that has its package
  */
 
 /* The steps. */
 void hr_check_server(struct hr_image_check *c);
 void hr_check_configuration(struct hr_image_check *c);
+void hr_check_plugin(struct hr_image_check *c);
 
 /* A line for people: what was looked at and is good. */
 void hr_check_good(struct hr_image_check *c, const char *fmt, ...)

@@ -64,6 +64,40 @@ const struct hr_rule hr_check_rules[] = {
                                         "The configuration may not do what it says",
                                         "Handrail would say this at its start, and go on.",
                                         "Look at what is named."},
+    [HR_RULE_PLUGIN_FILE] =
+        {"plugin-file", HR_FOUND_ERROR, "A plugin's file is refused",
+         "Nobody vouches for the file, by its owner and mode or its SHA-256, or it is no shared "
+         "object that may be loaded here.  The pod would start without its tools, or never be "
+         "ready if it is required.",
+         "Do what the message says; handrail plugin inspect FILE tells more."},
+    [HR_RULE_PLUGIN_DESCRIPTOR] =
+        {"plugin-descriptor", HR_FOUND_ERROR, "A plugin's descriptor is refused",
+         "It has another id than the registry, a tool named like one of the agent-server's own "
+         "(then every conversation would fail), a schema that is none, or needs a newer handrail.",
+         "Do what the message says, and build the plugin again."},
+    [HR_RULE_PLUGIN_START] =
+        {"plugin-start", HR_FOUND_ERROR, "A plugin does not start",
+         "It was started as it will be in the pod: alone in a process, with its configuration and "
+         "its confinement.",
+         "Do what the message says; handrail plugin check ID tries it in parts."},
+    [HR_RULE_PLUGIN_STOP] =
+        {"plugin-stop", HR_FOUND_WARNING, "A plugin does not stop in order",
+         "Each stop and each reload would wait for it, and then kill it.",
+         "Find out with handrail plugin check ID what its destroy() waits for."},
+    [HR_RULE_PLUGIN_PRINTS] = {"plugin-prints", HR_FOUND_WARNING,
+                               "A plugin writes to standard output or error",
+                               "Its lines have no level and no time among those of the log.",
+                               "Let it use the host's log()."},
+    [HR_RULE_TOOL_TWICE] =
+        {"tool-twice", HR_FOUND_ERROR, "Two plugins have a tool of the same name",
+         "A conversation cannot have both, so none of the later plugin's tools are offered.",
+         "Rename one of them, or take a plugin out of the registry."},
+    [HR_RULE_CONFINEMENT_MISSING] =
+        {"confinement-missing", HR_FOUND_WARNING, "A plugin is less confined than it should be",
+         "This kernel, or the container's own seccomp profile, lacks what confinement needs.  What "
+         "is missing is not kept from the plugin.  (With \"required\": true in its confinement it "
+         "would not start.)",
+         "Run the image where the kernel has it, or trust the plugin."},
     [HR_RULE_USER] =
         {"user", HR_FOUND_ERROR, "The checks cannot be made as that user",
          "What a user may read and write can only be tried as that user.",

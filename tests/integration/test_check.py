@@ -14,8 +14,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import HANDRAIL  # noqa: E402
+from support import BUILD, HANDRAIL, SAMPLES  # noqa: E402
 
+PLUGINS = BUILD / "tests" / "plugins"
 SERVER = "#!/bin/sh\n[ \"$1\" = --help ] && echo '--host --port OpenHands SDK v%s '\n"
 
 
@@ -95,7 +96,8 @@ class Server(Image):
         self.assertEqual(self.findings("--user=12345:7"), {})
         self.assertEqual(self.findings("--user=nobody"), {})
         for user in ("nosuchuser", "1:x"):
-            self.assertIn(f"--user={user}", self.findings(f"--user={user}", code=1)["user"]["message"])
+            found = self.findings(f"--user={user}", code=1)
+            self.assertIn(f"--user={user}", found["user"]["message"])
         self.bin.chmod(0o700)
         self.assertIn("server-not-found", self.findings("--user=12345", code=1))
 
@@ -143,6 +145,67 @@ class Configuration(Image):
     def test_a_file_that_never_answers(self) -> None:
         os.mkfifo(self.config / "tool_registry.json")
         self.assertIn(list(self.findings(code=1))[0], ("configuration", "check-slow"))
+
+
+class Plugins(Image):
+    def entry(self, name: str, path: Path | None = None, **more: Any) -> dict[str, Any]:
+        return {"id": name, "path": str(path or PLUGINS / f"{name}.so"), **more}
+
+    def copy(self, name: str, old: bytes = b"", new: bytes = b"") -> Path:
+        path = self.dir / f"{name}.so"
+        path.write_bytes((PLUGINS / f"{name}.so").read_bytes().replace(old, new))
+        return path
+
+    def found(self, rule: str, words: str, *plugins: dict[str, Any], code: int = 1) -> None:
+        self.registry(*plugins)
+        found = self.findings(code=code)
+        self.assertEqual(list(found), [rule])
+        self.assertIn(words, found[rule]["message"])
+
+    def test_good_ones_are_named_with_their_tools(self) -> None:
+        names = ["echo", "workspace-search", "word-count", "sqlite-query"]
+        self.registry(*({"id": name, "path": str(SAMPLES / f"{name}.so")} for name in names))
+        said = self.run_it("check", "--strict")
+        for name in names:
+            self.assertRegex(said, rf"(?m)^ok: plugin {name}: .*{name}.so, \d tools?$")
+
+    def test_files(self) -> None:
+        self.found("plugin-file", "plugin none: does not exist", self.entry("none"))
+        self.found("plugin-file", "SHA-256", self.entry("configured", sha256="0" * 64))
+        good = self.copy("configured")
+        good.chmod(0o666)
+        self.found("plugin-file", "configured", self.entry("configured", good))
+        good.chmod(0o644)
+        good.write_bytes(b"#!/bin/sh\n")
+        self.found("plugin-file", "configured", self.entry("configured", good))
+        self.found("plugin-file", "no_symbol", self.entry("no_symbol"))
+
+    def test_descriptors(self) -> None:
+        self.found("plugin-descriptor", "agent-server's own", self.entry("builtin_name"))
+        self.found("plugin-descriptor", "other", self.entry("other", PLUGINS / "talker.so"))
+
+    def test_starts(self) -> None:
+        self.found("plugin-start", "cannot be opened", self.entry("bad_create"))
+        self.found("plugin-start", "does not fit its config_schema",
+                   self.entry("configured", config={"odd": 1}))
+        self.found("plugin-stop", "order",
+                   self.entry("careless", PLUGINS / "careless-hangs_in_destroy.so"), code=0)
+        self.found("plugin-prints", "hello from create",
+                   self.entry("careless", PLUGINS / "careless-prints.so"), code=0)
+
+    def test_two_tools_of_a_name(self) -> None:
+        other = self.copy("odd_plain", b"linked_oddly\0", b"linked_twice\0")
+        self.found("tool-twice", "linked_oddly and linked_twice both have a tool",
+                   self.entry("linked_oddly", PLUGINS / "odd_plain.so"),
+                   self.entry("linked_twice", other))
+
+    def test_a_bad_one_does_not_hide_another(self) -> None:
+        self.registry(self.entry("none"), self.entry("bad_create"),
+                      self.entry("configured", config={"name": "x"}))
+        said = self.run_it("check", code=1)
+        for rule in ("plugin-file", "plugin-start"):
+            self.assertIn(f"[{rule}]", said)
+        self.assertIn("ok: plugin configured: ", said)
 
 
 if __name__ == "__main__":
