@@ -138,7 +138,7 @@ static void answer_status(struct hr_health *h, struct hr_http_req *req, enum hr_
 
 static void answer_plugins(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
-    reply_json(h, req, endpoint, 200, plain_json, hr_mcp_plugins(h->mcp));
+    reply_json(h, req, endpoint, 200, plain_json, hr_mcp_plugins(h->mcp, SIZE_MAX));
 }
 
 static void answer_crashes(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
@@ -149,8 +149,8 @@ static void answer_crashes(struct hr_health *h, struct hr_http_req *req, enum hr
 static void answer_page(struct hr_health *h, struct hr_http_req *req, enum hr_endpoint endpoint)
 {
     struct hr_buf out;
-    json_t *status = hr_status(h);
-    json_t *plugins = hr_mcp_plugins(h->mcp);
+    json_t *status = hr_status_of_pod(h);
+    json_t *plugins = hr_mcp_plugins(h->mcp, HR_PAGE_TOOLS_MAX);
     json_t *crashes = hr_crashes(h);
     hr_buf_init(&out, HR_PAGE_MAX);
     int err = hr_page_render(status, plugins, crashes, &out);

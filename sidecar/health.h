@@ -37,8 +37,10 @@ struct hr_health {
 /* The handler of the listener; arg is the struct hr_health. */
 hr_http_handler hr_health_handle;
 
-/* status.c: everything known, for people and the CLI.  New reference, or NULL without memory. */
+/* status.c: everything known, for people and the CLI; and the same without "plugins", which may be
+ * long.  New reference, or NULL without memory. */
 json_t *hr_status(const struct hr_health *h);
+json_t *hr_status_of_pod(const struct hr_health *h);
 /* One death that nobody asked for, without its output; and all of them, the newest first.
  * Likewise. */
 json_t *hr_crash(const struct hr_board_crash *c);

@@ -120,7 +120,7 @@ static json_t *probes(const struct hr_health *h)
                      probe(h, HR_GATE_LIVE), "ready", probe(h, HR_GATE_READY), "warm", warm(h));
 }
 
-json_t *hr_status(const struct hr_health *h)
+json_t *hr_status_of_pod(const struct hr_health *h)
 {
     struct hr_board_head head = {.nservices = 0};
     int64_t now = hr_now_ms();
@@ -138,8 +138,14 @@ json_t *hr_status(const struct hr_health *h)
     (void)json_object_set_new(all, "resources",
                               hr_resources_status(h->resources, hr_checks_disks(h->checks)));
     (void)json_object_set_new(all, "checks", hr_checks_status(h->checks));
-    (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
     (void)json_object_set_new(all, "webhook", hr_webhook_status(h->webhook));
+    return all;
+}
+
+json_t *hr_status(const struct hr_health *h)
+{
+    json_t *all = hr_status_of_pod(h);
+    (void)json_object_set_new(all, "plugins", hr_mcp_status(h->mcp));
     return all;
 }
 

@@ -70,8 +70,10 @@ int hr_mcp_plugin_ok(const struct hr_mcp *m, const char *id, char *reason, size_
  * "ok"; "retried", the calls that were run again because their toolhost was lost. */
 json_t *hr_mcp_status(const struct hr_mcp *m);
 
-/* New reference: what sidecar/README.md says of /plugins; NULL without memory. */
-json_t *hr_mcp_plugins(const struct hr_mcp *m);
+/* New reference: what sidecar/README.md says of /plugins; NULL without memory.  tools_max: of all
+ * plugins together no more tools than that are listed.  Each plugin lists all of its own or as many
+ * as any other, those with the most calls first; and their number and totals tell of the rest. */
+json_t *hr_mcp_plugins(const struct hr_mcp *m, size_t tools_max);
 
 hr_collector hr_mcp_collect; /* arg is the struct hr_mcp */
 

@@ -22,7 +22,7 @@
 
 enum {
     HR_PAGE_MAX = 16 * 1024 * 1024, /* bytes; above what all that can be shown comes to */
-    HR_PAGE_TOOLS_MAX = 48,         /* of one plugin that are shown; the rest is counted */
+    HR_PAGE_TOOLS_MAX = 256, /* of all plugins that it should be given; the rest is counted */
 };
 
 /* The value of Content-Security-Policy for the page: it names the hashes of its style and script.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * The plugins and their tools. */
-#include "page.h"
 #include "parts.h"
 
 #include <string.h>
@@ -65,12 +64,13 @@ static void put_tool(struct hr_html *h, const json_t *tool)
     hr_html(h, "</tr>\n");
 }
 
-static void put_tools(struct hr_html *h, const json_t *tools)
+static void put_tools(struct hr_html *h, const json_t *plugin)
 {
     size_t i = 0;
-    size_t n = json_array_size(tools);
     const json_t *tool = NULL;
-    if (n == 0) {
+    const json_t *tools = json_object_get(plugin, "tools");
+    long long more = hr_page_count(plugin, "tool_count") - (long long)json_array_size(tools);
+    if (json_array_size(tools) == 0) {
         hr_html(h, "<p class=\"none\">Its tools are not known yet.</p>\n");
         return;
     }
@@ -79,15 +79,14 @@ static void put_tools(struct hr_html *h, const json_t *tools)
                "<th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">Open</th>"
                "<th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p99</th></tr>"
                "</thead>\n<tbody>\n");
-    json_array_foreach (tools, i, tool) {
-        if (i == HR_PAGE_TOOLS_MAX)
-            break;
+    json_array_foreach (tools, i, tool)
         put_tool(h, tool);
-    }
     hr_html(h, "</tbody></table>\n");
-    if (n > HR_PAGE_TOOLS_MAX)
-        hr_html(h, "<p class=\"note\">And %lld more: <a href=\"plugins\">/plugins</a>.</p>\n",
-                (long long)(n - HR_PAGE_TOOLS_MAX));
+    if (more > 0)
+        hr_html(h,
+                "<p class=\"note\">And %lld with no more calls than these: <a "
+                "href=\"plugins\">/plugins</a>.</p>\n",
+                more);
 }
 
 static enum hr_tone tone_of(const json_t *plugin)
@@ -98,25 +97,6 @@ static enum hr_tone tone_of(const json_t *plugin)
     if (strcmp(state, "up") != 0)
         return strcmp(state, "backoff") == 0 ? HR_TONE_WARN : HR_TONE_BUSY;
     return json_is_true(json_object_get(plugin, "ok")) ? HR_TONE_OK : HR_TONE_WARN;
-}
-
-struct totals {
-    long long calls;
-    long long errors;
-    long long open;
-};
-
-static struct totals add_up(const json_t *tools)
-{
-    struct totals t = {0, 0, 0};
-    size_t i = 0;
-    const json_t *tool = NULL;
-    json_array_foreach (tools, i, tool) {
-        t.calls += calls_of(json_object_get(tool, "calls"));
-        t.errors += errors_of(json_object_get(tool, "calls"));
-        t.open += hr_page_count(tool, "in_flight");
-    }
-    return t;
 }
 
 static void put_confinement(struct hr_html *h, const json_t *confinement)
@@ -135,22 +115,21 @@ static void put_plugin(struct hr_html *h, const json_t *plugin, bool open)
 {
     const char *id = hr_page_text(plugin, "id");
     const char *reason = hr_page_text(plugin, "reason");
-    const json_t *tools = json_object_get(plugin, "tools");
-    struct totals t = add_up(tools);
+    const json_t *totals = json_object_get(plugin, "totals");
     enum hr_tone tone = tone_of(plugin);
     hr_html(
         h, "<details data-k=\"%s\"%s><summary><h3><bdi>%s</bdi> <small><bdi>%s</bdi></small></h3> ",
         id, open ? " open" : "", id, hr_page_text(plugin, "version"));
     hr_page_state(h, tone, hr_page_text(plugin, "state"));
     hr_html(h, " <small>");
-    hr_page_things(h, t.calls, "call");
+    hr_page_things(h, hr_page_count(totals, "calls"), "call");
     hr_html(h, ", ");
-    hr_page_things(h, t.errors, "error");
-    hr_html(h, ", %lld open</small></summary>\n", t.open);
+    hr_page_things(h, hr_page_count(totals, "errors"), "error");
+    hr_html(h, ", %lld open</small></summary>\n", hr_page_count(totals, "in_flight"));
     if (*reason)
         hr_html(h, "<p class=\"why\"><bdi>%s</bdi></p>\n", reason);
     put_confinement(h, json_object_get(plugin, "confinement"));
-    put_tools(h, tools);
+    put_tools(h, plugin);
     hr_html(h, "</details>\n");
 }
 

@@ -36,7 +36,10 @@ def tool(name: str, p50: float | None = None, p99: float | None = None, in_fligh
 def plugin(name: str, tools: list[Any], state: str = "up", reason: str | None = None,
            missing: dict[str, str] | None = None) -> dict[str, Any]:
     return {"id": name, "version": "1.0.0", "sha256": "3e" * 32, "state": state, "ok": not reason,
-            "reason": reason, "health": None, "starts": 1, "tools": tools,
+            "reason": reason, "health": None, "starts": 1, "tools": tools, "tool_count": len(tools),
+            "totals": {"calls": sum(sum(t["calls"].values()) for t in tools),
+                       "errors": sum(n for t in tools for o, n in t["calls"].items() if o != "ok"),
+                       "in_flight": sum(t["in_flight"] for t in tools)},
             "confinement": {"enforced": ["rights", "limits", "files", "syscalls", "network"],
                             "missing": missing or {}}}
 
@@ -216,19 +219,20 @@ OOM = {
                          "killed by signal 9 (Killed): out of memory", 12.5), "oom_kills": 1}]}
 
 
-def crowd(plugins: int, tools: int) -> dict[str, Any]:
-    """As many as there can be, all with calls."""
+def crowd(plugins: int, tools: int, count: int) -> dict[str, Any]:
+    """As many plugins with so many tools each, of which so many are listed, all with calls."""
+    listed = [plugin(f"plugin-{n:02}", [tool(f"tool_{n:02}_with_quite_a_long_name_{t:03}", 0.001, 1.5,
+                                             ok=1000 - t, error=t % 3) for t in range(tools)])
+              for n in range(plugins)]
+    for each in listed:
+        each["tool_count"] = count
     return {"status": pod({"startup": True, "live": True, "ready": True, "warm": True},
                           phase=phase([("warm", "17:59:50", 321.0)]), resources=resources(0.4),
                           services=[service("server"), service("sidecar"),
                                     *(service(f"toolhost/plugin-{n:02}") for n in range(plugins))],
                           checks=[*WELL, *(check(f"plugin/plugin-{n:02}", "") for n in range(plugins))]),
-            "plugins": {"plugins": [
-                plugin(f"plugin-{n:02}", [tool(f"tool_{n:02}_with_quite_a_long_name_{t:03}", 0.001, 1.5,
-                                               ok=1000 + t, error=t % 3) for t in range(tools)])
-                for n in range(plugins)]},
-            "crashes": []}
+            "plugins": {"plugins": listed}, "crashes": []}
 
 
 SAMPLES = {"good": GOOD, "bad": BAD, "bare": BARE, "starting": STARTING, "draining": DRAINING,
-           "failed": FAILED, "oom": OOM}
+           "failed": FAILED, "oom": OOM, "crowd": crowd(32, 8, 256)}

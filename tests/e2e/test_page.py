@@ -170,6 +170,24 @@ class Looks(unittest.TestCase):
         self.assertEqual(page.evaluate("document.title"),
                          "Not ready, active \u00b7 sandbox-pool-7f9c6d5b8-x2x4q \u00b7 handrail")
 
+    def test_as_many_tools_as_there_can_be(self) -> None:
+        """32 plugins with 256 tools each: the page stays small, and says what it leaves out."""
+        for width in (320, 1280):
+            page = self.look("crowd", width, False)
+            size = page.evaluate("document.documentElement.outerHTML.length")
+            self.assertLess(size, 200_000)
+            self.assertEqual(page.evaluate("document.querySelectorAll('details[data-k^=plugin][open]')"
+                                           ".length"), 0)
+            page.evaluate("document.querySelector('[data-k=plugin-31]').open = true")
+            self.assertIn("And 248 with no more calls than these: /plugins.",
+                          page.text("[data-k=plugin-31]"))
+            took = page.evaluate("performance.getEntriesByType('navigation')[0].duration")
+            again = page.evaluate("(async () => { const t = performance.now(); new DOMParser()"
+                                  ".parseFromString(await (await fetch('./')).text(), 'text/html');"
+                                  "return performance.now() - t; })()")
+            print(f"  at {width} px: {size} characters, loaded in {took:.0f} ms, parsed in {again:.0f} ms",
+                  file=sys.stderr)
+
     def test_hostile_names(self) -> None:
         page = self.browser.page()
         page.goto(self.urls["hostile"])
@@ -329,6 +347,12 @@ class Lives(unittest.TestCase):
             self.assertEqual(page.text("h1"), "Ready")
             self.assertIn("toolhost/echo", page.text("main"))
             self.assertIn("echo", page.text("section[aria-labelledby=plugins]"))
+            with_it = self.open(h)
+            words = "[...document.querySelectorAll('h1, h2, dt, thead th, tbody th[scope=row]')]" \
+                    ".map(e => e.textContent)"
+            self.assertEqual(page.evaluate(words), with_it.evaluate(words))
+            page.evaluate("document.querySelector('summary').click()")  # without any script of ours
+            self.assertTrue(page.evaluate("document.querySelector('details').open"))
             self.assertEqual(page.requests, [address(h)])
             self.assertEqual(page.errors, [])
             os.kill(h.child("agent_server.py"), signal.SIGSTOP)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The rules that a script can check.  Usage: lint.sh format|banned|layout|tidy [BUILD_DIR]
+# The rules that a script can check.  Usage: lint.sh format|banned|layout|scripts|tidy [BUILD_DIR]
 # Run from anywhere; looks at the files git knows or would add.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -51,16 +51,35 @@ layout() {
     return $bad
 }
 
+# What browsers, Node and shells are given can be parsed.
+scripts() {
+    bad=0
+    if command -v node >/dev/null; then
+        for f in $(sources '*.js' '*.mjs'); do
+            node --check "$f" || bad=1
+        done
+    else
+        echo 'no node here: page.js is parsed by the Chromium of e2e/page alone'
+    fi
+    for f in $(sources '*.sh' | grep -v '^plugin-api/templates/'); do
+        case "$(head -n 1 "$f")" in
+        *bash) bash -n "$f" || bad=1 ;;
+        *) sh -n "$f" || bad=1 ;;
+        esac
+    done
+    return $bad
+}
+
 tidy() {
     sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' 'sample-plugins/*.cpp' |
         xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$1"
 }
 
 case "${1-}" in
-format | banned | layout) "$1" ;;
+format | banned | layout | scripts) "$1" ;;
 tidy) tidy "${2:-build}" ;;
 *)
-    echo "usage: $0 format|banned|layout|tidy [BUILD_DIR]" >&2
+    echo "usage: $0 format|banned|layout|scripts|tidy [BUILD_DIR]" >&2
     exit 64
     ;;
 esac

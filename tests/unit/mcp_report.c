@@ -164,7 +164,7 @@ static int setup_busy(void **state)
 /* This member of the page, as JSON text. */
 static void member(struct fixture *f, const char *path, const char *want)
 {
-    json_t *page = hr_mcp_plugins(f->mcp);
+    json_t *page = hr_mcp_plugins(f->mcp, SIZE_MAX);
     assert_non_null(page);
     json_t *value = at(page, path);
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : strdup("nothing");
@@ -177,11 +177,11 @@ static void member(struct fixture *f, const char *path, const char *want)
 static void test_plugins(void **state)
 {
     struct fixture *f = *state;
-    json_t *page = hr_mcp_plugins(f->mcp);
+    json_t *page = hr_mcp_plugins(f->mcp, SIZE_MAX);
     assert_int_equal(json_object_size(page), 1);
     assert_int_equal(json_array_size(at(page, "plugins")), 2);
-    assert_int_equal(json_object_size(at(page, "plugins.0")), 10);
-    assert_int_equal(json_object_size(at(page, "plugins.1")), 10);
+    assert_int_equal(json_object_size(at(page, "plugins.0")), 12);
+    assert_int_equal(json_object_size(at(page, "plugins.1")), 12);
     assert_int_equal(json_object_size(at(page, "plugins.0.tools.0")), 9);
     json_decref(page);
     member(f, "plugins.0.id", "\"p0\"");
@@ -260,7 +260,7 @@ static void test_open_calls(void **state)
     member(f, "plugins.0.tools.0.latency_seconds.count", "3");
     member(f, "plugins.0.tools.1.latency_seconds",
            "{\"count\":0,\"sum\":0.0,\"p50\":null,\"p90\":null,\"p99\":null}");
-    json_t *page = hr_mcp_plugins(f->mcp);
+    json_t *page = hr_mcp_plugins(f->mcp, SIZE_MAX);
     const json_t *latency = at(page, "plugins.0.tools.0.latency_seconds");
     double p50 = json_real_value(at(latency, "p50"));
     assert_true(p50 > 0 && p50 <= json_real_value(at(latency, "p99")));
@@ -276,6 +276,21 @@ static void test_open_calls(void **state)
     member(f, "plugins.0.health", "{\"ok\":null,\"reason\":null}");
     req_close(&r[3]);
     req_free(&r[3]);
+    /* With room for one it is the one with more calls. */
+    for (int i = 0; i < 3; i++) {
+        call(f, &r[3], "1", "echo", "{}");
+        req_close(&r[3]);
+        req_free(&r[3]);
+    }
+    member(f, "plugins.0.totals", "{\"calls\":7,\"errors\":6,\"in_flight\":0}");
+    page = hr_mcp_plugins(f->mcp, 1);
+    assert_int_equal(json_array_size(at(page, "plugins.0.tools")), 1);
+    assert_string_equal(json_string_value(at(page, "plugins.0.tools.0.name")), "echo");
+    assert_int_equal(json_integer_value(at(page, "plugins.0.tool_count")), 2);
+    json_decref(page);
+    page = hr_mcp_plugins(f->mcp, 0);
+    assert_int_equal(json_array_size(at(page, "plugins.0.tools")), 0);
+    json_decref(page);
 }
 
 /* A version that has to be cut in the middle of a character. */
