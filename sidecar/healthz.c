@@ -80,12 +80,13 @@ static json_t *endpoints_of(const json_t *check)
     return all;
 }
 
-/* One entry of "checks".  New reference. */
-static json_t *entry_of(const json_t *check, enum level level, int64_t wall_ms)
+/* One entry of "checks".  Its time is that of the measurement.  New reference. */
+static json_t *entry_of(const json_t *check, enum level level)
 {
+    int64_t age_ms = (int64_t)(json_number_value(json_object_get(check, "age_seconds")) * 1000);
     const json_t *observed = json_object_get(check, "observed");
     json_t *entry = json_pack("{s:s, s:s, s:o}", "componentType", type_of(name_of(check)), "status",
-                              level_names[level], "time", hr_wall_time(wall_ms));
+                              level_names[level], "time", hr_wall_time(hr_wall_ms() - age_ms));
     if (json_is_number(observed)) {
         (void)json_object_set(entry, "observedValue", json_object_get(check, "observed"));
         (void)json_object_set(entry, "observedUnit", json_object_get(check, "unit"));
@@ -116,7 +117,7 @@ static enum level add_checks(json_t *out, const json_t *checks, const json_t **r
         char key[KEY_MAX];
         enum level level = level_of(check);
         (void)snprintf(key, sizeof(key), "%s:%s", name_of(check), measurement_of(check));
-        (void)json_object_set_new(out, key, json_pack("[o]", entry_of(check, level, hr_wall_ms())));
+        (void)json_object_set_new(out, key, json_pack("[o]", entry_of(check, level)));
         if (level > overall) {
             overall = level;
             *ret_worst = check;

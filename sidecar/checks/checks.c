@@ -217,6 +217,14 @@ static bool has_value(const struct hr_measure *m)
     return m && m->unit && m->last.has_value;
 }
 
+/* Seconds since what is known was measured; null for what is looked at when somebody asks. */
+static json_t *age(const struct hr_checks *c, const struct hr_measure *m)
+{
+    if (!m || m->result == HR_UNMEASURED)
+        return json_null();
+    return json_real((double)(c->cfg.now_ms() - m->last_asked_ms) / 1000);
+}
+
 static json_t *one_status(struct hr_checks *c, const struct hr_check *check)
 {
     char reason[HR_CHECK_REASON_MAX];
@@ -226,14 +234,15 @@ static json_t *one_status(struct hr_checks *c, const struct hr_check *check)
     if (check->ok && m && m->result == HR_UNKNOWN)
         (void)snprintf(reason, sizeof(reason), "%s", m->last.message);
     return json_pack(
-        "{s:s, s:b, s:s, s:o, s:I, s:o, s:o, s:o}", "name", check->name, "ok", check->ok, "status",
+        "{s:s, s:b, s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "name", check->name, "ok", check->ok,
+        "status",
         failed      ? "fail"
         : check->ok ? "pass"
                     : "warn",
         "message", hr_json_text(reason, strlen(reason)), "since_seconds",
         (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000, "gates", gates_json(check->gates),
         "observed", has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(),
-        "unit", has_value(m) ? json_string(m->unit) : json_null());
+        "unit", has_value(m) ? json_string(m->unit) : json_null(), "age_seconds", age(c, m));
 }
 
 json_t *hr_checks_status(struct hr_checks *c)

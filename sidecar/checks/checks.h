@@ -133,8 +133,9 @@ unsigned hr_checks_answer(struct hr_checks *c, const char *path, const struct hr
 /* "startup", "live", "ready". */
 const char *hr_gate_name(enum hr_gate gate);
 
-/* New reference: [{"name","ok","status","message","since_seconds","gates","observed","unit"}, ...].
- * status: "pass", "warn" for one that fails but makes no endpoint fail, "fail". */
+/* New reference: [{"name","ok","status","message","since_seconds","gates","observed","unit",
+ * "age_seconds"}, ...].  status: "pass", "warn" for one that fails but makes no endpoint fail,
+ * "fail". */
 json_t *hr_checks_status(struct hr_checks *c);
 
 /* New reference: what `disk` has seen: [{"path","free_bytes","size_bytes"}, ...]. */

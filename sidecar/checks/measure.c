@@ -73,6 +73,7 @@ void hr_measure_note(struct hr_measure *m, const struct hr_finding *f, int64_t a
 {
     m->last = *f;
     m->asked_ms = asked_ms;
+    m->last_asked_ms = asked_ms;
     m->down = f->found == HR_FOUND_DOWN;
     if (f->found == HR_FOUND_GOOD) {
         note_good(m);

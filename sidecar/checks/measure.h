@@ -105,6 +105,7 @@ struct hr_measure {
     int64_t asked_ms;      /* when the last question was asked; 0: never */
     int64_t failing_since; /* when the first of the failures in a row was asked; 0: none */
     struct hr_finding last;
+    int64_t last_asked_ms; /* when that was asked for */
 
     /* of all lives */
     uint64_t good;

@@ -50,6 +50,7 @@ struct framing {
     unsigned lengths;
     unsigned codings;
     bool unknown_coding;
+    bool odd_name; /* "Content-Length ": a header for some readers, none for others */
     const char *length;
 };
 
@@ -58,6 +59,7 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 {
     (void)kind;
     struct framing *f = arg;
+    f->odd_name |= name[strcspn(name, " \t")] != '\0';
     if (strcasecmp(name, "Host") == 0) {
         f->hosts++;
     } else if (strcasecmp(name, "Content-Length") == 0) {
@@ -71,13 +73,16 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 }
 
 /* Where one body ends must not be open to two readings (RFC 9112, 6.3): libmicrohttpd takes the
- * first of several lengths. */
-unsigned hr_http_refusal(struct MHD_Connection *connection, size_t body_max)
+ * first of several lengths.  That a Host is missing is looked for here because libmicrohttpd 0.9.75
+ * answers it with two heads. */
+unsigned hr_http_refusal(struct MHD_Connection *connection, const char *version, size_t body_max)
 {
     struct framing f = {.hosts = 0};
     int64_t length = 0;
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &f);
-    if (f.hosts > 1 || f.lengths + f.codings > 1 || f.unknown_coding)
+    bool old = strcmp(version, "HTTP/1.0") == 0;
+    if (f.hosts > 1 || (!f.hosts && !old) || f.odd_name || f.lengths + f.codings > 1 ||
+        f.unknown_coding)
         return MHD_HTTP_BAD_REQUEST;
     if (f.length && hr_parse_int(f.length, 0, (int64_t)body_max, &length))
         return HR_HTTP_TOO_LARGE; /* that it is a number was checked before us */
@@ -88,8 +93,8 @@ const char *hr_http_refusal_text(unsigned status)
 {
     switch (status) {
     case MHD_HTTP_BAD_REQUEST:
-        return "bad request: more than one Host, Content-Length or Transfer-Encoding, or a coding "
-               "other than chunked\n";
+        return "bad request: no Host, more than one Host, Content-Length or Transfer-Encoding, a "
+               "coding other than chunked, or a header with a blank before its colon\n";
     case HR_HTTP_TOO_LARGE: return "the request's body is too large\n";
     default: return "out of memory\n";
     }

@@ -18,8 +18,8 @@ size_t hr_http_unescape(char *s);
  * "/path".  Any other target is returned as it is. */
 const char *hr_http_target_path(const char *target);
 
-/* The status to refuse a request with once its headers are known, or 0. */
-unsigned hr_http_refusal(struct MHD_Connection *connection, size_t body_max);
+/* The status to refuse a request with once its headers are known, or 0.  version: "HTTP/1.1". */
+unsigned hr_http_refusal(struct MHD_Connection *connection, const char *version, size_t body_max);
 
 /* What the client is told; also for a 503, which is for want of memory. */
 const char *hr_http_refusal_text(unsigned status);

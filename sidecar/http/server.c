@@ -234,7 +234,7 @@ static void refuse(struct hr_http_req *req, unsigned status)
 }
 
 static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connection, const char *url,
-                             const char *method, void **ret_req)
+                             const char *method, const char *version, void **ret_req)
 {
     struct hr_http_req *req = calloc(1, sizeof(*req));
     if (!req)
@@ -248,7 +248,7 @@ static enum MHD_Result begin(struct hr_http *h, struct MHD_Connection *connectio
     hr_buf_init(&req->headers, REPLY_HEADERS_MAX);
     hr_buf_init(&req->out, STREAM_MAX);
     *ret_req = req;
-    unsigned status = hr_http_refusal(connection, h->body_max);
+    unsigned status = hr_http_refusal(connection, version, h->body_max);
     if (status) {
         refuse(req, status);
         return send_answer(req); /* where its body ends nobody knows, or it is far away */
@@ -281,7 +281,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *data,
                                   size_t *data_size, void **context)
 {
-    (void)version;
     struct hr_http *h = arg;
     struct hr_http_req *req = *context;
     if (req && req->state == REQ_ANSWERED)
@@ -289,7 +288,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     if (h->stopping)
         return MHD_NO;
     if (!req)
-        return begin(h, connection, url, method, context);
+        return begin(h, connection, url, method, version, context);
     if (req->state != REQ_RECEIVING && req->state != REQ_REFUSED)
         return MHD_NO;
     if (*data_size) {
@@ -439,7 +438,7 @@ static int start_daemon(struct hr_http *h, const struct hr_http_limits *limits)
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
         MHD_OPTION_END);
     return h->daemon ? 0 : -EIO;
 }

@@ -527,6 +527,8 @@ static void status_and_metrics_tell_the_same(void **state)
     assert_string_equal(json_string_value(json_object_get(ready, "name")), "ready");
     assert_true(json_is_true(json_object_get(ready, "ok")));
     assert_int_equal(json_integer_value(json_object_get(ready, "since_seconds")), 5);
+    assert_true(json_real_value(json_object_get(ready, "age_seconds")) >= 5);
+    assert_true(json_is_null(json_object_get(json_array_get(all, 0), "age_seconds")));
     const json_t *echo = json_array_get(all, 13);
     assert_true(json_is_false(json_object_get(echo, "ok")));
     assert_string_equal(json_string_value(json_object_get(echo, "message")),

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct health_fixture fix;
@@ -115,6 +116,71 @@ static void healthz_is_text_for_who_wants_text(void **state)
     assert_int_equal(strncmp(body, "internal server error: ", 23), 0);
 }
 
+static const char *time_of(json_t *page, const char *key)
+{
+    json_t *entry = json_array_get(json_object_get(json_object_get(page, "checks"), key), 0);
+    return json_string_value(json_object_get(entry, "time"));
+}
+
+/* What is measured now and then has the time of its measurement, not that of the question. */
+static void times_are_those_of_the_measurement(void **state)
+{
+    (void)state;
+    health_fixture_measure(&fix, 200);
+    json_t *first = healthz(200);
+    const struct timespec pause = {.tv_nsec = 30 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    json_t *second = healthz(200);
+    assert_string_not_equal(time_of(first, "process:status"), time_of(second, "process:status"));
+    assert_string_not_equal(time_of(second, "ready:responseTime"),
+                            time_of(second, "process:status"));
+    json_decref(first);
+    json_decref(second);
+}
+
+static size_t count(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+        n++;
+    return n;
+}
+
+/* Whole requests as they may come, and the status of the one answer to each. */
+static void odd_requests_have_one_answer(void **state)
+{
+    static const struct {
+        const char *request;
+        int status;
+    } cases[] = {
+        {"GET /livez HTTP/1.0\r\n\r\n", 200},
+        {"GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200},
+        {"HEAD / HTTP/1.0\r\n\r\n", 200},
+        {"GET /livez HTTP/1.1\r\n\r\n", 400},
+        {"POST /livez HTTP/1.1\r\nContent-Length: 2\r\n\r\nab", 400},
+        {"GET /livez HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400},
+        {"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", 505},
+        {"GET /livez\r\n\r\n", 400},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n", 200},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nIf-Match: \"x\"\r\n\r\n", 200},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nIf-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT"
+         "\r\n\r\n",
+         200},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n", 200},
+        {"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab", 200},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        answer.len = 0;
+        health_fixture_say(&fix, cases[i].request, strlen(cases[i].request), &answer);
+        const char *text = hr_buf_str(&answer);
+        if (count(text, "HTTP/1.1 ") != 1 || strtol(text + 9, NULL, 10) != cases[i].status)
+            fail_msg("%s is answered: %s", cases[i].request, text);
+    }
+}
+
 static void methods_and_paths(void **state)
 {
     static const struct {
@@ -190,6 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(healthz_has_everything),
         T(healthz_is_text_for_who_wants_text),
+        T(times_are_those_of_the_measurement),
+        T(odd_requests_have_one_answer),
         T(methods_and_paths),
         T(head_is_get_without_the_body),
         T(excludes_come_from_the_query),
