@@ -57,7 +57,7 @@ static const char *type_of(const char *name)
     return "component";
 }
 
-/* ["/livez", "/readyz"]; NULL for none. */
+/* Those that fail of it: ["/livez", "/readyz"]; NULL for none. */
 static json_t *endpoints_of(const json_t *check)
 {
     static const struct {
@@ -67,7 +67,7 @@ static json_t *endpoints_of(const json_t *check)
     json_t *all = NULL;
     const json_t *gate = NULL;
     size_t i = 0;
-    json_array_foreach (json_object_get(check, "gates"), i, gate) {
+    json_array_foreach (json_object_get(check, "failing_gates"), i, gate) {
         for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
             const char *name = json_string_value(gate);
             if (!name || strcmp(name, known[k].gate) != 0)

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Print a string on one line: control characters as "^X", as cat -v does. */
+/* Print a string on one line: control characters as "^X", as cat -v does, and those that turn the
+ * direction of writing as "<U+202E>". */
 void hr_text_print(FILE *out, const char *s);
 
 /* The same for n bytes, NULs among them, but lines and tabs stay what they are. */

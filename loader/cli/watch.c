@@ -20,6 +20,7 @@
 enum {
     FRAME_MAX = 64 * 1024 * 1024, /* bytes */
     ROWS = 24,                    /* of a terminal that does not tell */
+    COLUMNS = 80,
 };
 
 /* The other screen, no cursor, and no line that goes on in the next row. */
@@ -160,10 +161,58 @@ static const char *next_line(const char **at, const char *end, size_t *ret_n)
     return line;
 }
 
-static int rows(void)
+static struct winsize size_of_terminal(void)
 {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : ROWS;
+    struct winsize size = {.ws_row = 0};
+    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    if (!size.ws_row)
+        size.ws_row = ROWS;
+    if (!size.ws_col)
+        size.ws_col = COLUMNS;
+    return size;
+}
+
+/* The bytes of what begins at s that stay together, and whether they take a column: a character, or
+ * an escape sequence of ours. */
+static size_t piece(const char *s, size_t n, bool *ret_seen)
+{
+    size_t len = 1;
+    *ret_seen = *s != '\033';
+    if (!*ret_seen)
+        while (len < n && s[len - 1] != 'm')
+            len++;
+    else
+        while (len < n && ((unsigned char)s[len] & 0xc0) == 0x80)
+            len++;
+    return len;
+}
+
+/* The frame with no line wider than that: what is too long goes on in the next row.  0 or -ENOMEM;
+ * the text of *ret is the caller's. */
+static int fold(const struct frame *f, unsigned width, struct frame *ret)
+{
+    struct frame folded = {.text = NULL};
+    unsigned column = 0;
+    FILE *out = open_memstream(&folded.text, &folded.len);
+    if (!out)
+        return -ENOMEM;
+    for (size_t i = 0, n = 0; i < f->len; i += n) {
+        bool seen = false;
+        n = piece(f->text + i, f->len - i, &seen);
+        bool full = seen && f->text[i] != '\n' && column == width;
+        if (full)
+            (void)fputc('\n', out);
+        if (full || f->text[i] == '\n')
+            column = 0;
+        column += seen && f->text[i] != '\n';
+        (void)fwrite(f->text + i, 1, n, out);
+    }
+    if (fclose(out)) {
+        free(folded.text);
+        return -ENOMEM;
+    }
+    *ret = folded;
+    return 0;
 }
 
 /* What makes the screen that shows `old` (nothing, if its text is NULL) show `new`. */
@@ -186,8 +235,8 @@ static int difference(struct hr_buf *out, const struct frame *old, const struct 
         err = hr_buf_addf(out, "\033[%d;1H", row);
         if (!err)
             err = hr_buf_add(out, lb, nb);
-        if (!err)
-            err = hr_buf_adds(out, "\033[K");
+        if (!err) /* a colour that goes on in the next row ends here */
+            err = hr_buf_adds(out, memchr(lb, '\033', nb) ? "\033[0m\033[K" : "\033[K");
     }
     if (!err && total > height)
         err = hr_buf_addf(out, "\033[%d;1H... and %d lines more\033[K", height, total - shown);
@@ -198,15 +247,23 @@ static int difference(struct hr_buf *out, const struct frame *old, const struct 
 
 static int draw(const struct frame *old, const struct frame *new)
 {
-    static const struct frame nothing = {.text = NULL};
+    struct frame shown = {.text = NULL}; /* nothing */
+    struct frame next = {.text = NULL};
     struct hr_buf out;
     bool all = anew;
     anew = 0; /* before the size is read: another change of it comes again */
+    struct winsize size = size_of_terminal();
     hr_buf_init(&out, FRAME_MAX);
-    int err = difference(&out, all ? &nothing : old, new, rows());
+    int err = fold(new, size.ws_col, &next);
+    if (!err && !all)
+        err = fold(old, size.ws_col, &shown);
+    if (!err)
+        err = difference(&out, &shown, &next, size.ws_row);
     if (!err)
         err = hr_write_all(STDOUT_FILENO, hr_buf_str(&out), out.len);
     hr_buf_free(&out);
+    free(shown.text);
+    free(next.text);
     return err;
 }
 

@@ -2,9 +2,10 @@
  * Looking at something again and again.
  *
  * On a terminal each look is a frame on its other screen, of which only the lines that have changed
- * are written; so nothing flickers, and what was there before is there again afterwards.  The
- * cursor and the terminal's modes come back on every way out: the key q, a signal that ends us or
- * stops us, an error.  Anywhere else the looks follow each other, with an empty line between them.
+ * are written, and of which those that are too wide are folded; so nothing flickers, and what was
+ * there before is there again afterwards.  The cursor and the terminal's modes come back on every
+ * way out: the key q, a signal that ends us or stops us, an error.  Anywhere else the looks follow
+ * each other, with an empty line between them.
  */
 #ifndef HR_CLI_WATCH_H
 #define HR_CLI_WATCH_H

@@ -229,20 +229,21 @@ static json_t *one_status(struct hr_checks *c, const struct hr_check *check)
 {
     char reason[HR_CHECK_REASON_MAX];
     const struct hr_measure *m = check->m;
-    bool failed = failed_gates(c, check) != 0;
+    unsigned failing = failed_gates(c, check);
     (void)hr_check_ask(c, check, 0, reason, sizeof(reason));
     if (check->ok && m && m->result == HR_UNKNOWN)
         (void)snprintf(reason, sizeof(reason), "%s", m->last.message);
-    return json_pack(
-        "{s:s, s:b, s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "name", check->name, "ok", check->ok,
-        "status",
-        failed      ? "fail"
-        : check->ok ? "pass"
-                    : "warn",
-        "message", hr_json_text(reason, strlen(reason)), "since_seconds",
-        (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000, "gates", gates_json(check->gates),
-        "observed", has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(),
-        "unit", has_value(m) ? json_string(m->unit) : json_null(), "age_seconds", age(c, m));
+    return json_pack("{s:s, s:b, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "name", check->name,
+                     "ok", check->ok, "status",
+                     failing     ? "fail"
+                     : check->ok ? "pass"
+                                 : "warn",
+                     "message", hr_json_text(reason, strlen(reason)), "since_seconds",
+                     (json_int_t)(c->cfg.now_ms() - check->since_ms) / 1000, "gates",
+                     gates_json(check->gates), "observed",
+                     has_value(m) ? json_real(round(m->last.value * 1000) / 1000) : json_null(),
+                     "unit", has_value(m) ? json_string(m->unit) : json_null(), "age_seconds",
+                     age(c, m), "failing_gates", gates_json(failing));
 }
 
 json_t *hr_checks_status(struct hr_checks *c)

@@ -134,8 +134,8 @@ unsigned hr_checks_answer(struct hr_checks *c, const char *path, const struct hr
 const char *hr_gate_name(enum hr_gate gate);
 
 /* New reference: [{"name","ok","status","message","since_seconds","gates","observed","unit",
- * "age_seconds"}, ...].  status: "pass", "warn" for one that fails but makes no endpoint fail,
- * "fail". */
+ * "age_seconds","failing_gates"}, ...].  status: "pass", "warn" for one that fails but makes no
+ * endpoint fail, "fail". */
 json_t *hr_checks_status(struct hr_checks *c);
 
 /* New reference: what `disk` has seen: [{"path","free_bytes","size_bytes"}, ...]. */

@@ -15,6 +15,12 @@ struct verdict {
     const char *word;
 };
 
+/* One that has died already before it was ever ready may do so for ever. */
+static bool failures_of_server(const json_t *status)
+{
+    return hr_page_count(json_array_get(json_object_get(status, "services"), 0), "failures") > 0;
+}
+
 static struct verdict judge(const json_t *status)
 {
     if (json_is_true(json_object_get(status, "draining")))
@@ -24,7 +30,8 @@ static struct verdict judge(const json_t *status)
     if (json_is_true(probe(status, "ready")))
         return (struct verdict){HR_TONE_OK, "Ready"};
     if (json_is_false(probe(status, "startup")))
-        return (struct verdict){HR_TONE_BUSY, "Starting"};
+        return failures_of_server(status) ? (struct verdict){HR_TONE_WARN, "Starting again"}
+                                          : (struct verdict){HR_TONE_BUSY, "Starting"};
     if (json_is_false(probe(status, "ready")))
         return (struct verdict){HR_TONE_BAD, "Not ready"};
     return (struct verdict){HR_TONE_OFF, "Not known"};

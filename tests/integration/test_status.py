@@ -463,6 +463,25 @@ class Watch(unittest.TestCase):
             t.wait_text("nothing recorded")
             self.assertNotIn("lines more", t.text())
 
+    def test_what_is_too_wide_is_folded(self):
+        """Why something fails can be read to its end, however narrow the terminal."""
+        reason = "no agent can be made of " + "it-" * 30 + "end"
+        with standin("--notify") as h:
+            h.wait_status("/readyz", 200)
+            h.fault(notify=f"STATUS={reason} \u202e\u9b1a")
+            for columns in (80, 40, 20):
+                with watching(h, rows=90, columns=columns) as t:
+                    def folded():
+                        t.read()
+                        return [t.screen.get(row, "") for row in range(1, 90)]
+                    wait_for("its words", lambda: reason + " <U+202E>\u9b1a" in "".join(folded()), PATIENCE)
+                    self.assertLessEqual(max(map(len, folded())), columns)
+                    t.resize(90, 200)
+                    t.wait_text(reason)
+                    os.write(t.fd, b"\x03")
+                    self.assertEqual(os.WTERMSIG(t.end()), signal.SIGINT)
+                    self.assertTrue(t.raw.endswith(LEAVE), repr(t.raw[-80:]))
+
     def test_handrail_ends_meanwhile(self):
         with standin() as h, watching(h) as t:
             t.wait_text("SERVICE")

@@ -313,8 +313,10 @@ static void cells_are_padded_by_columns(void **state)
     hr_text_cell(f, HR_RED, "\xc3\xa9\x1b", 6);
     hr_text_cell(f, HR_PLAIN, "42", -4);
     hr_text_cell(f, HR_PLAIN, "longer", 3);
+    hr_text_cell(f, HR_PLAIN, "\xe2\x80\xae\xc2\x9b\x7f", 13); /* U+202E, U+009B */
+    hr_text_cell(f, HR_PLAIN, "\xe2\x80\xa6\xe2\x80", -3);     /* U+2026, and half of one */
     (void)fclose(f);
-    assert_string_equal(out, "\xc3\xa9^[     42longer");
+    assert_string_equal(out, "\xc3\xa9^[     42longer<U+202E>^[^?  \xe2\x80\xa6\xe2\x80");
 }
 
 /* Not what our supervisor says, but it must not hurt. */

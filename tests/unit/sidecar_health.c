@@ -78,6 +78,11 @@ static void healthz_has_everything(void **state)
     assert_string_equal(
         json_string_value(json_array_get(json_object_get(ready, "affectedEndpoints"), 0)),
         "/readyz");
+    /* It counts for /livez too, but does not make it fail yet. */
+    json_t *alive =
+        json_array_get(json_object_get(json_object_get(page, "checks"), "alive:status"), 0);
+    assert_string_equal(json_string_value(json_object_get(alive, "status")), "warn");
+    assert_null(json_object_get(alive, "affectedEndpoints"));
     json_decref(page);
 
     health_fixture_measure(&fix, 200);

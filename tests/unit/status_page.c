@@ -217,7 +217,9 @@ static void verdicts(void **state)
     static const char *const cases[][2] = {
         {"{'draining':true,'probes':{'ready':true}}", "<title>Draining \xc2\xb7 handrail"},
         {"{'probes':{'startup':false,'live':false,'ready':false}}", "<title>Not alive "},
-        {"{'probes':{'startup':false,'live':true,'ready':false}}", "<title>Starting "},
+        {"{'probes':{'startup':false,'live':true,'ready':false}}", "<title>Starting \xc2\xb7"},
+        {"{'probes':{'startup':false,'live':true,'ready':false},'services':[{'failures':1}]}",
+         "<title>Starting again \xc2\xb7"},
         {"{'probes':{'startup':true,'live':true,'ready':false}}", "<title>Not ready "},
         {"{'probes':{'startup':true,'live':false,'ready':true}}", "<title>Not alive "},
         {"{'phase':{'name':'warm'},'hostname':'p'}", "<title>Not known, warm \xc2\xb7 p \xc2\xb7 "},
