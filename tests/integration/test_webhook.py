@@ -16,7 +16,7 @@ from pathlib import Path
 
 import jsonschema
 
-from harness import client, running, sample, standin
+from harness import client, running, sample, service, standin
 from support import BUILD, HANDRAIL, ROOT, descendants, free_ports, wait_for
 
 SCHEMA = json.loads((ROOT / "docker" / "observability" / "webhook-event.schema.json").read_text())
@@ -345,6 +345,7 @@ class Misbehaviour(Webhook):
             h.wait_status("/readyz", 200)
             h.fault(crash="SIGSEGV")
             r.wait(1)
+            wait_for("the restart", lambda: service(h)["starts"] == 2, 20)
             h.wait_status("/readyz", 200)
             began = time.monotonic()
             self.stop(h, 10)
