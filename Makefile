@@ -26,7 +26,7 @@ test: ## every check and test, with a closing line that counts them
 	@JOBS=$(JOBS) sh tests/run.sh
 
 test-containers: ## the images of docker/, built and run for real; needs root, buildah, runc
-	@PYTHON=$(PYTHON) sh tests/containers/minimal.sh
+	@PYTHON=$(PYTHON) sh tests/containers/run.sh
 
 bench: ## speed and size, beside a peer in the same run
 	@sh tests/setup.sh bench

@@ -116,6 +116,11 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.requests: list[Any] = []
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no news; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

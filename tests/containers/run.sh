@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Build docker/Dockerfile, docker/examples/minimal and docker/examples/tools, which is made from that,
-# and run the result with the real agent-server as a platform would: not as root, no capabilities, nothing writable but three tmpfs.
+# Build docker/Dockerfile and every image of docker/examples, and run them with the real agent-server as
+# docker/kubernetes would, and as other platforms do: images.py says how.
 #
-# Needs root, buildah, debootstrap, iproute2, python3, runc, and a network for the packages.  No
+# Needs root, buildah, debootstrap, iproute2, python3-yaml, runc, and a network for the packages.  No
 # image is pulled: a fresh Debian 13 plays the base of both Dockerfiles, the second time with the
 # pinned agent-server installed in it.  These two lie in the user's cache folder (about 1.3 GB,
 # up to ten minutes the first time); everything else is removed at the end.
 #
-#   tests/containers/minimal.sh [--keep]      --keep leaves the built images there as well
+#   tests/containers/run.sh [--keep] [IMAGE...]      --keep leaves the built images there as well
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -17,7 +17,8 @@ store=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/containers
 python=${PYTHON:-/usr/bin/python3}
 certificates=/etc/ssl/certs/ca-certificates.crt
 release=trixie
-built="handrail:dev handrail-test/minimal handrail-test/tools"
+# docker/examples, each after the one it is made from; the first is made from the agent-server's.
+examples="minimal tools data-science custom-agent"
 
 say() { echo "containers: $*"; }
 fail() {
@@ -26,11 +27,14 @@ fail() {
 }
 
 keep=
-case "$*" in
-'') ;;
---keep) keep=1 ;;
-*) fail "usage: $0 [--keep]" ;;
-esac
+if [ "${1:-}" = --keep ]; then
+    keep=1
+    shift
+fi
+wanted=${*:-$examples}
+for name in $wanted; do
+    [ -d "$top/docker/examples/$name" ] || fail "usage: $0 [--keep] [IMAGE...], of: $examples"
+done
 
 [ "$(id -u)" = 0 ] || fail "needs root: it makes root file systems and containers"
 missing=
@@ -38,7 +42,8 @@ for tool in buildah debootstrap ip runc unshare "$python"; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 [ -z "$missing" ] || fail "not found:$missing; on Debian, run:" \
-    "apt-get install buildah debootstrap iproute2 python3 runc util-linux"
+    "apt-get install buildah debootstrap iproute2 python3 python3-yaml runc util-linux"
+"$python" -c 'import yaml' 2>/dev/null || fail "no module yaml: apt-get install python3-yaml"
 
 mkdir -p "$store"
 exec 9>"$store/lock"
@@ -56,9 +61,10 @@ image_store() {
 clean_up() {
     image_store rm --all >/dev/null 2>&1 || true # working containers, with their mounts
     if [ -z "$keep" ]; then
-        for image in $built; do
-            image_store rmi "$image" >/dev/null 2>&1 || true
+        for name in $examples; do
+            image_store rmi "handrail-test/$name" >/dev/null 2>&1 || true
         done
+        image_store rmi handrail:dev >/dev/null 2>&1 || true
     fi
     image_store rmi --prune >/dev/null 2>&1 || true # what an interrupted build left
     umount "$scratch/run/overlay" 2>/dev/null || true
@@ -118,15 +124,21 @@ fi
 
 say "building docker/Dockerfile"
 build --build-arg "BASE=$debian" --tag handrail:dev -f "$top/docker/Dockerfile" "$top"
-say "building docker/examples/minimal"
-build --build-arg "BASE=$agent_server" --tag handrail-test/minimal "$top/docker/examples/minimal"
-say "building docker/examples/tools"
-build --build-arg BASE=handrail-test/minimal --tag handrail-test/tools "$top/docker/examples/tools"
+base=$agent_server
+for name in $examples; do
+    case " minimal $wanted " in *" $name "*) ;; *) continue ;; esac
+    say "building docker/examples/$name"
+    build --build-arg "BASE=$base" --tag "handrail-test/$name" "$top/docker/examples/$name"
+    base=handrail-test/minimal
+done
 
-image_store inspect --type image handrail-test/tools >"$scratch/image.json"
-container=$(image_store from --pull-never handrail-test/tools)
-rootfs=$(image_store mount "$container")
+set --
+for name in $wanted; do
+    image_store inspect --type image "handrail-test/$name" >"$scratch/$name.json"
+    container=$(image_store from --pull-never "handrail-test/$name")
+    set -- "$@" "$name=$(image_store mount "$container")"
+done
 
 # A network of their own, with a loopback and nothing else: the usual ports are free there.
 unshare --net sh -c 'ip link set lo up && exec "$@"' sh \
-    "$python" "$here/minimal.py" "$rootfs" "$scratch/image.json" "$scratch/runc"
+    "$python" -B "$here/images.py" "$scratch" "$@"
