@@ -16,4 +16,7 @@ int hr_cli_drain(char **argv);
 int hr_cli_crashes(char **argv);
 int hr_cli_probe(char **argv);
 
+/* `handrail config`, which needs no running handrail: 0, 64, or 78 for a wrong configuration. */
+int hr_cli_config(char **argv);
+
 #endif

@@ -302,6 +302,28 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
     return code ? code : finish(&c, ret);
 }
 
+int hr_config_load_to_show(char **argv, struct hr_config *ret)
+{
+    static char *nobody[] = {"", NULL};
+    struct hr_config c = {0};
+    char *program = NULL;
+    hr_settings_default(&c);
+    int code = hr_options_parse(argv, &c, &c.command);
+    if (code)
+        return code;
+    if (!c.command[0])
+        c.command = nobody;
+    (void)hr_program_find(c.command[0], "", &program);
+    if (program && hr_program_is_self(program)) {
+        if (is_whole_command(c.command))
+            c.command++;
+        else
+            code = real_command(c.command, &c.command);
+    }
+    free(program);
+    return code ? code : finish(&c, ret);
+}
+
 int hr_config_load_mcp(char **argv, struct hr_config *ret)
 {
     struct hr_config c = {0};

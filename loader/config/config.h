@@ -53,6 +53,7 @@ struct hr_plugin_config {
     char sha256[HR_SHA256_TEXT]; /* which the file has to have; "": any */
     char *path;                  /* absolute */
     struct hr_file_stamp stamp;  /* of the file, when the registry was read */
+    int entry;                   /* in the registry; -1: it is the agent's module, and in no file */
     bool required;               /* readiness waits for it */
     json_t *config;              /* an object, never NULL */
     json_t *confinement;         /* likewise; it has been checked */
@@ -127,6 +128,10 @@ int hr_config_load(char **argv, struct hr_config *ret);
 /* The same for a call by the server's own name: argv[0] is that name, the rest are its flags, or
  * the whole command of the server once more. */
 int hr_config_load_as_server(char **argv, struct hr_config *ret);
+
+/* The same for `handrail config`, which runs nothing: the command may be missing, and is then "".
+ * If it is our own program in the server's place, it is the real server, with its flags. */
+int hr_config_load_to_show(char **argv, struct hr_config *ret);
 
 /* The same for `handrail mcp`, which has no command: argv are its options. */
 int hr_config_load_mcp(char **argv, struct hr_config *ret);

@@ -103,7 +103,7 @@ int hr_plugin_add(struct hr_config *c, const char *id, const char *path)
         return -ENOSPC;
     struct hr_plugin_config *out = &c->plugins[c->nplugins];
     *out = (struct hr_plugin_config){
-        .path = strdup(path), .config = json_object(), .confinement = json_object()};
+        .path = strdup(path), .config = json_object(), .confinement = json_object(), .entry = -1};
     (void)snprintf(out->id, sizeof(out->id), "%s", id);
     c->nplugins++; /* what there is of it is freed with the rest */
     return out->path && out->config && out->confinement ? 0 : -ENOMEM;
@@ -166,6 +166,7 @@ static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t i
     struct hr_plugin_config *out = &c->plugins[c->nplugins - 1];
     (void)snprintf(out->sha256, sizeof(out->sha256), "%s", sha256);
     out->required = required;
+    out->entry = (int)index;
     put_object(&out->config, config);
     put_object(&out->confinement, confinement);
 }

@@ -96,6 +96,89 @@ class AtStart(Folder):
         self.assertEqual(self.handrail("mcp").returncode, 78)
 
 
+class Shown(Folder):
+    """handrail config"""
+
+    def test_where_each_comes_from(self):
+        server = self.folder / "agent-server"
+        server.write_text("#!/bin/sh\n")
+        server.chmod(0o755)
+        self.write({"agent": {"module": "mine", "class": "Mine"},
+                    "tools": [{"name": "t", "module": "of.mine"}],
+                    "environment": {"A_TOKEN": "abcdefghij", "KEPT": "no", "URL": "http://u:pass-word@h"},
+                    "handrail": {"grace": 40, "backoff": 60, "webhook": "https://h.example/secret"}},
+                   {"plugins": [{"id": "off", "path": "/o.so", "enabled": False},
+                                {"id": "p", "path": "/p.so", "required": True}]})
+        argv = ["config", "--json", "--stable", "3", "--", str(server), "--port", "60000",
+                "--x=abcdefghij"]
+        env = {"KEPT": "yes", "HANDRAIL_BUDGET": "5", "CUSTOM_AGENT_CLASS": "Other",
+               "HANDRAIL_SUPERVISED": "1", "HANDRAIL_WEBHOOK_AUTHORIZATION": "Bearer abcdefghijk"}
+        done = self.handrail(*argv, **env)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        told = json.loads(done.stdout)
+        file = f"{self.folder}/agent_config.json#"
+        settings = told["settings"]
+        self.assertEqual(settings["grace"], {"value": 40, "default": 25,
+                                             "source": file + "/handrail/grace"})
+        for name, value, source in (
+                ("stable", 3, "--stable"), ("budget", 5, "HANDRAIL_BUDGET"),
+                ("agent-port", 60000, "--port of the server's command"),
+                ("backoff-max", 60, "follows another setting"), ("restart", "on-failure", "default"),
+                ("webhook", "https://h.example/****", file + "/handrail/webhook"),
+                ("webhook-authorization", "****", "HANDRAIL_WEBHOOK_AUTHORIZATION")):
+            self.assertEqual((settings[name]["value"], settings[name]["source"]), (value, source))
+        self.assertEqual(told["server"]["command"][:4], [str(server), "--port", "60000", "--x=****"])
+        self.assertTrue(told["server"]["command"][4].endswith("handrail_agent,of.mine,mine"))
+        self.assertEqual(told["agent"], {
+            "module": {"value": "mine", "source": file + "/agent/module"},
+            "class": {"value": "Other", "source": "CUSTOM_AGENT_CLASS"}})
+        self.assertEqual(told["tools"], [{"name": "t", "module": "of.mine",
+                                          "source": file + "/tools/0"}])
+        variables = told["environment"]
+        self.assertEqual(variables["A_TOKEN"], {"value": "****",
+                                                "source": file + "/environment/A_TOKEN"})
+        self.assertEqual(variables["KEPT"]["value"], "yes")
+        self.assertIn("the container has it", variables["KEPT"]["source"])
+        self.assertEqual(variables["OH_EXTRA_PYTHON_PATH"]["source"], "handrail")
+        self.assertEqual(told["plugins"], [{"id": "p", "path": "/p.so", "required": True, "source":
+                                            f"{self.folder}/tool_registry.json#/plugins/1"}])
+        text = self.handrail(*[a for a in argv if a != "--json"], **env).stdout
+        for word in ("abcdefghij", "pass-word", "secret"):
+            self.assertNotIn(word, done.stdout + text)
+        self.assertNotIn("on-failure", text)  # a default
+        self.assertRegex(text, r"(?m)^  grace +40 +/.*/agent_config.json#/handrail/grace$")
+        everything = self.handrail(argv[0], "--all", *argv[2:], **env).stdout
+        self.assertRegex(everything, r"(?m)^  restart +on-failure +default$")
+
+    def test_what_is_wrong(self):
+        self.write({"handrail": {"graze": 1}}, "{")
+        done = self.handrail("config", "--json")
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 2)
+        self.assertEqual(self.handrail("config", "--nosuch").returncode, 64)
+
+    def test_nothing_at_all(self):
+        done = self.handrail("config")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for words in ("there is none", "  config-dir", "(none was named"):
+            self.assertIn(words, done.stdout)
+
+    def test_in_the_servers_place(self):
+        link = self.folder / "agent-server"
+        link.symlink_to(HANDRAIL)
+        real = self.folder / "agent-server.real"
+        real.write_text("#!/bin/sh\n")
+        real.chmod(0o755)
+        told = json.loads(self.handrail("config", "--json", "--", str(link), "--port", "7").stdout)
+        self.assertEqual(told["server"]["command"][:3], [str(real), "--port", "7"])
+        self.assertEqual(told["settings"]["agent-port"]["value"], 7)
+
+    def test_a_native_agent(self):
+        told = json.loads(self.handrail("config", "--json", CUSTOM_AGENT_MODULE="/x/y.so").stdout)
+        self.assertEqual(told["plugins"], [{"id": "y", "path": "/x/y.so", "required": True,
+                                            "source": "the agent's module"}])
+
+
 class Running(unittest.TestCase):
     def test_who_wins(self):
         config = {"handrail": {"grace": 7, "budget": 8, "stable": 9},

@@ -58,6 +58,15 @@ def keys_of_a_plugin() -> list[str]:
     return re.search(r"one of ([a-z0-9_, ]+), got an", text)[1].split(", ")
 
 
+def keys_of_agent_config(text: str) -> list[str]:
+    """The same where that is in agent_config.json."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "agent_config.json").write_text(text)
+        told = said("config", f"--config-dir={folder}", code=78)
+    keys = re.search(r"one of ([a-z0-9_$, ]+), got an", told)[1].split(", ")
+    return [key for key in keys if key != "$schema"]
+
+
 def keys_of_confinement() -> list[str]:
     """The first column of the first table in its manual."""
     text = (ROOT / "loader" / "toolhost" / "CONFINEMENT.md").read_text()
@@ -100,6 +109,15 @@ class Pages(unittest.TestCase):
                                (confinement, keys_of_confinement())]:
             told = re.findall(r"^ {7}([a-z0-9_]+)(?: \(required\))?\n {11}", part, re.M)
             self.assertEqual(sorted(told), sorted(expected))
+
+
+    def test_keys_of_agent_config(self) -> None:
+        text, _, rest = page("agent_config.json.5").partition("KEYS OF AGENT")
+        agent, _, tools = rest.partition("KEYS OF TOOLS")
+        for part, wrong in [(text, '{"nosuch": 1}'), (agent, '{"agent": {"nosuch": 1}}'),
+                            (tools, '{"tools": [{"name": "x", "nosuch": 1}]}')]:
+            told = re.findall(r"^ {7}([a-z0-9_]+)(?: \(required\))?\n {11}", part, re.M)
+            self.assertEqual(sorted(told), sorted(keys_of_agent_config(wrong)))
 
 
 class Help(unittest.TestCase):
