@@ -66,7 +66,9 @@ endforeach()
 if(NOT HANDRAIL_SANITIZE)
   add_test(NAME unit/manuals COMMAND ${Python3_EXECUTABLE} -B
     ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_manuals.py ${HANDRAIL_TREE})
-  set_tests_properties(unit/manuals PROPERTIES TIMEOUT 120 LABELS unit)
+  add_test(NAME unit/troubleshooting
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_troubleshooting.py)
+  set_tests_properties(unit/manuals unit/troubleshooting PROPERTIES TIMEOUT 120 LABELS unit)
 endif()
 
 # The Python helper, against fakes of uvicorn and of the SDK.
