@@ -31,6 +31,7 @@ static const struct step step_server = {"looking for the server", hr_check_serve
 static const struct step step_configuration = {"reading the configuration", hr_check_configuration,
                                                10};
 static const struct step step_plugin = {"loading the plugin", hr_check_plugin, 45};
+static const struct step step_spec = {"looking at the specification", hr_check_spec, 10};
 
 /* "NAME", "UID" or "UID:GID", and HOME with it.  0 or -errno. */
 static int become_user(const char *user)
@@ -202,10 +203,12 @@ void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
         hr_log_divert(NULL);
         c.config = code ? NULL : &config;
     }
-    if (c.config) {
+    if (c.config)
         check_plugins(&c);
+    if (o->spec)
+        (void)run(&step_spec, &c);
+    if (c.config)
         hr_config_free(&config);
-    }
     json_decref(c.facts);
 }
 
@@ -221,11 +224,13 @@ static const char help[] =
     "  --user=NAME|UID[:GID]      as whom the container runs, for root to check as\n"
     "  --server=PATH              as for handrail install\n"
     "  --root=DIR                 of an image that lies there; nothing of it is run\n"
+    "  --spec=FILE                a sandbox specification to hold it against\n"
+    "  --spec-only=FILE           look at that file alone, and at no image\n"
     "  --format=text|json|sarif   of what is found\n"
     "  --strict                   warnings are errors\n"
     "\n"
     "handrail explain RULE tells more of what is found.  Exit code: 0, 1 if there are errors,\n"
-    "64 for wrong usage, 66 for a root that cannot be entered.\n";
+    "64 for wrong usage, 66 for a root or a specification that cannot be read.\n";
 
 static int usage(const char *arg)
 {
@@ -263,6 +268,10 @@ static int parse(char **argv, struct hr_check_options *o, struct hr_report *repo
             o->user = value;
         else if ((value = value_of(*argv, "--root=")))
             o->root = value;
+        else if ((value = value_of(*argv, "--spec=")))
+            o->spec = value;
+        else if ((value = value_of(*argv, "--spec-only=")))
+            o->spec_only = value;
         else if ((value = value_of(*argv, "--server=")) && ngiven < HR_SITES_MAX)
             o->given[ngiven++] = value;
         else
@@ -271,21 +280,33 @@ static int parse(char **argv, struct hr_check_options *o, struct hr_report *repo
     return 0;
 }
 
+/* What is asked for, where the options say.  0 or an exit code. */
+static int look(struct hr_check_options *o, struct hr_report *report)
+{
+    int code = hr_check_spec_read(o);
+    int err = code ? 0 : hr_root_enter(o->root);
+    if (err) {
+        (void)fprintf(stderr, "handrail check: --root=%s: %s\n", o->root, strerror(-err));
+        code = HR_REPORT_EXIT_NO_INPUT;
+    }
+    if (!code && o->spec_only)
+        code = hr_check_spec_alone(o, report);
+    else if (!code)
+        hr_check_image(o, report);
+    return code;
+}
+
 int hr_image_check(char **argv)
 {
     struct hr_check_options o = {.root = NULL};
     struct hr_report report;
     hr_report_init(&report, argv[0]);
     int code = parse(argv, &o, &report);
-    int err = code ? 0 : hr_root_enter(o.root);
-    if (err) {
-        (void)fprintf(stderr, "handrail check: --root=%s: %s\n", o.root, strerror(-err));
-        code = HR_REPORT_EXIT_NO_INPUT;
-    }
-    if (!code) {
-        hr_check_image(&o, &report);
+    if (!code)
+        code = look(&o, &report);
+    if (!code)
         code = hr_report_end(&report, stdout);
-    }
+    hr_buf_free(&o.spec_text);
     hr_report_free(&report);
     return code < 0 ? 0 : code;
 }

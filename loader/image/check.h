@@ -8,6 +8,7 @@
 #ifndef HR_IMAGE_CHECK_H
 #define HR_IMAGE_CHECK_H
 
+#include "common/buf.h"
 #include "loader/config/config.h"
 #include "root.h"
 #include "rules.h"
@@ -20,7 +21,10 @@ struct hr_check_options {
     const char *root; /* NULL: the image we run in */
     const char *user; /* name or number, perhaps ":" and a group's number; NULL: ours */
     const char *given[HR_SITES_MAX + 1];
-    char **command; /* of the server; NULL: what is found */
+    char **command;          /* of the server; NULL: what is found */
+    const char *spec;        /* file of a sandbox specification; NULL: none */
+    const char *spec_only;   /* the same, and no image is looked at */
+    struct hr_buf spec_text; /* of either: another root does not have the file */
 };
 
 struct hr_image_check {
@@ -40,6 +44,14 @@ struct hr_image_check {
 /* The steps. */
 void hr_check_server(struct hr_image_check *c);
 void hr_check_configuration(struct hr_image_check *c);
+void hr_check_spec(struct hr_image_check *c);
+
+/* Read the specification that the options name, if they do.  0, or an exit code after having said
+ * why. */
+int hr_check_spec_read(struct hr_check_options *o);
+
+/* Check it by itself.  0 or an exit code, as above. */
+int hr_check_spec_alone(const struct hr_check_options *o, struct hr_report *report);
 void hr_check_plugin(struct hr_image_check *c);
 
 /* A line for people: what was looked at and is good. */

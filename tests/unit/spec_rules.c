@@ -202,7 +202,7 @@ static const struct {
      "name: handrail\n      port: 60011", "name: handrail\n      port: 60010"},
     {"spec-server-port", flat, "\"8000\"", "\"60000\"", "'8000'"},
     {"spec-server-port", flat, "[--port, \"8000\"]", "[--port=8001]", "[--port=8000]"},
-    {"spec-env-name", object, "TENSORFLOW_VERSION:", "TENSORFLOW-VERSION:", "_tensorflow2:"},
+    {"spec-env-name", object, "TENSORFLOW_VERSION:", "TENSORFLOW VERSION:", "_tensorflow-2.0:"},
     {"spec-env-name", object, "TENSORFLOW_VERSION:", "2TENSORFLOW:", "T2:"},
     {"spec-env-agent", object, "_CLASS: \"SpecializedMLAgent\"", "_CLASS: Other",
      "_CLASS: SpecializedMLAgent"},

@@ -11,7 +11,6 @@
 #define HOST   ALNUM "([a-zA-Z0-9-]*" ALNUM ")?"
 #define PART   "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 #define PRE    "(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
-#define IDENT  "[A-Za-z_][A-Za-z0-9_]*"
 #define DNS    "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 #define DIGEST "[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
 #define DOMAIN "(" HOST "(\\." HOST ")+(:[0-9]+)?|" HOST ":[0-9]+|localhost)/"
@@ -43,9 +42,7 @@ static const char *const expressions[HR_SPEC_REGEXES] = {
     [HR_RE_IMAGE] = "^" REPO "(:" TAG ")?(@" DIGEST ")?$",
     [HR_RE_FLOATING] = "^" REPO "(:latest)?$",
     [HR_RE_CAPABILITY] = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$",
-    [HR_RE_MODULE] = "^(" IDENT "(\\." IDENT ")*|native:[A-Za-z0-9._-]+|/[^\t\r\n]*\\.so)$",
-    [HR_RE_CLASS] = "^" IDENT "$",
-    [HR_RE_VARIABLE] = "^" IDENT "$",
+    [HR_RE_VARIABLE] = "^[A-Za-z_][A-Za-z0-9_.-]*$",
     [HR_RE_PORT_NAME] = "^([0-9]+-)*[0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$",
     [HR_RE_PATH] = "^/[^\t\r\n]*$",
 };

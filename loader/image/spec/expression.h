@@ -29,11 +29,9 @@ enum hr_spec_regex {
     HR_RE_IMAGE,      /* a reference to an image */
     HR_RE_FLOATING,   /* one that is the latest */
     HR_RE_CAPABILITY, /* machine_learning */
-    HR_RE_MODULE,     /* of Python, or a native plugin */
-    HR_RE_CLASS,
-    HR_RE_VARIABLE,  /* of the environment */
-    HR_RE_PORT_NAME, /* as Kubernetes has it */
-    HR_RE_PATH,      /* an absolute one */
+    HR_RE_VARIABLE,   /* of the environment */
+    HR_RE_PORT_NAME,  /* as Kubernetes has it */
+    HR_RE_PATH,       /* an absolute one */
     HR_SPEC_REGEXES,
 };
 

@@ -3,6 +3,7 @@
 #include "judge.h"
 
 #include "expression.h"
+#include "loader/config/agent_config.h"
 #include "quantity.h"
 
 #include <string.h>
@@ -16,6 +17,16 @@ enum {
 
 /* ---- the form of single texts ---------------------------------------------------------------- */
 
+static bool is_module(const char *text)
+{
+    return hr_agent_module_is_python(text) || hr_agent_module_is_native(text);
+}
+
+static bool is_class(const char *text)
+{
+    return hr_agent_module_is_python(text) && !strchr(text, '.');
+}
+
 static const struct form {
     enum hr_spec_field field; /* a text, or a list of them */
     int form;                 /* of the specification; -1: both */
@@ -23,20 +34,24 @@ static const struct form {
     unsigned max; /* characters */
     enum hr_spec_rule rule;
     const char *what;
+    bool (*is)(const char *text); /* in the place of the pattern; or NULL */
 } forms[] = {
-    {HR_FIELD_NAME, HR_SPEC_OBJECT, HR_RE_NAME, NAME_MAX_LENGTH, HR_SPEC_NAME, "a name"},
-    {HR_FIELD_NAME, HR_SPEC_FLAT, HR_RE_LABEL, LABEL_MAX_LENGTH, HR_SPEC_NAME, "a name"},
-    {HR_FIELD_VERSION, -1, HR_RE_SEMVER, TEXT_MAX_LENGTH, HR_SPEC_VERSION, "a semantic version"},
-    {HR_FIELD_OWNER, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
-    {HR_FIELD_USERS, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address"},
-    {HR_FIELD_GROUPS, -1, HR_RE_WORD, TEXT_MAX_LENGTH, HR_SPEC_NAME, "the name of a group"},
-    {HR_FIELD_IMAGE, -1, HR_RE_IMAGE, TEXT_MAX_LENGTH, HR_SPEC_IMAGE, "a reference to an image"},
-    {HR_FIELD_WORKING_DIR, -1, HR_RE_PATH, TEXT_MAX_LENGTH, HR_SPEC_WORKING_DIR,
-     "an absolute path"},
+    {HR_FIELD_NAME, HR_SPEC_OBJECT, HR_RE_NAME, NAME_MAX_LENGTH, HR_SPEC_NAME, "a name", NULL},
+    {HR_FIELD_NAME, HR_SPEC_FLAT, HR_RE_LABEL, LABEL_MAX_LENGTH, HR_SPEC_NAME, "a name", NULL},
+    {HR_FIELD_VERSION, -1, HR_RE_SEMVER, TEXT_MAX_LENGTH, HR_SPEC_VERSION, "a semantic version",
+     NULL},
+    {HR_FIELD_OWNER, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address", NULL},
+    {HR_FIELD_USERS, -1, HR_RE_MAIL, TEXT_MAX_LENGTH, HR_SPEC_MAIL, "an e-mail address", NULL},
+    {HR_FIELD_GROUPS, -1, HR_RE_WORD, TEXT_MAX_LENGTH, HR_SPEC_NAME, "the name of a group", NULL},
+    {HR_FIELD_IMAGE, -1, HR_RE_IMAGE, TEXT_MAX_LENGTH, HR_SPEC_IMAGE, "a reference to an image",
+     NULL},
+    {HR_FIELD_WORKING_DIR, -1, HR_RE_PATH, TEXT_MAX_LENGTH, HR_SPEC_WORKING_DIR, "an absolute path",
+     NULL},
     {HR_FIELD_CAPABILITIES, -1, HR_RE_CAPABILITY, NAME_MAX_LENGTH, HR_SPEC_CAPABILITY,
-     "the name of a capability"},
-    {HR_FIELD_MODULE, -1, HR_RE_MODULE, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a module"},
-    {HR_FIELD_CLASS, -1, HR_RE_CLASS, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a class"},
+     "the name of a capability", NULL},
+    {HR_FIELD_MODULE, -1, HR_SPEC_REGEXES, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a module",
+     is_module},
+    {HR_FIELD_CLASS, -1, HR_SPEC_REGEXES, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a class", is_class},
 };
 
 static size_t characters(const char *utf8)
@@ -54,7 +69,7 @@ static void check_form(const struct hr_spec *s, const struct form *f, const stru
     if (length > f->max)
         hr_spec_say(s, n, f->rule, "\"%.64s...\" has %zu characters; %s has at most %u", text,
                     length, f->what, f->max);
-    else if (text && !hr_spec_matches(f->pattern, text))
+    else if (text && !(f->is ? f->is(text) : hr_spec_matches(f->pattern, text)))
         hr_spec_say(s, n, f->rule, "\"%.255s\" is not %s", text, f->what);
 }
 

@@ -149,8 +149,8 @@ const struct hr_rule hr_spec_rules[HR_SPEC_NRULES] = {
                              "Give --port in the command and agent-server in the ports the same "
                              "number."},
     [HR_SPEC_ENV_NAME] = {"spec-env-name", E, "no name for a variable",
-                          "Shells and Kubernetes do not take it.",
-                          "Use letters, digits and _, and no digit in front."},
+                          "Kubernetes does not take it.",
+                          "Use letters, digits, _, - and ., with a letter or _ in front."},
     [HR_SPEC_ENV_AGENT] = {"spec-env-agent", E,
                            "the environment names another agent than the specification",
                            "The platform sets CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS from the "
