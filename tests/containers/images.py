@@ -4,10 +4,11 @@
 
     images.py FOLDER NAME=ROOTFS...
 
-FOLDER has, for each image, what buildah says about it as NAME.json, and room for runc.  A container gets
-what docker/kubernetes/base/pod.yaml says: user, arguments, variables, a read-only root, what is writable,
-no capabilities, seccomp, and the kubelet's probes; and for some of RUNS what other platforms do instead.
-The network is expected to be nobody else's: the usual ports are used.
+FOLDER has, for each image, what buildah says about it as NAME.json, and room for runc.  A
+container gets what docker/kubernetes/base/pod.yaml says: user, arguments, variables, a read-only
+root, what is writable, no capabilities, seccomp, and the kubelet's probes; and for some of RUNS
+what other platforms do instead. The network is expected to be nobody else's: the usual ports are
+used.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ def runtime_default() -> dict[str, Any]:
 
 
 def mounts(folder: Path, run: Run) -> list[dict[str, Any]]:
-    """The pod's volumes as the kubelet makes them: folders of the node, and an emptyDir's group is the
-    pod's fsGroup."""
+    """The pod's volumes as the kubelet makes them: folders of the node, and an emptyDir's group is
+    the pod's fsGroup."""
     kinds = {volume["name"]: volume for volume in SPEC["volumes"]}
     found = []
     for mount in CONTAINER["volumeMounts"]:
@@ -246,8 +247,8 @@ def check_confined(c: Container) -> None:
     plugins = c.get("/plugins").json()["plugins"]
     missing = {item["what"] if isinstance(item, dict) else str(item)
                for plugin in plugins for item in plugin["confinement"]["missing"]}
-    say(f"{len(c.processes())} processes, all uid {c.run.uid} without capabilities, under seccomp; the "
-        f"root is read-only; plugins lack {', '.join(sorted(missing)) or 'nothing'}")
+    say(f"{len(c.processes())} processes, all uid {c.run.uid} without capabilities, under seccomp; "
+        f"the root is read-only; plugins lack {', '.join(sorted(missing)) or 'nothing'}")
 
 
 def check_status(c: Container) -> None:
@@ -315,8 +316,8 @@ def check_sdk(c: Container) -> None:
         [*c.runc, "exec", c.name, "/agent-server/.venv/bin/python", "-B", "-",
          f"http://127.0.0.1:{c.run.port}", KEY, work, c.model.url,
          calling("echo", {"text": "through the SDK"})],
-        input=(TESTS / "e2e/sdk_client.py").read_text(), capture_output=True, text=True, timeout=180,
-        check=False)
+        input=(TESTS / "e2e/sdk_client.py").read_text(), capture_output=True, text=True,
+        timeout=180, check=False)
     if done.returncode:
         raise Failure(f"the SDK's client: {done.stderr[-2000:]}")
     seen = json.loads(done.stdout)
@@ -392,8 +393,8 @@ def check(folder: Path, run: Run, rootfs: Path, image: Mapping[str, Any],
                 part(c)
             return True
         except Failure as failure:
-            print(f"FAILED {run.name}: {failure}\n-- all it wrote", *(line[:LINE_CHARS] for line in c.lines),
-                  sep="\n", flush=True)
+            print(f"FAILED {run.name}: {failure}\n-- all it wrote",
+                  *(line[:LINE_CHARS] for line in c.lines), sep="\n", flush=True)
             return False
 
 

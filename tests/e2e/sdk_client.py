@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A client as users of the OpenHands SDK write it: its remote workspace, unchanged, against a server.
+"""A client as users of the OpenHands SDK write it: its remote workspace, unchanged, against a
+server.
 
     sdk_client.py URL KEY FOLDER MODEL-URL MESSAGE
 
-Run by a Python that has the SDK.  FOLDER is an empty one on the server's side.  Prints one JSON object
-of what it saw, without what differs from run to run, so that two servers can be compared.
+Run by a Python that has the SDK.  FOLDER is an empty one on the server's side.  Prints one JSON
+object of what it saw, without what differs from run to run, so that two servers can be compared.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def files(w: RemoteWorkspace, folder: str) -> dict[str, Any]:
 
 def git(w: RemoteWorkspace, folder: str) -> dict[str, Any]:
     made = w.execute_command(
-        f"mkdir {folder}/repo && cd {folder}/repo && git init -q && echo one > kept && git add . && "
-        f"git {IDENTITY} commit -qm first && echo two > kept && echo new > added")
+        f"mkdir {folder}/repo && cd {folder}/repo && git init -q && echo one > kept && "
+        f"git add . && git {IDENTITY} commit -qm first && echo two > kept && echo new > added")
     changes = [[str(c.status), c.path.as_posix()] for c in w.git_changes(f"{folder}/repo")]
     diff = w.git_diff(f"{folder}/repo/kept")
     try:

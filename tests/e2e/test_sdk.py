@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A pod of a warm pool with the real agent-server, from its start to its end, as docker/kubernetes has
-it; and the OpenHands SDK's remote workspace, which must not see a difference to the bare server.
+"""A pod of a warm pool with the real agent-server, from its start to its end, as docker/kubernetes
+has it; and the OpenHands SDK's remote workspace, which must not see a difference to the bare
+server.
 
-The tests are the steps of one story, in the order of their names; when one fails, the rest do not run.
+The tests are the steps of one story, in the order of their names; when one fails, the rest do not
+run.
 """
 
 from __future__ import annotations
@@ -84,7 +86,8 @@ class Sdk(unittest.TestCase):
     def test_01_warm_and_nobodys(self) -> None:
         wait_for("readiness, as the kubelet sees it", lambda: self.pod.kubelet.ready, START_SECONDS)
         found = self.pod.wait_phase("warm")
-        self.assertEqual((found["pooled"], found["claimed"], found["init"]), (True, False, "dormant"))
+        self.assertEqual((found["pooled"], found["claimed"], found["init"]),
+                         (True, False, "dormant"))
         api = AgentApi(self.pod.number("agent"), USERS_KEY)
         self.assertEqual(api.ask("GET", "/api/conversations/count").status, 503)
 

@@ -5,10 +5,11 @@
     tests/kubernetes/apply.py CRD.yaml...
 
 The files are the CustomResourceDefinitions of what you run: agent-sandbox's, and the Prometheus
-operator's of PodMonitors. Needs etcd, kube-apiserver, kubectl and openssl on PATH, and nothing of a
-cluster: both servers are started for this, on free ports of 127.0.0.1, and ended afterwards. There is
-no kubelet, so nothing runs; what is checked is what an API server checks: each field, each default,
-each rule, and Pod Security's level "restricted". Not part of `make test`.
+operator's of PodMonitor and PrometheusRule. Needs etcd, kube-apiserver, kubectl and openssl on
+PATH, and nothing of a cluster: both servers are started for this, on free ports of 127.0.0.1, and
+ended afterwards. There is no kubelet, so nothing runs; what is checked is what an API server
+checks: each field, each default, each rule, and Pod Security's level "restricted"; and the
+commands of README.md, but for those that wait for a pod. Not part of `make test`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +38,8 @@ from manifests import MANIFESTS, container  # noqa: E402
 from support import Failure, free_ports, kill_leftovers, spawn, wait_for  # noqa: E402
 
 START_SECONDS = 60.0
-NAMESPACE = "sandboxes"
+NAMESPACE = "restricted"
+WAITS = ("rollout", "exec", "wait")  # kubectl's, for a pod that there is not
 OVERLAYS = ("standalone", "warm-pool", "monitoring")
 
 
@@ -57,12 +62,14 @@ class Cluster:
         self._start("kube-apiserver", f"--etcd-servers={at}{store}", f"--secure-port={api}",
                     "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
                     f"--cert-dir={folder / 'certificates'}", "--endpoint-reconciler-type=none",
-                    f"--token-auth-file={folder / 'tokens.csv'}", "--service-cluster-ip-range=10.0.0.0/24",
-                    f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+                    f"--token-auth-file={folder / 'tokens.csv'}",
+                    "--service-cluster-ip-range=10.0.0.0/24",
+                    f"--service-account-key-file={key}",
+                    f"--service-account-signing-key-file={key}",
                     "--service-account-issuer=https://cluster", "--authorization-mode=RBAC",
                     "--disable-admission-plugins=ServiceAccount")
-        self._kubectl = ["kubectl", f"--server=https://127.0.0.1:{api}", f"--token={token}",
-                         "--insecure-skip-tls-verify", f"--cache-dir={folder / 'cache'}"]
+        self.arguments = [f"--server=https://127.0.0.1:{api}", f"--token={token}",
+                          "--insecure-skip-tls-verify", f"--cache-dir={folder / 'cache'}"]
         wait_for("the API server", self._ready, START_SECONDS)
 
     def _start(self, *command: str) -> None:
@@ -75,10 +82,12 @@ class Cluster:
     def _ready(self) -> bool:
         return self.kubectl("get", "--raw", "/readyz").stdout == "ok"
 
-    def kubectl(self, *arguments: str | Path, given: Any = None) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *arguments: str | Path,
+                given: Any = None) -> subprocess.CompletedProcess[str]:
         text = None if given is None else given if isinstance(given, str) else json.dumps(given)
-        return subprocess.run([*self._kubectl, *map(str, arguments)], input=text, text=True,
-                              capture_output=True, check=False, env={**os.environ, "KUBECONFIG": ""})
+        return subprocess.run(["kubectl", *self.arguments, *map(str, arguments)], input=text,
+                              capture_output=True, text=True, check=False,
+                              env={**os.environ, "KUBECONFIG": ""})
 
     def create(self, what: str, *arguments: str | Path, given: Any = None) -> str:
         """Create; Failure if it is refused, or if the API server has a warning."""
@@ -88,10 +97,37 @@ class Cluster:
         return done.stdout
 
     def refused(self, what: str, given: Any, word: str) -> None:
-        done = self.kubectl("apply", "--server-side", "--validate=strict", f"--namespace={NAMESPACE}",
-                            "--filename=-", given=given)
+        done = self.kubectl("apply", "--server-side", "--validate=strict",
+                            f"--namespace={NAMESPACE}", "--filename=-", given=given)
         if done.returncode == 0 or word not in done.stderr:
             raise Failure(f"{what} was not refused for {word}: {done.stdout}{done.stderr}")
+
+
+def readme(cluster: Cluster) -> None:
+    """The commands of README.md as an operator types them, and its kustomization."""
+    text = (MANIFESTS / "README.md").read_text()
+    kubectl = cluster.folder / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(f"#!/bin/sh\nexec {shutil.which('kubectl')} "
+                       f"{shlex.join(cluster.arguments)} \"$@\"\n")
+    kubectl.chmod(0o755)
+    environment = {**os.environ, "KUBECONFIG": "", "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
+    mine = cluster.folder / "mine"
+    shutil.copytree(MANIFESTS, cluster.folder / "kubernetes")
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(manifests.readme_kustomization())
+    for block in re.findall(r"(?:^    .*\n)+", text, re.M):
+        # A line that begins further in, or within parentheses, goes on with the one before.
+        for command in re.findall(r"^\S.*(?:\n[ ].*|\n.*\) \|.*)*", textwrap.dedent(block), re.M):
+            words = command.split()
+            if any(word in words for word in WAITS) or words[0] not in ("kubectl", "(printf"):
+                continue
+            done = subprocess.run(["sh", "-c", command], env=environment, text=True,
+                                  cwd=mine if words[-1] == "." else MANIFESTS,
+                                  capture_output=True, check=False)
+            if done.returncode or "Warning" in done.stderr:
+                raise Failure(f"README.md: {command}: {done.stdout}{done.stderr}")
+            print(f"README.md: {command.splitlines()[0]}")
 
 
 def check(cluster: Cluster, crds: Sequence[str]) -> None:
@@ -104,7 +140,8 @@ def check(cluster: Cluster, crds: Sequence[str]) -> None:
         "api-resources", "--output=name").stdout, START_SECONDS)
     here = f"--namespace={NAMESPACE}"
     for overlay in OVERLAYS:
-        print(cluster.create(overlay, here, "--kustomize", MANIFESTS / "overlays" / overlay), end="")
+        print(cluster.create(overlay, here, "--kustomize",
+                             MANIFESTS / "overlays" / overlay), end="")
     claim = MANIFESTS / "overlays/warm-pool/claim.yaml"
     print(cluster.create("the claim", here, "--filename", claim), end="")
 
@@ -119,6 +156,7 @@ def check(cluster: Cluster, crds: Sequence[str]) -> None:
     cluster.refused("a probe's periodSecond", text.replace("periodSeconds: 5", "periodSecond: 5"),
                     "periodSecond")
     print("a pod with capabilities, and a misspelt probe: refused")
+    readme(cluster)
 
 
 def main() -> int:
@@ -126,7 +164,7 @@ def main() -> int:
     missing = [tool for tool in ("etcd", "kube-apiserver", "kubectl", "openssl")
                if not shutil.which(tool)]
     if not crds or missing:
-        print(__doc__ if not crds else f"apply.py: not found: {', '.join(missing)}", file=sys.stderr)
+        print(f"apply.py: not found: {', '.join(missing)}" if crds else __doc__, file=sys.stderr)
         return 64 if not crds else 69
     with tempfile.TemporaryDirectory(prefix="handrail-cluster-") as folder:
         try:

@@ -53,8 +53,8 @@ class Kubelet:
         self._end = threading.Event()
         actions = {"startup": self._startup, "readiness": self._readiness,
                    "liveness": self._liveness}
-        self._threads = [threading.Thread(target=self._loop, args=(probes[kind], action), daemon=True)
-                         for kind, action in actions.items()]
+        self._threads = [threading.Thread(target=self._loop, args=(probes[kind], action),
+                                          daemon=True) for kind, action in actions.items()]
         for thread in self._threads:
             thread.start()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The manifests of docker/kubernetes, for the tests: read strictly, and what the pod in them says."""
+"""The manifests of docker/kubernetes, for the tests: read strictly, and what their pod says."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 def admits(policies: Sequence[Mapping[str, Any]], target: Mapping[str, str],
            source: tuple[Mapping[str, str], Mapping[str, str]], number: int) -> bool:
-    """Whether a pod (labels of its namespace, and its own) may connect to that port of the target."""
+    """Whether a pod (labels of its namespace, and its own) may connect to that port."""
     def peer(one: Mapping[str, Any]) -> bool:
         if one.keys() - {"namespaceSelector", "podSelector"} or "namespaceSelector" not in one:
             raise ValueError(f"a peer that this cannot read: {one}")
@@ -96,6 +96,13 @@ def admits(policies: Sequence[Mapping[str, Any]], target: Mapping[str, str],
             and "Ingress" in p["spec"]["policyTypes"]]
     return not mine or any(ports(rule) and ("from" not in rule or any(map(peer, rule["from"])))
                            for policy in mine for rule in policy.get("ingress", []))
+
+
+def readme_kustomization() -> str:
+    """The operator's kustomization that README.md shows."""
+    [text] = [block for block in (MANIFESTS / "README.md").read_text().split("```yaml\n")[1:]
+              if "kind: Kustomization" in block]
+    return text.split("```")[0]
 
 
 def probes(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

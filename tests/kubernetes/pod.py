@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A pod of docker/kubernetes without Kubernetes: the program with the manifest's arguments, variables
-and volumes, the kubelet's probes, and the labels as its volume shows them."""
+"""A pod of docker/kubernetes without Kubernetes: the program with the manifest's arguments,
+variables and volumes, the kubelet's probes, and the labels as its volume shows them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docker/kubernetes as kustomize builds it, against the schemas of Kubernetes and of the custom kinds.
+"""docker/kubernetes as kustomize builds it, against the schemas of Kubernetes and of the custom
+kinds.
 
-Needs kubectl or kustomize, and the environment of requirements.txt beside this file; what is missing
-is said and skipped.  The custom kinds' fields are held here, because no package has their schemas:
-apply.py checks all of it against a real API server with the real ones.
+Needs kubectl or kustomize, and the environment of requirements.txt beside this file; what is
+missing is said and skipped.  The custom kinds' fields are held here, because no package has their
+schemas: apply.py checks all of it against a real API server with the real ones.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ class Kustomize(unittest.TestCase):
                     "startupProbe"].update(periodSecond=1),
                 lambda r: only(r, "SandboxTemplate")["spec"].update(networkPolicy2={}),
                 lambda r: only(r, "NetworkPolicy")["spec"].update(policyTypes="Ingress"),
-                lambda r: only(r, "SandboxWarmPool")["spec"]["updateStrategy"].update(type="Never")):
+                lambda r: only(r, "SandboxWarmPool")["spec"].update(updateStrategy="Never")):
             resources = build(MANIFESTS / "overlays" / "warm-pool")
             break_(resources)
             self.assertEqual(len(complaints(resources)), 1)
@@ -188,13 +189,11 @@ class Kustomize(unittest.TestCase):
 
     def test_on_top_of_it(self) -> None:
         """A kustomization of the operator's, as README.md shows it."""
-        readme = (MANIFESTS / "README.md").read_text()
-        [text] = [block for block in readme.split("```yaml\n")[1:] if "kind: Kustomization" in block]
         with tempfile.TemporaryDirectory(prefix="handrail-kustomize-") as folder:
             shutil.copytree(MANIFESTS, Path(folder, "kubernetes"))
             mine = Path(folder, "mine")
             mine.mkdir()
-            (mine / "kustomization.yaml").write_text(text.split("```")[0])
+            (mine / "kustomization.yaml").write_text(manifests.readme_kustomization())
             resources = build(mine)
         self.assertEqual(complaints(resources), [])
         template = only(resources, "SandboxTemplate")

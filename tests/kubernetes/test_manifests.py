@@ -51,7 +51,7 @@ def unknown_settings(template: Any) -> list[str]:
 
 
 def unfinished(template: Any) -> list[str]:
-    """What of the pod's confinement is missing, of what Pod Security's "restricted" asks for and more."""
+    """What is missing of the confinement that Pod Security's "restricted" asks for, and more."""
     spec, one = template["spec"], container(template)
     security = {**spec.get("securityContext", {}), **one.get("securityContext", {})}
     wanted = {"runAsNonRoot": True, "allowPrivilegeEscalation": False,
@@ -127,7 +127,8 @@ class Names(unittest.TestCase):
             [replacement] = load(Path("overlays", name, "kustomization.yaml"))["replacements"]
             kinds = [load(file)["kind"] for file in manifests.files()
                      if file.parent == Path("overlays", name)]
-            self.assertEqual(replacement["source"], {"kind": "PodTemplate", "fieldPath": "template"})
+            self.assertEqual(replacement["source"],
+                             {"kind": "PodTemplate", "fieldPath": "template"})
             for target in replacement["targets"]:
                 self.assertIn(target["select"]["kind"], kinds)
         for name in ("session-key", "deferred-init"):
@@ -177,7 +178,8 @@ class Program(unittest.TestCase):
         self.assertTrue(default("health-addr").startswith("0.0.0.0:"))  # the kubelet comes there
         self.assertTrue(default("mcp-addr").startswith("127.0.0.1:"))  # and nobody here
         arguments = self.one["args"]
-        self.assertEqual(arguments[arguments.index("--port") + 1], str(port(self.template, "agent")))
+        self.assertEqual(int(arguments[arguments.index("--port") + 1]),
+                         port(self.template, "agent"))
         self.assertEqual(arguments[arguments.index("--host") + 1], "0.0.0.0")
         self.assertEqual({p["containerPort"] for p in self.one["ports"]} & TAKEN, set())
         mounts = {m["mountPath"]: m for m in self.one["volumeMounts"]}
@@ -213,7 +215,8 @@ class Program(unittest.TestCase):
         self.assertEqual(unfinished(broken), ["readOnlyRootFilesystem", "enableServiceLinks"])
 
     def test_metrics(self) -> None:
-        [endpoint] = load(Path("overlays/monitoring/podmonitor.yaml"))["spec"]["podMetricsEndpoints"]
+        monitor = load(Path("overlays/monitoring/podmonitor.yaml"))
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
         self.assertEqual(port(self.template, endpoint["port"]), port(self.template, "health"))
         with running(self.template) as pod:
             wait_for("the start", lambda: pod.kubelet.ready, 20)
