@@ -46,10 +46,12 @@ static void put_gates(struct hr_html *h, const json_t *gates)
         hr_html(h, "%s%s", i ? ", " : "", json_string_value(gate));
 }
 
-static void put_check(struct hr_html *h, const json_t *check, enum hr_tone tone)
+static void put_check(struct hr_html *h, const json_t *check, const void *arg)
 {
+    enum hr_tone tone = hr_page_check_tone(check);
     const char *name = hr_page_text(check, "name");
     const char *message = hr_page_text(check, "message");
+    (void)arg;
     hr_html(h, "<tr data-k=\"%s\"><th scope=\"row\"><bdi>%s</bdi>", name, name);
     put_observed(h, check);
     if (*message)
@@ -68,7 +70,6 @@ static void put_check(struct hr_html *h, const json_t *check, enum hr_tone tone)
 
 void hr_page_checks(struct hr_html *h, const json_t *status)
 {
-    static const enum hr_tone order[] = {HR_TONE_BAD, HR_TONE_WARN, HR_TONE_OK};
     const json_t *checks = json_object_get(status, "checks");
     hr_html(h, "<section aria-labelledby=\"checks\">\n<h2 id=\"checks\">Checks</h2>\n");
     if (json_array_size(checks) == 0) {
@@ -78,12 +79,6 @@ void hr_page_checks(struct hr_html *h, const json_t *status)
     hr_html(h, "<table aria-labelledby=\"checks\"><thead><tr><th scope=\"col\">Check</th>"
                "<th scope=\"col\">Result</th><th scope=\"col\" class=\"n\">For</th>"
                "<th scope=\"col\" class=\"wide\">Decides about</th></tr></thead>\n<tbody>\n");
-    for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++) {
-        size_t i = 0;
-        const json_t *check = NULL;
-        json_array_foreach (checks, i, check)
-            if (hr_page_check_tone(check) == order[o])
-                put_check(h, check, order[o]);
-    }
+    hr_page_worst_first(h, checks, hr_page_check_tone, put_check, NULL);
     hr_html(h, "</tbody></table>\n</section>\n");
 }

@@ -27,6 +27,22 @@ double hr_page_number(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
+void hr_page_worst_first(struct hr_html *h, const json_t *list,
+                         enum hr_tone (*tone_of)(const json_t *item),
+                         void (*put)(struct hr_html *h, const json_t *item, const void *arg),
+                         const void *arg)
+{
+    static const enum hr_tone order[] = {HR_TONE_BAD, HR_TONE_WARN, HR_TONE_BUSY, HR_TONE_OK,
+                                         HR_TONE_OFF};
+    for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++) {
+        size_t i = 0;
+        const json_t *item = NULL;
+        json_array_foreach (list, i, item)
+            if (tone_of(item) == order[o])
+                put(h, item, arg);
+    }
+}
+
 void hr_page_state(struct hr_html *h, enum hr_tone tone, const char *word)
 {
     static const char *const classes[] = {"ok", "busy", "warn", "bad", "off"};

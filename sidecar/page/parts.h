@@ -26,8 +26,13 @@ void hr_page_resources(struct hr_html *h, const json_t *status);
 void hr_page_crashes(struct hr_html *h, const json_t *status, const json_t *crashes);
 void hr_page_webhook(struct hr_html *h, const json_t *status); /* nothing if there is none */
 
-/* A check's; and the order in which checks are shown: the worst first. */
 enum hr_tone hr_page_check_tone(const json_t *check);
+
+/* Show all that are in the list, the worst first, and those that are alike in their order. */
+void hr_page_worst_first(struct hr_html *h, const json_t *list,
+                         enum hr_tone (*tone_of)(const json_t *item),
+                         void (*put)(struct hr_html *h, const json_t *item, const void *arg),
+                         const void *arg);
 
 /* ---- reading ---- */
 

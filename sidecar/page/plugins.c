@@ -111,7 +111,8 @@ static void put_confinement(struct hr_html *h, const json_t *confinement)
                 what, what, json_string_value(why));
 }
 
-static void put_plugin(struct hr_html *h, const json_t *plugin, bool open)
+/* open: a bool. */
+static void put_plugin(struct hr_html *h, const json_t *plugin, const void *open)
 {
     const char *id = hr_page_text(plugin, "id");
     const char *reason = hr_page_text(plugin, "reason");
@@ -119,7 +120,7 @@ static void put_plugin(struct hr_html *h, const json_t *plugin, bool open)
     enum hr_tone tone = tone_of(plugin);
     hr_html(
         h, "<details data-k=\"%s\"%s><summary><h3><bdi>%s</bdi> <small><bdi>%s</bdi></small></h3> ",
-        id, open ? " open" : "", id, hr_page_text(plugin, "version"));
+        id, *(const bool *)open ? " open" : "", id, hr_page_text(plugin, "version"));
     hr_page_state(h, tone, hr_page_text(plugin, "state"));
     hr_html(h, " <small>");
     hr_page_things(h, hr_page_count(totals, "calls"), "call");
@@ -135,15 +136,13 @@ static void put_plugin(struct hr_html *h, const json_t *plugin, bool open)
 
 void hr_page_plugins(struct hr_html *h, const json_t *plugins)
 {
-    size_t i = 0;
-    const json_t *plugin = NULL;
     const json_t *all = json_object_get(plugins, "plugins");
+    bool open = json_array_size(all) <= OPEN_MAX;
     hr_html(h, "<section aria-labelledby=\"plugins\">\n<h2 id=\"plugins\">Plugins</h2>\n");
     if (!json_is_array(all))
         hr_html(h, "<p class=\"none\">Not known.</p>\n");
     else if (json_array_size(all) == 0)
         hr_html(h, "<p class=\"none\">None: the tool registry names no plugin.</p>\n");
-    json_array_foreach (all, i, plugin)
-        put_plugin(h, plugin, json_array_size(all) <= OPEN_MAX);
+    hr_page_worst_first(h, all, tone_of, put_plugin, &open);
     hr_html(h, "</section>\n");
 }

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-static enum hr_tone tone_of(const char *state)
+static enum hr_tone tone_of(const json_t *service)
 {
+    const char *state = hr_page_text(service, "state");
     static const struct {
         const char *state;
         enum hr_tone tone;
@@ -57,19 +58,25 @@ static void put_reason(struct hr_html *h, const json_t *service)
     hr_html(h, "</p>");
 }
 
-static void put_service(struct hr_html *h, const json_t *service, const json_t *status,
-                        const json_t *crashes)
+/* What a service is shown with. */
+struct around {
+    const json_t *status;
+    const json_t *crashes;
+};
+
+static void put_service(struct hr_html *h, const json_t *service, const void *arg)
 {
+    const struct around *around = arg;
     const char *name = hr_page_text(service, "name");
     const char *state = hr_page_text(service, "state");
-    const json_t *crash = last_crash(crashes, name);
+    const json_t *crash = last_crash(around->crashes, name);
     long long starts = hr_page_count(service, "starts");
     hr_html(h, "<tr data-k=\"%s\"><th scope=\"row\"><bdi>%s</bdi>", name, name);
     put_reason(h, service);
     if (crash)
-        put_crash_words(h, crash, status);
+        put_crash_words(h, crash, around->status);
     hr_html(h, "</th><td>");
-    hr_page_state(h, tone_of(state), state);
+    hr_page_state(h, tone_of(service), state);
     if (strcmp(state, "up") != 0 && hr_page_is_number(service, "state_seconds")) {
         hr_html(h, " <small>");
         hr_page_duration(h, service, "state_seconds");
@@ -87,8 +94,7 @@ static void put_service(struct hr_html *h, const json_t *service, const json_t *
 
 void hr_page_services(struct hr_html *h, const json_t *status, const json_t *crashes)
 {
-    size_t i = 0;
-    const json_t *service = NULL;
+    const struct around around = {status, crashes};
     const json_t *services = json_object_get(status, "services");
     hr_html(h, "<section aria-labelledby=\"services\">\n<h2 id=\"services\">Services</h2>\n");
     if (json_array_size(services) == 0) {
@@ -101,8 +107,7 @@ void hr_page_services(struct hr_html *h, const json_t *status, const json_t *cra
                "<th scope=\"col\">State</th><th scope=\"col\" class=\"n\">Runs for</th>"
                "<th scope=\"col\" class=\"n\">Restarts</th>"
                "<th scope=\"col\" class=\"n wide\">Pid</th></tr></thead>\n<tbody>\n");
-    json_array_foreach (services, i, service)
-        put_service(h, service, status, crashes);
+    hr_page_worst_first(h, services, tone_of, put_service, &around);
     hr_html(h, "</tbody></table>\n</section>\n");
 }
 

@@ -193,6 +193,23 @@ static void crashes_of_other_days_have_a_date(void **state)
     has(text, "; 1 OOM kill in its lifetime");
 }
 
+static void the_worst_come_first(void **state)
+{
+    (void)state;
+    const char *text = page(
+        "{'services':[{'name':'s-up','state':'up'},{'name':'s-starting','state':'starting'},"
+        "{'name':'s-failed','state':'failed'},{'name':'s-up-2','state':'up'},{'name':'s-waits',"
+        "'state':'backoff'}]}",
+        "{'plugins':[{'id':'p-up','state':'up','ok':true},{'id':'p-failed','state':'failed'}]}",
+        "[]");
+    static const char *const order[] = {"s-failed", "s-waits",  "s-starting", "\"s-up\"",
+                                        "s-up-2",   "p-failed", "p-up"};
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        has(text, order[i]);
+        text = strstr(text, order[i]);
+    }
+}
+
 static void the_webhook(void **state)
 {
     (void)state;
@@ -382,6 +399,7 @@ int main(void)
         cmocka_unit_test_teardown(a_server_that_starts_is_not_up, clear),
         cmocka_unit_test_teardown(memory_without_a_working_set, clear),
         cmocka_unit_test_teardown(crashes_of_other_days_have_a_date, clear),
+        cmocka_unit_test_teardown(the_worst_come_first, clear),
         cmocka_unit_test_teardown(the_webhook, clear),
         cmocka_unit_test_teardown(verdicts, clear),
         cmocka_unit_test_teardown(what_is_not_known_is_said_in_words, clear),
