@@ -449,7 +449,7 @@ void hr_status_print(FILE *out, const json_t *status)
     bool known = json_is_object(get(status, "probes"));
     print_head(out, status);
     print_silence(out, "supervisor", hr_text_get(status, "supervisor_error", NULL),
-                  "the sidecar knows; nothing is restarted until the supervisor goes on");
+                  "the sidecar knows");
     print_silence(out, "sidecar", hr_text_get(status, "sidecar_error", NULL),
                   "the supervisor knows: no phase, checks, plugins, resources");
     if (known) {

@@ -425,6 +425,17 @@ class Watch(unittest.TestCase):
             self.assertLess(time.monotonic() - began, 8)  # an answer is waited for longer
             os.kill(h.pid, signal.SIGCONT)
 
+    def test_process_1_is_stopped_meanwhile(self):
+        with standin() as h, watching(h) as t:
+            t.wait_text("ready 200")
+            os.kill(h.pid, signal.SIGSTOP)
+            t.wait_text("supervisor  ")
+            self.assertIn("What follows is what the sidecar knows", t.text())
+            os.kill(h.pid, signal.SIGCONT)
+            wait_for("its return", lambda: t.read() and "supervisor  " not in t.text(), PATIENCE)
+            os.write(t.fd, b"q")
+            self.assertEqual(t.end(), 0)
+
     def test_stopped_and_continued(self):
         with standin() as h, watching(h, job=True) as t:
             for number in (signal.SIGTSTP, signal.SIGTSTP, signal.SIGSTOP):

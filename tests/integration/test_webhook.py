@@ -321,6 +321,9 @@ class Misbehaviour(Webhook):
             self.assertIn("connect", state["error"].lower())
             self.assertGreaterEqual(state["queued"], 2)
             self.assertEqual(state["delivered"] + state["failed"] + state["dropped"], 0)
+            self.assertRegex(client(h, "status").stdout,
+                             r"webhook +http://\S+: 0 delivered, .* waiting\n  last try +\S.*onnect")
+            self.assertRegex(h.get("/").text, r'(?s)id="webhook".*<dt>Last try</dt><dd><bdi>.*onnect')
             with Receiver(port=port) as r:
                 r.wait_type("service.restarted", 90)
                 self.stop(h, 15)
