@@ -301,6 +301,7 @@ int hr_image_check(char **argv)
     struct hr_check_options o = {.root = NULL};
     struct hr_report report;
     hr_report_init(&report, argv[0]);
+    hr_report_rules(&report, hr_check_rules, HR_NCHECK_RULES);
     int code = parse(argv, &o, &report);
     if (!code)
         code = look(&o, &report);

@@ -249,6 +249,7 @@ static int run(struct job *j, char **argv)
 {
     j->command = argv[0];
     hr_report_init(&j->report, argv[0]);
+    hr_report_rules(&j->report, hr_check_rules, HR_NCHECK_RULES);
     int code = parse(j, argv, j->swap == hr_swap_in);
     if (!code) {
         int err = hr_root_enter(j->root);

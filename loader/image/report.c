@@ -6,6 +6,7 @@
 #include "common/utf8.h"
 #include "loader/cli/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,12 @@ static const char *const severities[] = {
 void hr_report_init(struct hr_report *r, const char *command)
 {
     *r = (struct hr_report){.command = command, .findings = json_array()};
+}
+
+void hr_report_rules(struct hr_report *r, const struct hr_rule *rules, size_t n)
+{
+    assert(r->ntables < HR_RULE_TABLES);
+    r->tables[r->ntables++] = (struct hr_rule_table){.rules = rules, .n = n};
 }
 
 void hr_report_free(struct hr_report *r)
@@ -273,6 +280,28 @@ static json_t *sarif_location(const json_t *f)
     return location;
 }
 
+static const struct hr_rule *find_rule(const struct hr_report *r, const char *id)
+{
+    for (size_t t = 0; t < r->ntables; t++)
+        for (size_t i = 0; i < r->tables[t].n; i++)
+            if (strcmp(r->tables[t].rules[i].id, id) == 0)
+                return &r->tables[t].rules[i];
+    return NULL;
+}
+
+static json_t *sarif_rule(const struct hr_rule *rule)
+{
+    struct hr_buf help;
+    hr_buf_init(&help, (size_t)8 * HR_FINDING_TEXT);
+    (void)hr_buf_addf(&help, "%s\n\nFix: %s", rule->why, rule->fix);
+    json_t *o =
+        json_pack("{s:s, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}", "id", rule->id, "shortDescription",
+                  "text", rule->title, "fullDescription", "text", rule->why, "help", "text",
+                  hr_buf_str(&help), "defaultConfiguration", "level", severities[rule->severity]);
+    hr_buf_free(&help);
+    return o;
+}
+
 static json_t *sarif_result(const json_t *f)
 {
     struct hr_buf text;
@@ -288,19 +317,40 @@ static json_t *sarif_result(const json_t *f)
     return result;
 }
 
+/* The rules that something was found of, in the order of their first finding, by id. */
+static json_t *sarif_rules(const struct hr_report *r)
+{
+    size_t i;
+    json_t *f;
+    json_t *rules = json_object();
+    json_array_foreach (r->findings, i, f) {
+        const char *id = hr_text_get(f, "rule", "");
+        const struct hr_rule *rule = json_object_get(rules, id) ? NULL : find_rule(r, id);
+        if (rule)
+            (void)json_object_set_new(rules, id, sarif_rule(rule));
+    }
+    json_t *list = json_array();
+    const char *id;
+    json_object_foreach (rules, id, f)
+        (void)json_array_append(list, f);
+    json_decref(rules);
+    return list;
+}
+
 static int print_sarif(FILE *out, const struct hr_report *r)
 {
     size_t i;
     json_t *f;
     json_t *results = json_array();
+    json_t *rules = sarif_rules(r);
     int bad = 0;
     json_array_foreach (r->findings, i, f)
         bad |= json_array_append_new(results, sarif_result(f));
     json_t *all =
-        json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:s}}, s:s, s:o}]}", "$schema",
+        json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:s, s:o}}, s:s, s:o}]}", "$schema",
                   "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs",
                   "tool", "driver", "name", "handrail", "version", HR_VERSION, "semanticVersion",
-                  HR_VERSION, "columnKind", "utf16CodeUnits", "results", results);
+                  HR_VERSION, "rules", rules, "columnKind", "utf16CodeUnits", "results", results);
     bad |= !all || json_dumpf(all, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(all);
     (void)fprintf(out, "\n");

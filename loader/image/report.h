@@ -19,6 +19,7 @@
 enum {
     HR_FINDINGS_MAX = 1000,       /* kept; the rest is counted */
     HR_FINDING_TEXT = 2 * 1024,   /* bytes of one message or fix, at most */
+    HR_RULE_TABLES = 4,           /* of one report */
     HR_REPORT_EXIT_FOUND = 1,     /* exit code: an error was found */
     HR_REPORT_EXIT_NO_INPUT = 66, /* exit code: what was to be looked at cannot be read */
 };
@@ -43,6 +44,11 @@ struct hr_place {
 
 enum hr_report_format { HR_REPORT_TEXT, HR_REPORT_JSON, HR_REPORT_SARIF };
 
+struct hr_rule_table {
+    const struct hr_rule *rules;
+    size_t n;
+};
+
 struct hr_report {
     const char *command; /* "lint": borrowed */
     enum hr_report_format format;
@@ -50,10 +56,17 @@ struct hr_report {
     json_t *findings; /* an array of objects, as --format=json prints them */
     size_t errors, warnings, notes;
     size_t lost; /* findings that are counted above, but not kept */
+    struct hr_rule_table tables[HR_RULE_TABLES];
+    size_t ntables;
 };
 
 void hr_report_init(struct hr_report *r, const char *command);
 void hr_report_free(struct hr_report *r);
+
+/* Whose rules the findings can be of, so that SARIF describes them.  Static; HR_RULE_TABLES at
+ * most.
+ */
+void hr_report_rules(struct hr_report *r, const struct hr_rule *rules, size_t n);
 
 /* --format=text|json|sarif and --strict, which each of the commands has.  1: it was one of them;
  * 0: it is another; -EINVAL: it is one with a wrong value, and this has been said. */

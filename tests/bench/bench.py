@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 import calls  # noqa: E402
 import inits  # noqa: E402
+import lint  # noqa: E402
 import metrics  # noqa: E402
 from harness import sample, standin  # noqa: E402
 from podinfo import CLAIMED, POOLED, Podinfo  # noqa: E402
@@ -262,7 +263,8 @@ def exec_probe() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "start": start_up, "memory": memory, "ready-latency": ready_latency,
     "claim-latency": claim_latency, "calls": calls.compare,
-    "probes": probes, "exec-probe": exec_probe, "inits": inits.compare, "metrics": metrics.compare}
+    "probes": probes, "exec-probe": exec_probe, "inits": inits.compare, "metrics": metrics.compare,
+    "lint": lint.compare}
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hr_dockerfile_free(&d);
 
     hr_report_init(&report, "lint");
-    (void)hr_lint_text(&report, "Dockerfile", (const char *)data, size);
+    (void)hr_lint_text(&report, "Dockerfile", NULL, NULL, (const char *)data, size);
     hr_report_free(&report);
     return 0;
 }

@@ -81,6 +81,67 @@ class Command(unittest.TestCase):
         self.assertIn("handrail --help", done.stderr)
 
 
+class Context(unittest.TestCase):
+    """With a build context COPY is held against it."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.here = Path(self.folder.name)
+        self.addCleanup(self.folder.cleanup)
+        (self.here / "src" / "deep").mkdir(parents=True)
+        (self.here / "src" / "main.py").touch()
+        (self.here / "src" / "deep" / ".env").touch()
+
+    def findings(self, dockerfile, *args, name="Dockerfile"):
+        (self.here / name).write_text(dockerfile)
+        done = run("lint", "--format=json", *args)
+        return [(f["rule"], f.get("line")) for f in json.loads(done.stdout)["findings"]]
+
+    def test_sources_must_be_there(self):
+        text = ("FROM scratch\nCOPY src/main.py /a\nCOPY --from=x /none /b\nCOPY /src/*.py ./src /c/\n"
+                "COPY src/none /d\nCOPY *.c /e/\nARG V\nCOPY src/$V <<E /f/\nx\nE\n"
+                "ADD https://example.com/x.git#v1 /g\n")
+        found = self.findings(text, str(self.here))
+        self.assertEqual([line for rule, line in found if rule == "copy-source-missing"], [5, 6])
+        self.assertNotIn("copy-source-missing",
+                         [rule for rule, _ in self.findings(text, str(self.here / "Dockerfile"))])
+        other = self.findings(text, f"--context={self.here}", str(self.here / "x"), name="x")
+        self.assertEqual([line for rule, line in other if rule == "copy-source-missing"], [5, 6])
+
+    def test_dockerignore(self):
+        text = "FROM scratch\nCOPY src /a\n"
+        self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
+        (self.here / ".dockerignore").write_text("**/.env\n")
+        self.assertEqual(self.findings(text, str(self.here)), [])
+        (self.here / ".dockerignore").write_text("src\n")
+        self.assertEqual(self.findings(text, str(self.here)), [("copy-source-missing", 2)])
+        (self.here / ".dockerignore").write_text("*\n!src/main.py\n")
+        self.assertEqual(self.findings(text, str(self.here)), [])
+        (self.here / "Dockerfile.dockerignore").write_text("*.md\n")
+        self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
+
+    def test_git_is_looked_for(self):
+        text = "FROM openhands/agent-server:1.58.0-python\nCOPY . /workspace/project\n"
+        (self.here / ".dockerignore").write_text("**/.env\n")
+        self.assertEqual(self.findings(text, str(self.here)), [])
+        (self.here / ".git").mkdir()
+        self.assertEqual(self.findings(text, str(self.here)), [("workspace-copied", 2)])
+
+    def test_endless_links_end(self):
+        (self.here / "src" / "loop").symlink_to(self.here)
+        text = "FROM scratch\nCOPY . /a\n"
+        self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
+
+
+class OwnFiles(unittest.TestCase):
+    def test_the_trees_own_have_no_finding(self):
+        files = [f for f in ROOT.glob("docker/**/*Dockerfile*") if f.is_file()]
+        self.assertGreaterEqual(len(files), 3)
+        for file in files:
+            done = run("lint", "--strict", str(file))
+            self.assertEqual(done.returncode, 0, done.stdout)
+
+
 class Explain(unittest.TestCase):
     def test_each_rule(self):
         listed = rules()
@@ -90,7 +151,7 @@ class Explain(unittest.TestCase):
             self.assertEqual(said.returncode, 0)
             self.assertTrue(said.stdout.startswith(f"{rule} ("), said.stdout)
             self.assertIn(title, said.stdout)
-            self.assertRegex(said.stdout, r"\nWhy: .*[.!?]\n\nFix: .*\.\n$")
+            self.assertRegex(said.stdout, r"\nWhy: .*[.!?)]\n\nFix: .*\.\n$")
             self.assertRegex(rule, r"^[a-z]+(-[a-z]+)*$")
         everything = run("explain", "--all").stdout
         for rule in listed:

@@ -4,14 +4,48 @@
 #define HR_LINT_CHECK_H
 
 #include "dockerfile.h"
+#include "ignore.h"
 #include "rules.h"
+#include "script.h"
+#include "stages.h"
 
 #include <stdbool.h>
 
+enum { HR_LINT_PATH = 4096 }; /* bytes of a path in the image, its NUL included */
+
+/* The base of a stage: registry/path/name:tag@digest. */
+struct hr_reference {
+    const char *name; /* behind the last slash */
+    size_t name_n;
+    const char *tag; /* NULL: none */
+    size_t tag_n;
+    bool digest;
+};
+
+/* An instruction, and how things stand when it runs. */
+struct hr_site {
+    const struct hr_instruction *i;
+    const struct hr_stage *stage; /* NULL: before the first FROM */
+    bool kept;                    /* what it leaves is in the image, and it is not for ONBUILD */
+    struct hr_script script;      /* what it runs; none for most kinds */
+    const char *user;             /* by USER, as far as known; NULL: the base's */
+    const char *workdir;          /* absolute; NULL: not known */
+};
+
 struct hr_lint {
     struct hr_report *report;
-    const char *file; /* its name, as findings give it */
-    const struct hr_dockerfile *d;
+    const char *file;               /* its name, as findings give it */
+    const char *context;            /* the folder that COPY takes from; NULL: not at hand */
+    const struct hr_ignore *ignore; /* what is not taken from there */
+    struct hr_dockerfile *d;
+    struct hr_stages stages;
+    struct hr_site *sites;         /* one for each instruction */
+    struct hr_site *ends;          /* one for each stage: how things stand at its end */
+    const struct hr_stage *target; /* the last stage; NULL: there is none */
+    bool server;                   /* the image is one of an agent-server */
+    bool handrail;                 /* handrail is copied into it */
+    bool installed;                /* and put in the server's place, or before it */
+    char version[32];              /* of the agent-server, by the base's tag; "": not known */
     struct hr_suppression *suppressions;
     size_t nsuppressions;
 };
@@ -22,7 +56,64 @@ void hr_lint_found(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_in
                    uint32_t line, uint32_t column, const char *fix, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
 
-/* Read the comments that turn rules off.  0 or -ENOMEM. */
+/* The same at a word of the instruction; NULL: at its keyword. */
+void hr_lint_say(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
+                 const struct hr_word *w, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The same at a word of what it runs. */
+void hr_lint_say_in(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
+                    const struct hr_script_word *w, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* ---- the rules; each looks at the whole file, or at one instruction of it ---- */
+
+void hr_check_base(struct hr_lint *l);
+void hr_check_server_age(struct hr_lint *l);
+void hr_check_entrypoint(struct hr_lint *l);
+void hr_check_user(struct hr_lint *l);
+void hr_check_environment(struct hr_lint *l);
+void hr_check_agent_module(struct hr_lint *l);
+void hr_check_handrail(struct hr_lint *l);
+void hr_check_context(struct hr_lint *l);
+
+void hr_check_lifecycle(struct hr_lint *l, const struct hr_site *s);
+void hr_check_ports(struct hr_lint *l, const struct hr_site *s);
+void hr_check_secret_names(struct hr_lint *l, const struct hr_site *s);
+void hr_check_secret_values(struct hr_lint *l, const struct hr_site *s);
+void hr_check_secret_files(struct hr_lint *l, const struct hr_site *s);
+void hr_check_secret_commands(struct hr_lint *l, const struct hr_site *s);
+void hr_check_copies(struct hr_lint *l, const struct hr_site *s);
+void hr_check_habits(struct hr_lint *l, const struct hr_site *s);
+
+/* ---- what they share ---- */
+
+/* The parts of an image's name. */
+struct hr_reference hr_reference_read(const char *image);
+
+/* Where a source of COPY or ADD comes to lie, as an absolute path without a slash at its end;
+ * false: not known.  `source` may be NULL, for the destination itself. */
+bool hr_copy_target(const struct hr_site *s, const char *source, char out[HR_LINT_PATH]);
+
+/* Does `path` lie in `folder`, or is it that? */
+bool hr_path_in(const char *path, const char *folder);
+
+/* The last part of a path, without a slash at its end: n bytes. */
+const char *hr_path_name(const char *path, size_t *ret_n);
+
+/* The words of COPY or ADD that are sources: those before the last one. */
+size_t hr_copy_sources(const struct hr_instruction *i);
+
+/* Is this path of the build context there, and not excluded by .dockerignore?  Only with
+ * l->context. */
+bool hr_context_has(const struct hr_lint *l, const char *path);
+
+/* Find out whether handrail is in the image, and started: l->handrail and l->installed. */
+void hr_lint_find_handrail(struct hr_lint *l);
+
+/* ---- comments that turn rules off ---- */
+
+/* Read them.  0 or -ENOMEM. */
 int hr_suppressions_read(struct hr_lint *l);
 
 /* Whether one does here; it has then been of use. */

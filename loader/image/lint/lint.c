@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * handrail lint.  See lint.h. */
+ * One Dockerfile: what is known before the rules run, then the rules.  See lint.h. */
 #include "lint.h"
 
 #include "check.h"
-#include "common/buf.h"
-#include "common/fd.h"
-#include "common/handoff.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* ---- one text -------------------------------------------------------------------------------- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 void hr_lint_found(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
                    uint32_t line, uint32_t column, const char *fix, const char *fmt, ...)
@@ -31,6 +26,38 @@ void hr_lint_found(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_in
                   message);
 }
 
+void hr_lint_say(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
+                 const struct hr_word *w, const char *fmt, ...)
+{
+    char message[HR_FINDING_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    hr_lint_found(l, rule, i,
+                  w   ? w->line
+                  : i ? i->line
+                      : 0,
+                  w   ? w->column
+                  : i ? i->column
+                      : 0,
+                  NULL, "%s", message);
+}
+
+void hr_lint_say_in(struct hr_lint *l, enum hr_lint_rule rule, const struct hr_instruction *i,
+                    const struct hr_script_word *w, const char *fmt, ...)
+{
+    char message[HR_FINDING_TEXT];
+    struct hr_word place = {.line = i->line, .column = i->column};
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    if (w->at)
+        hr_dockerfile_place(l->d, w->at, &place.line, &place.column);
+    hr_lint_say(l, rule, i, &place, "%s", message);
+}
+
 static void report_problems(struct hr_lint *l)
 {
     static const enum hr_lint_rule rules[] = {
@@ -44,125 +71,131 @@ static void report_problems(struct hr_lint *l)
     }
 }
 
-int hr_lint_text(struct hr_report *report, const char *file, const char *data, size_t n)
+/* ---- what is known before the rules run ------------------------------------------------------ */
+
+/* How things stand behind this instruction. */
+static int step(struct hr_lint *l, const struct hr_site *s, struct hr_site *after)
+{
+    static const struct hr_site nothing;
+    char path[HR_LINT_PATH];
+    const struct hr_instruction *i = s->i;
+    *after = (struct hr_site){.user = s->user, .workdir = s->workdir};
+    if (i->onbuild || i->broken || !s->stage)
+        return 0;
+    if (i->kind == HR_FROM) {
+        const struct hr_stage *parent = s->stage->parent;
+        bool root = !parent && (l->server || strcmp(s->stage->base, "scratch") == 0);
+        *after = parent ? l->ends[parent - l->stages.at] : nothing;
+        if (root)
+            after->workdir = ""; /* the agent-server's bases have no other */
+    } else if (i->kind == HR_USER) {
+        after->user = i->words.at[0].expanded;
+    } else if (i->kind == HR_WORKDIR) {
+        after->workdir = NULL;
+        if (hr_copy_target(s, NULL, path) &&
+            !(after->workdir = hr_arena_copy(&l->d->arena, path, strlen(path))))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int read_sites(struct hr_lint *l)
+{
+    struct hr_site now = {0};
+    struct hr_dockerfile *d = l->d;
+    l->sites = hr_arena_alloc(&d->arena, (d->ninstructions + 1) * sizeof(*l->sites));
+    l->ends = hr_arena_alloc(&d->arena, (l->stages.n + 1) * sizeof(*l->ends));
+    int err = l->sites && l->ends ? 0 : -ENOMEM;
+    for (size_t k = 0; !err && k < d->ninstructions; k++) {
+        struct hr_site *s = &l->sites[k];
+        *s = now;
+        s->i = &d->instructions[k];
+        s->stage = hr_stage_of(&l->stages, d, s->i);
+        s->kept = s->stage && s->stage->kept && !s->i->onbuild;
+        if (s->i->kind == HR_RUN || s->i->kind == HR_CMD || s->i->kind == HR_ENTRYPOINT ||
+            s->i->kind == HR_HEALTHCHECK)
+            err = hr_script_read(d, s->i, &s->script);
+        if (!err)
+            err = step(l, s, &now);
+        if (s->stage)
+            l->ends[s->stage - l->stages.at] = now;
+    }
+    return err;
+}
+
+/* Is a base an image of the agent-server?  If so, which? */
+static void look_at_base(struct hr_lint *l)
+{
+    static const char name[] = "agent-server";
+    const struct hr_stage *root = l->target ? hr_stage_root(l->target) : NULL;
+    if (!root)
+        return;
+    struct hr_reference ref = hr_reference_read(root->base);
+    l->server = memmem(ref.name, ref.name_n, name, sizeof(name) - 1) != NULL;
+    const char *tag = ref.tag ? ref.tag : "";
+    tag += *tag == 'v';
+    size_t n = strspn(tag, "0123456789.");
+    if (l->server && n >= 3 && n < sizeof(l->version) && memchr(tag, '.', n) &&
+        (!tag[n] || tag[n] == '-' || tag[n] == '@'))
+        (void)snprintf(l->version, sizeof(l->version), "%.*s", (int)n, tag);
+}
+
+static int prepare(struct hr_lint *l)
+{
+    int err = hr_stages_read(l->d, &l->stages);
+    if (err)
+        return err;
+    if (l->stages.n)
+        l->target = &l->stages.at[l->stages.n - 1];
+    look_at_base(l);
+    err = read_sites(l);
+    if (err)
+        return err;
+    hr_lint_find_handrail(l);
+    /* Whoever puts handrail before something has an agent-server there. */
+    l->server = l->server || (l->handrail && l->installed);
+    return 0;
+}
+
+/* ---- the rules ------------------------------------------------------------------------------- */
+
+static void check_all(struct hr_lint *l)
+{
+    static void (*const whole[])(struct hr_lint *) = {
+        hr_check_base,        hr_check_server_age, hr_check_entrypoint,   hr_check_user,
+        hr_check_environment, hr_check_handrail,   hr_check_agent_module, hr_check_context,
+    };
+    static void (*const each[])(struct hr_lint *, const struct hr_site *) = {
+        hr_check_lifecycle,     hr_check_ports,        hr_check_secret_names,
+        hr_check_secret_values, hr_check_secret_files, hr_check_secret_commands,
+        hr_check_copies,        hr_check_habits,
+    };
+    report_problems(l);
+    for (size_t r = 0; l->target && r < sizeof(whole) / sizeof(whole[0]); r++)
+        whole[r](l);
+    for (size_t k = 0; k < l->d->ninstructions; k++)
+        for (size_t r = 0; r < sizeof(each) / sizeof(each[0]); r++)
+            each[r](l, &l->sites[k]);
+    hr_suppressions_unused(l);
+}
+
+int hr_lint_text(struct hr_report *report, const char *file, const char *context,
+                 const struct hr_ignore *ignore, const char *data, size_t n)
 {
     struct hr_dockerfile d;
-    struct hr_lint l = {.report = report, .file = file, .d = &d};
+    struct hr_lint l = {
+        .report = report, .file = file, .context = context, .ignore = ignore, .d = &d};
     size_t first = json_array_size(report->findings);
     int err = hr_dockerfile_parse(&d, data, n);
     if (!err)
+        err = prepare(&l);
+    if (!err)
         err = hr_suppressions_read(&l);
     if (!err) {
-        report_problems(&l);
-        hr_suppressions_unused(&l);
+        check_all(&l);
         hr_report_sort(report, first);
     }
     free(l.suppressions);
     hr_dockerfile_free(&d);
     return err;
-}
-
-/* ---- the command ----------------------------------------------------------------------------- */
-
-static void help(void)
-{
-    (void)printf("usage: handrail lint [options] [DOCKERFILE | DIRECTORY | -] ...\n"
-                 "\n"
-                 "What makes the image of a Dockerfile fail or leak.  Of a directory: the file\n"
-                 "named Dockerfile in it; without a name: the one in this directory; -: standard\n"
-                 "input.\n"
-                 "\n"
-                 "  --format=FORMAT   text, json or sarif [text]\n"
-                 "  --strict          warnings count as errors\n"
-                 "\n"
-                 "A comment turns rules off, for the instruction after it or for the whole file:\n"
-                 "  # handrail-lint ignore=RULE,RULE\n"
-                 "  # handrail-lint ignore-file=RULE        (before the first instruction)\n"
-                 "handrail explain: the rules.\n"
-                 "\n"
-                 "Exit code: 0 no errors, 1 errors, 64 wrong usage, 66 a file cannot be read.\n");
-}
-
-/* Read a file, up to a byte more than is looked at. */
-static int read_file(const char *path, struct hr_buf *text)
-{
-    int fd = STDIN_FILENO;
-    if (strcmp(path, "-") != 0)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int err = hr_read_fd(fd, text);
-    if (fd != STDIN_FILENO)
-        hr_close(&fd);
-    return err;
-}
-
-/* A directory stands for the Dockerfile in it. */
-static int lint_path(struct hr_report *report, const char *path)
-{
-    struct hr_buf text;
-    struct hr_buf inside;
-    hr_buf_init(&text, HR_DOCKERFILE_MAX + 1);
-    hr_buf_init(&inside, 8192);
-    int err = read_file(path, &text);
-    if (err == -EISDIR) {
-        bool slash = *path && path[strlen(path) - 1] == '/';
-        err = hr_buf_addf(&inside, "%s%sDockerfile", path, slash ? "" : "/");
-        path = hr_buf_str(&inside);
-        if (!err)
-            err = read_file(path, &text);
-    }
-    if (!err || err == -E2BIG)
-        err = hr_lint_text(report, strcmp(path, "-") == 0 ? "stdin" : path, hr_buf_str(&text),
-                           err ? HR_DOCKERFILE_MAX + 1 : text.len);
-    if (err)
-        (void)fprintf(stderr, "handrail lint: cannot read %s: %s\n", path, strerror(-err));
-    hr_buf_free(&text);
-    hr_buf_free(&inside);
-    return err == -ENOMEM ? HR_EXIT_SOFTWARE : err ? HR_REPORT_EXIT_NO_INPUT : 0;
-}
-
-/* Options, which are taken out of argv.  1: go on; 0 or less: do not, and that is the negative exit
- * code. */
-static int read_options(struct hr_report *report, char **argv)
-{
-    char **kept = argv;
-    for (; *argv; argv++) {
-        int taken = hr_report_option(report, *argv);
-        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
-            help();
-            return 0;
-        }
-        if (taken == 0 && argv[0][0] == '-' && argv[0][1]) {
-            (void)fprintf(stderr, "handrail lint: unknown option %s: see handrail lint --help\n",
-                          *argv);
-            return -HR_EXIT_USAGE;
-        }
-        if (taken < 0)
-            return -HR_EXIT_USAGE;
-        if (!taken)
-            *kept++ = *argv;
-    }
-    *kept = NULL;
-    return 1;
-}
-
-int hr_image_lint(char **argv)
-{
-    static char *here[] = {"Dockerfile", NULL};
-    struct hr_report report;
-    hr_report_init(&report, "lint");
-    int code = read_options(&report, argv + 1);
-    if (code <= 0) {
-        hr_report_free(&report);
-        return -code;
-    }
-    code = 0;
-    for (char **path = argv[1] ? argv + 1 : here; *path; path++) {
-        int failed = lint_path(&report, *path);
-        code = code ? code : failed;
-    }
-    int found = hr_report_end(&report, stdout);
-    hr_report_free(&report);
-    return code ? code : found;
 }

@@ -7,8 +7,12 @@
 
 #include <stddef.h>
 
-/* Look at one Dockerfile of n bytes.  file: its name, for findings.  0 or -ENOMEM. */
-int hr_lint_text(struct hr_report *report, const char *file, const char *data, size_t n);
+struct hr_ignore;
+
+/* Look at one Dockerfile of n bytes.  file: its name, for findings.  context: the folder that it is
+ * built in, or NULL; ignore: what is not taken from there.  0 or -ENOMEM. */
+int hr_lint_text(struct hr_report *report, const char *file, const char *context,
+                 const struct hr_ignore *ignore, const char *data, size_t n);
 
 /* The command: argv[0] is its name.  Its exit code. */
 int hr_image_lint(char **argv);

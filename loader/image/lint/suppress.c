@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Comments that turn rules off: "# handrail-lint ignore=RULE,RULE" for the instruction that it
- * stands in or before, "# handrail-lint ignore-file=RULE" for all.  See check.h. */
+ * Comments that turn rules off: "# handrail-lint ignore=RULE,RULE why" for the instruction that
+ * it stands in or before, "# handrail-lint ignore-file=RULE" for all.  See check.h. */
 #include "check.h"
 
 #include "parse.h"
@@ -34,13 +34,13 @@ static void unknown(struct hr_lint *l, const struct hr_remark *remark, const cha
                   (int)(n < SHOWN ? n : SHOWN), what);
 }
 
-/* The rules of one comment. */
+/* The rules of one comment: up to a blank; what comes then is for people. */
 static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const char *p,
                        const struct hr_instruction *instruction)
 {
-    while (*p) {
+    while (*p && !hr_is_blank(*p)) {
         struct hr_suppression *s = &l->suppressions[l->nsuppressions];
-        size_t n = strcspn(p, ", \t\r");
+        size_t n = strcspn(p, ", \t\v\f\r");
         if (n && find_rule(p, n, &s->rule) == 0) {
             s->line = remark->line;
             s->instruction = instruction;
@@ -48,8 +48,7 @@ static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const 
         } else if (n) {
             unknown(l, remark, "there is no such rule", p, n);
         }
-        p += n;
-        p += strspn(p, ", \t\r");
+        p += n + (p[n] == ',');
     }
 }
 

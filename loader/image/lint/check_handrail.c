@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * Rules about handrail in the image: is it started, and was that done right?  See check.h. */
+#include "check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char own_folder[] = "/opt/handrail";
+
+/* A command that is "handrail install". */
+static const struct hr_command *install_in(const struct hr_site *s)
+{
+    for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
+        const struct hr_command *command = &s->script.commands[c];
+        if (strcmp(command->name, "handrail") == 0 &&
+            hr_command_find(command, command->first + 1, "install") < command->n)
+            return command;
+    }
+    return NULL;
+}
+
+/* "ln -s /opt/handrail/bin/handrail /usr/local/bin/...": the same by hand. */
+static bool links(const struct hr_site *s)
+{
+    for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
+        const struct hr_command *command = &s->script.commands[c];
+        if ((strcmp(command->name, "ln") == 0 || strcmp(command->name, "cp") == 0) &&
+            hr_command_find(command, 0, "/opt/handrail/bin/handrail") < command->n)
+            return true;
+    }
+    return false;
+}
+
+static bool starts(const struct hr_instruction *i)
+{
+    if (!i)
+        return false;
+    for (size_t k = 0; k < i->words.n; k++)
+        if (strcmp(i->words.at[k].text, "/opt/handrail/bin/handrail") == 0 ||
+            strcmp(i->words.at[k].text, "handrail") == 0)
+            return true;
+    return strstr(i->rest, "/opt/handrail/bin/handrail") != NULL;
+}
+
+/* Does this instruction bring /opt/handrail? */
+static bool brings(const struct hr_site *s)
+{
+    char to[HR_LINT_PATH];
+    if (!s->kept || (s->i->kind != HR_COPY && s->i->kind != HR_ADD))
+        return false;
+    for (size_t k = 0; k < hr_copy_sources(s->i); k++)
+        if (hr_path_in(s->i->words.at[k].expanded, own_folder))
+            return true;
+    return hr_copy_target(s, NULL, to) && strcmp(to, own_folder) == 0;
+}
+
+void hr_lint_find_handrail(struct hr_lint *l)
+{
+    for (size_t k = 0; k < l->d->ninstructions; k++) {
+        const struct hr_site *s = &l->sites[k];
+        l->handrail = l->handrail || brings(s);
+        l->installed = l->installed || (s->kept && (install_in(s) || links(s)));
+    }
+    l->installed =
+        l->installed || (l->target && (starts(l->target->entrypoint) || starts(l->target->cmd)));
+}
+
+/* ---- the rules ------------------------------------------------------------------------------- */
+
+static bool is_root(const char *user)
+{
+    size_t n = strcspn(user, ":");
+    return (n == 4 && strncmp(user, "root", 4) == 0) || (n == 1 && *user == '0');
+}
+
+static void check_user(struct hr_lint *l, const struct hr_site *s, const struct hr_command *c)
+{
+    /* Of the base only an agent-server's user is known. */
+    bool other = s->user ? !is_root(s->user) : *l->version || l->server;
+    bool sudo = hr_command_find(c, 0, "sudo") < c->first;
+    if (other && !sudo)
+        hr_lint_say_in(l, HR_LINT_HANDRAIL_INSTALL_USER, s->i, &c->words[c->first],
+                       "handrail install runs as %.100s", s->user ? s->user : "the base's user");
+}
+
+/* Files that install would have checked. */
+static void check_late(struct hr_lint *l, const struct hr_site *s)
+{
+    static const char *const folders[] = {"/app/config", "/app/tools"};
+    char to[HR_LINT_PATH];
+    if (!s->kept || (s->i->kind != HR_COPY && s->i->kind != HR_ADD) || !hr_copy_target(s, NULL, to))
+        return;
+    for (size_t i = 0; i < 2; i++)
+        if (hr_path_in(to, folders[i]))
+            hr_lint_say(l, HR_LINT_HANDRAIL_INSTALL_EARLY, s->i, NULL,
+                        "%s to %.200s behind handrail install", hr_instruction_name(s->i->kind),
+                        to);
+}
+
+void hr_check_handrail(struct hr_lint *l)
+{
+    size_t last = SIZE_MAX;
+    const struct hr_site *brought = NULL;
+    for (size_t k = 0; k < l->d->ninstructions; k++) {
+        const struct hr_site *s = &l->sites[k];
+        const struct hr_command *c = s->kept ? install_in(s) : NULL;
+        if (c) {
+            check_user(l, s, c);
+            last = k;
+        }
+        if (!brought && brings(s))
+            brought = s;
+    }
+    for (size_t k = last; k < l->d->ninstructions; k++)
+        check_late(l, &l->sites[k]);
+    /* An image that only carries it for others to copy from starts from nothing. */
+    if (brought && !l->installed && strcmp(hr_stage_root(l->target)->base, "scratch") != 0)
+        hr_lint_say(l, HR_LINT_HANDRAIL_NOT_INSTALLED, brought->i, NULL,
+                    "/opt/handrail is copied, and nothing installs or starts it");
+}
