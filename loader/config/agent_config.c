@@ -19,6 +19,7 @@
 
 static const char module_variable[] = "CUSTOM_AGENT_MODULE";
 static const char class_variable[] = "CUSTOM_AGENT_CLASS";
+static const char tools_variable[] = "HANDRAIL_AGENT_TOOLS"; /* see loader/python/README.md */
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -344,12 +345,35 @@ static int put_agent(struct hr_config *c)
     return err;
 }
 
+/* For our Python helper: "name=module,..." of the tools that have a module. */
+static int put_tools(struct hr_config *c)
+{
+    struct hr_buf b;
+    const json_t *tool = NULL;
+    size_t i = 0;
+    int err = 0;
+    hr_buf_init(&b, HR_AGENT_VALUE_MAX);
+    json_array_foreach (json_object_get(c->agent_config, "tools"), i, tool) {
+        const char *module = json_string_value(json_object_get(tool, "module"));
+        if (module && !err)
+            err = hr_buf_addf(&b, "%s%s=%s", b.len ? "," : "",
+                              json_string_value(json_object_get(tool, "name")), module);
+    }
+    if (!err && b.len)
+        err = put(c, tools_variable, hr_buf_str(&b));
+    hr_buf_free(&b);
+    return err;
+}
+
 int hr_agent_config_apply(struct hr_config *c)
 {
     const char *name = NULL;
     json_t *v = NULL;
+    (void)unsetenv(tools_variable); /* it is the file's, whoever else has set it */
     c->environment = json_object();
     int err = c->environment ? put_agent(c) : -ENOMEM;
+    if (!err)
+        err = put_tools(c);
     json_object_foreach (json_object_get(c->agent_config, "environment"), name, v)
         if (!err && !getenv(name))
             err = put(c, name, json_string_value(v));

@@ -298,7 +298,7 @@ def _beat_period(watchdog_usec: str) -> float:
     return BEAT_PERIOD
 
 
-# --- the agent of CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS --------------------------------------
+# --- the agent of CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS, and its tools -----------------------
 
 
 def _cut(text: str, room: int) -> str:
@@ -374,6 +374,28 @@ def _class_problem(module: Any, name: str) -> tuple[str, str] | None:
         return _fit("class {name}: in module {module} it is no AgentBase: derive it from "
                     "openhands.sdk.Agent", **names)
     return _kind_problem(cls, base, names) or _prompt_problem(cls, names)
+
+
+def _tools_of(text: str) -> dict[str, str]:
+    """Name and module of each tool of agent_config.json that has one: "name=module,..."."""
+    pairs = [item.partition("=") for item in text.split(",")]
+    return {name.strip(): module.strip() for name, _, module in pairs if module.strip()}
+
+
+def _tool_problem(tools: dict[str, str]) -> tuple[str, str] | None:
+    """Why an agent cannot have one of these tools.  The server has imported their modules."""
+    if not tools:
+        return None
+    registry = importlib.import_module("openhands.sdk.tool.registry")
+    known = registry.list_registered_tools()
+    for name, module in tools.items():
+        if name not in known:
+            others = sorted(other for other, its in registry.get_tool_module_qualnames().items()
+                            if its == module)
+            return _fit("tool {name}: module {module} does not register it (but {others}): mend "
+                        "the name in agent_config.json, or call register_tool", name=name,
+                        module=module, others=", ".join(others) or "nothing")
+    return None
 
 
 def _kind_problem(cls: Any, base: Any, names: dict[str, str]) -> tuple[str, str] | None:
@@ -456,13 +478,22 @@ def _prompt_words(agent: Any, error: Exception, names: dict[str, str]) -> tuple[
                 "override prompt_dir", file=file, **names)
 
 
-def _with_kind(body: bytes, kind: str) -> bytes | None:
-    """The body with its stock agent turned into `kind`; None if there is nothing to change."""
+def _with_defaults(body: bytes, kind: str, tools: list[str]) -> bytes | None:
+    """The body with its stock agent turned into `kind` ("": it stays) and given those tools; None
+    if there is nothing to change."""
     request = json.loads(body)
     agent = request.get("agent") if isinstance(request, dict) else None
     if not isinstance(agent, dict) or agent.get("kind", "Agent") != "Agent":
         return None
-    agent["kind"] = kind
+    listed = agent.get("tools") or []
+    names = [tool.get("name") for tool in listed if isinstance(tool, dict)]
+    more = [{"name": name} for name in tools if name not in names]
+    if not kind and not more:
+        return None
+    if kind:
+        agent["kind"] = kind
+    if more:
+        agent["tools"] = [*listed, *more]
     return json.dumps(request).encode()
 
 
@@ -630,8 +661,8 @@ class _Application:
             path = self._path(scope)
             if path == INIT_PATH and self._helper.notifier:
                 receive, send = self._init(_InitBody(self._helper.notifier), receive, send)
-            elif path == CONVERSATIONS_PATH and self._helper.default_kind:
-                scope, receive = await self._conversation(self._helper.default_kind, scope, receive)
+            elif path == CONVERSATIONS_PATH and self._helper.has_defaults():
+                scope, receive = await self._conversation(self._helper, scope, receive)
         return scope, receive, send
 
     def _use(self, scope: Any, receive: Any, send: Any) -> tuple[Any, Any]:
@@ -685,7 +716,7 @@ class _Application:
         return watched_receive, watched_send
 
     @staticmethod
-    async def _conversation(kind: str, scope: Any, receive: Any) -> tuple[Any, Any]:
+    async def _conversation(helper: _Helper, scope: Any, receive: Any) -> tuple[Any, Any]:
         """Read the body before the application does, to change it.  Whatever was read and is not
         changed comes again as it came."""
         messages: deque[Any] = deque()
@@ -693,7 +724,7 @@ class _Application:
         async def again() -> Any:
             return messages.popleft() if messages else await receive()
 
-        with _going_on("POST /api/conversations", "a default agent class for it"):
+        with _going_on("POST /api/conversations", "a default agent for it"):
             size, more = 0, True
             while more and size <= CONVERSATION_BODY_MAX:
                 messages.append(await receive())
@@ -704,7 +735,8 @@ class _Application:
             if more or size > CONVERSATION_BODY_MAX:
                 return scope, again
             with contextlib.suppress(ValueError, RecursionError):  # no JSON: the server will say so
-                body = _with_kind(b"".join(m.get("body", b"") for m in messages), kind)
+                body = _with_defaults(b"".join(m.get("body", b"") for m in messages),
+                                      helper.default_kind, helper.default_tools)
                 if body is not None:
                     length = b"%d" % len(body)
                     headers = [(name, length if name.lower() == b"content-length" else value)
@@ -773,8 +805,10 @@ class _Helper:
         self.period = _beat_period(os.environ.pop("WATCHDOG_USEC", ""))
         self.notifier: _Notifier | None = None
         self.default_kind = ""
+        self.default_tools: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._module: Any = None
+        self._wrong = False  # something of the agent, and that was told
         if name:
             with _going_on("NOTIFY_SOCKET", "telling handrail"):
                 self.notifier = _Notifier(name)
@@ -785,9 +819,10 @@ class _Helper:
             self._module_name.startswith("/") and self._module_name.endswith(".so"))
         if native:  # a plugin, and no business of Python
             self._module_name = self._class_name = ""
+        self._tools = _tools_of(os.environ.get("HANDRAIL_AGENT_TOOLS", ""))
         default = os.environ.get("HANDRAIL_AGENT_DEFAULT", "").strip().lower() in ("1", "true")
-        self._wants_default = default and bool(self._class_name)
-        if default and not self._class_name:
+        self._wants_default = default and bool(self._class_name or self._tools)
+        if default and not self._wants_default:
             _say("HANDRAIL_AGENT_DEFAULT", "there is no CUSTOM_AGENT_CLASS",
                  "a default agent class")
         self.activity = _Activity(self.tell if self.notifier else None)
@@ -795,7 +830,10 @@ class _Helper:
             (CONVERSATIONS_PATH,) if self._wants_default else ())
 
     def wants_anything(self) -> bool:
-        return bool(self.notifier or self._module_name or self._class_name)
+        return bool(self.notifier or self._module_name or self._class_name or self._tools)
+
+    def has_defaults(self) -> bool:
+        return bool(self.default_kind or self.default_tools)
 
     def tell(self, *lines: str, keep: bool = True) -> bool:
         """Never raises; False if it may be worth another try."""
@@ -819,18 +857,20 @@ class _Helper:
                              name=self._class_name))
 
     def _found(self, problem: tuple[str, str]) -> None:
+        self._wrong = True
         _print(problem[0])
         self.tell(f"X_HANDRAIL_AGENT_ERROR={problem[1]}")
 
     def _check_agent(self) -> None:
-        if self._module is None:
+        if self._wrong or (self._module is None and not self._tools):
             return
-        problem = self._class_name and _class_problem(self._module, self._class_name)
+        problem = _class_problem(self._module, self._class_name) if self._class_name else None
+        problem = problem or _tool_problem(self._tools)
         if problem:
             self._found(problem)
             return
         if self._wants_default:
-            self.default_kind = self._class_name
+            self.default_kind, self.default_tools = self._class_name, list(self._tools)
         self.tell("X_HANDRAIL_AGENT=ok")
 
     # -- the server's life --------------------------------------------------------------------

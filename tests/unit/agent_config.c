@@ -236,6 +236,7 @@ static void who_wins(void **state)
     clean_environment();
     put_file("agent_config.json",
              "{'agent':{'module':'a','class':'A'},'environment':{'MINE':'file','GIVEN':'file'},"
+             "'tools':[{'name':'t','module':'m'},{'name':'u'},{'name':'v','module':'m.n'}],"
              "'handrail':{'grace':1,'budget':2,'stable':3,'rewrite':['HUP:TERM']}}");
     (void)setenv("GIVEN", "container", 1);
     (void)setenv("HANDRAIL_BUDGET", "20", 1);
@@ -251,6 +252,7 @@ static void who_wins(void **state)
     assert_string_equal(getenv("GIVEN"), "container");
     assert_string_equal(getenv("CUSTOM_AGENT_MODULE"), "a");
     assert_string_equal(getenv("CUSTOM_AGENT_CLASS"), "A");
+    assert_string_equal(getenv("HANDRAIL_AGENT_TOOLS"), "t=m,v=m.n");
     assert_null(json_object_get(c.environment, "GIVEN"));
     assert_non_null(json_object_get(c.environment, "MINE"));
     hr_config_free(&c);

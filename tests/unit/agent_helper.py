@@ -30,7 +30,7 @@ HELPER = Path(__file__).resolve().parent.parent.parent / "loader" / "python"
 MESSAGE_MAX = 4096
 PREFIX = "handrail-helper-"
 OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "CUSTOM_AGENT_MODULE", "CUSTOM_AGENT_CLASS",
-        "HANDRAIL_AGENT_DEFAULT", "OH_CONVERSATIONS_PATH")
+        "HANDRAIL_AGENT_DEFAULT", "HANDRAIL_AGENT_TOOLS", "OH_CONVERSATIONS_PATH")
 
 UVICORN = """
 class Config:

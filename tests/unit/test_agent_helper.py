@@ -436,7 +436,7 @@ class Faults(Case):
         for name, body in (
                 ("_Application._request", unchanged), ("_Application._path", unchanged),
                 ("_Application._init", changed), ("_Application._lifespan", changed),
-                ("_Application._conversation", unchanged), ("_with_kind", unchanged),
+                ("_Application._conversation", unchanged), ("_with_defaults", unchanged),
                 ("_InitBody.__init__", changed), ("_InitBody.add", changed),
                 ("_InitBody.answered", changed), ("_InitBody._forget", changed),
                 ("_pipe_of", changed), ("_Helper.started", changed), ("_Helper.stopping", changed),

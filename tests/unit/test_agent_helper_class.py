@@ -6,6 +6,7 @@ stock agent in a request becomes one.  Against a small fake of the SDK; e2e/help
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 import unittest
@@ -68,6 +69,19 @@ class Agent(AgentBase):
         return self.static_system_message
 
     def step(self): pass
+'''
+
+REGISTRY = '''
+tools = {}
+
+def register_tool(name, module):
+    tools[name] = module
+
+def list_registered_tools():
+    return sorted(tools)
+
+def get_tool_module_qualnames():
+    return dict(tools)
 '''
 
 GOOD = "from openhands.sdk import Agent\nclass Mine(Agent): pass\n"
@@ -298,6 +312,78 @@ class Prompt(AgentCase):
         self.assertRegex(self.said(None), "first message fails")
         [value] = self.receiver.all("X_HANDRAIL_AGENT_ERROR")
         self.assertRegex(value, r"add /tmp/.*\.\.\..*prompt.j2, give .* override prompt_dir$")
+
+
+class Tools(AgentCase):
+    """Those of agent_config.json, whose modules the server imports after the helper."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("agents.py", INLINE)
+        self.write("openhands/sdk/tool/__init__.py", "")
+        self.write("openhands/sdk/tool/registry.py", REGISTRY)
+
+    def said_of(self, tools: str, *registered: tuple[str, str], **env: str) -> list[str]:
+        """What handrail is told of the agent."""
+        self.setUp()  # anew, as there may be several in a test
+        self.load({"HANDRAIL_AGENT_TOOLS": tools, **env})
+        registry = importlib.import_module("openhands.sdk.tool.registry")
+        for name, module in registered:
+            registry.register_tool(name, module)
+
+        async def life() -> None:
+            async with serving(self.loaded_app()) as served:
+                await self.receiver.until("READY")
+                await served.request("POST", CONVERSATIONS, [self.request])
+        asyncio.run(life())
+        self.receiver.take()
+        return [line for lines in self.receiver.messages for line in lines
+                if line.startswith("X_HANDRAIL_AGENT")]
+
+    request = b'{"agent": {"tools": [{"name": "terminal"}, {"name": "b"}]}}'
+
+    def test_registered(self) -> None:
+        for env in ({}, {"CUSTOM_AGENT_MODULE": "agents", "CUSTOM_AGENT_CLASS": "Mine"}):
+            self.assertEqual(self.said_of("a=m, b=m", ("a", "m"), ("b", "x"), **env),
+                             ["X_HANDRAIL_AGENT=ok"])
+            self.assertEqual(self.app.bodies[-1], self.request)
+
+    def test_not_registered(self) -> None:
+        [told] = self.said_of("a=m,b=tools.of", ("a", "m"), ("c", "tools.of"))
+        self.assertEqual(told, "X_HANDRAIL_AGENT_ERROR=tool b: module tools.of does not register "
+                               "it (but c): mend the name in agent_config.json, or call "
+                               "register_tool")
+        [told] = self.said_of("a=m")
+        self.assertIn("(but nothing)", told)
+
+    def test_a_class_that_is_wrong_comes_first(self) -> None:
+        [told] = self.said_of("a=m", CUSTOM_AGENT_MODULE="agents", CUSTOM_AGENT_CLASS="Other")
+        self.assertIn("class Other", told)
+        [told] = self.said_of("a=m", CUSTOM_AGENT_MODULE="missing")
+        self.assertIn("module missing: not found", told)
+
+    def test_they_are_added_to_a_stock_agent(self) -> None:
+        env = {"HANDRAIL_AGENT_DEFAULT": "1"}
+        self.said_of("a=m,b=m", ("a", "m"), ("b", "m"), **env)
+        self.assertEqual(json.loads(self.app.bodies[-1]), {"agent": {"tools": [
+            {"name": "terminal"}, {"name": "b"}, {"name": "a"}]}})
+        self.said_of("a=m", ("a", "m"), **env, CUSTOM_AGENT_MODULE="agents",
+                     CUSTOM_AGENT_CLASS="Mine")
+        self.assertEqual(json.loads(self.app.bodies[-1])["agent"], {"kind": "Mine", "tools": [
+            {"name": "terminal"}, {"name": "b"}, {"name": "a"}]})
+        self.request = b'{"agent": {"kind": "Other"}}'
+        self.said_of("a=m", ("a", "m"), **env)
+        self.assertEqual(self.app.bodies[-1], self.request)
+
+    def test_a_server_that_has_no_such_registry(self) -> None:
+        self.write("openhands/sdk/tool/registry.py", "")
+        self.load({"HANDRAIL_AGENT_TOOLS": "a=m"})
+
+        async def life() -> None:
+            async with serving(self.loaded_app()):
+                await self.receiver.until("READY")
+        asyncio.run(life())
+        self.assert_one_line("agent class: AttributeError: .*going on without a check of it")
 
 
 class Default(AgentCase):
