@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "limited.h"
 #include "loader/cli/text.h"
+#include "loader/toolhost/builtin_names.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -181,13 +182,36 @@ static void check_tools(struct hr_image_check *c, json_t *owners)
     (void)json_object_del(c->facts, "tools");
 }
 
+/* The tools of agent_config.json that no module registers: somebody else has to have them. */
+static void check_agent_tools(struct hr_image_check *c, const json_t *owners)
+{
+    size_t i;
+    json_t *tool;
+    json_array_foreach (json_object_get(c->config->agent_config, "tools"), i, tool) {
+        char pointer[40];
+        const char *name = json_string_value(json_object_get(tool, "name"));
+        if (json_object_get(tool, "module") || hr_builtin_tool_name(name) ||
+            json_object_get(owners, name))
+            continue;
+        (void)snprintf(pointer, sizeof(pointer), "/tools/%zu/name", i);
+        hr_report_add(
+            c->report, &hr_check_rules[HR_RULE_TOOL_UNKNOWN],
+            &(struct hr_place){.file = c->config->agent_config_path, .pointer = pointer}, NULL,
+            "no plugin has the tool \"%s\", and no module is named that registers it", name);
+    }
+}
+
 static void check_plugins(struct hr_image_check *c)
 {
     json_t *owners = json_object();
+    bool all_known = true; /* of a plugin that did not start, the tools are not */
     for (c->plugin = 0; c->plugin < c->config->nplugins; c->plugin++) {
         (void)run(&step_plugin, c);
+        all_known = json_object_get(c->facts, "tools") && all_known;
         check_tools(c, owners);
     }
+    if (all_known)
+        check_agent_tools(c, owners);
     json_decref(owners);
 }
 

@@ -63,6 +63,8 @@ void hr_check_configuration(struct hr_image_check *c)
     hr_log_divert(take_line);
     int code = hr_config_load(hr_check_command(c, two), &config);
     hr_log_divert(NULL);
+    if (!code && config.agent_config)
+        hr_check_good(c, "%s: read", config.agent_config_path);
     if (!code)
         hr_check_good(c, "%s: %u plugin%s", config.registry_path, config.nplugins,
                       config.nplugins == 1 ? "" : "s");

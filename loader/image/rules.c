@@ -92,6 +92,13 @@ const struct hr_rule hr_check_rules[] = {
         {"tool-twice", HR_FOUND_ERROR, "Two plugins have a tool of the same name",
          "A conversation cannot have both, so none of the later plugin's tools are offered.",
          "Rename one of them, or take a plugin out of the registry."},
+    [HR_RULE_TOOL_UNKNOWN] =
+        {"tool-unknown", HR_FOUND_WARNING, "Nobody has a tool that agent_config.json names",
+         "It is no tool of a plugin and none of the server's own, and no module is named that "
+         "registers it.  An agent that lists it fails at its first message.",
+         "Mend its name, add \"module\" with the Python module that registers it, or list the "
+         "plugin "
+         "that has it in tool_registry.json."},
     [HR_RULE_CONFINEMENT_MISSING] =
         {"confinement-missing", HR_FOUND_WARNING, "A plugin is less confined than it should be",
          "This kernel, or the container's own seccomp profile, lacks what confinement needs.  What "

@@ -78,6 +78,14 @@ class Server(Image):
         self.assertEqual(list(self.findings()), ["server-version-unknown"])
         self.findings("--strict", code=1)
 
+    def test_the_configuration_has_two_files(self) -> None:
+        file = self.config / "agent_config.json"
+        file.write_text('{"handrail": {"grace": 20}}')
+        self.assertIn(f"ok: {file}: read", self.run_it("check"))
+        file.write_text('{"handrail": {"graze": 20}}')
+        found = self.findings(code=1)["configuration"]
+        self.assertEqual((found["file"], found["pointer"]), (str(file), "/handrail/graze"))
+
     def test_install_ends_with_it(self) -> None:
         self.registry({"id": "x"})
         self.assertEqual(list(self.findings(command="install", code=1)), ["configuration"])
@@ -198,6 +206,18 @@ class Plugins(Image):
         self.found("tool-twice", "linked_oddly and linked_twice both have a tool",
                    self.entry("linked_oddly", PLUGINS / "odd_plain.so"),
                    self.entry("linked_twice", other))
+
+    def test_tools_that_nobody_has(self) -> None:
+        (self.config / "agent_config.json").write_text(json.dumps({"tools": [
+            {"name": "echo"}, {"name": "terminal"}, {"name": "Mine", "module": "mine"},
+            {"name": "eco"}]}))
+        self.registry(self.entry("echo", SAMPLES / "echo.so"))
+        found = self.findings()["tool-unknown"]
+        self.assertIn('no plugin has the tool "eco"', found["message"])
+        self.assertEqual(found["pointer"], "/tools/3/name")
+        self.assertEqual(found["file"], str(self.config / "agent_config.json"))
+        self.registry(self.entry("echo", SAMPLES / "none.so"))
+        self.assertNotIn("tool-unknown", self.findings(code=1))  # the plugin may have it
 
     def test_a_bad_one_does_not_hide_another(self) -> None:
         self.registry(self.entry("none"), self.entry("bad_create"),
