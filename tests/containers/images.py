@@ -308,6 +308,16 @@ def check_agent(c: Container) -> None:
     say("MySpecializedAgent, by name and by default")
 
 
+def check_spec(c: Container) -> None:
+    """The image's sandbox specification, held against the container that runs it."""
+    spec = "/app/config/sandbox-spec.yaml"
+    done = c.execute("/opt/handrail/bin/handrail", "check", "--format=json", f"--spec={spec}")
+    found = [f for f in json.loads(done.stdout)["findings"] if f.get("file") == spec]
+    if [f["rule"] for f in found] != ["not-held"] or "a container does not tell" not in found[0]["message"]:
+        raise Failure(f"{done.returncode}: {found}")
+    say("it is as its sandbox specification says")
+
+
 def check_sdk(c: Container) -> None:
     """The SDK's remote workspace, as in tests/e2e/test_sdk.py, which compares all it sees."""
     work = "/workspace/sdk"
@@ -377,7 +387,7 @@ RUNS = (
         args=(SERVER_PATH, "--port", "60000"), port=60000),
     # A platform that chooses the uid: the image has no such user, and its group is root's.
     Run("any-uid", "data-science", (*BEGIN, check_data, *END), uid=1234567, gid=0),
-    Run("custom-agent", "custom-agent", (*BEGIN, check_agent, *END)),
+    Run("custom-agent", "custom-agent", (*BEGIN, check_agent, check_spec, *END)),
 )
 
 

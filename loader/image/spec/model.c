@@ -287,11 +287,11 @@ static void check_constant(const struct hr_spec *s, const char *key, const char 
         hr_spec_say(s, n, HR_SPEC_KIND, "%s is \"%.64s\"; expected %s", key, text, value);
 }
 
-void hr_spec_fill(struct hr_spec *s)
+bool hr_spec_fill(struct hr_spec *s)
 {
     static const char *const signs[] = {"apiVersion", "kind", "metadata", "spec"};
     if (!check_kind(s, s->root, HR_YAML_MAP))
-        return;
+        return false;
     s->form = HR_SPEC_FLAT;
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
         if (hr_yaml_member(s->root, signs[i]))
@@ -304,4 +304,5 @@ void hr_spec_fill(struct hr_spec *s)
         check_constant(s, "apiVersion", "openhands.ai/v1");
         check_constant(s, "kind", "SandboxSpec");
     }
+    return true;
 }

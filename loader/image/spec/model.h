@@ -48,8 +48,9 @@ struct hr_spec {
     const struct hr_yaml_node *field[HR_FIELDS];
 };
 
-/* Fill s->form and s->field from s->root, and say what is missing, unknown or of a wrong type. */
-void hr_spec_fill(struct hr_spec *s);
+/* Fill s->form and s->field from s->root, and say what is missing, unknown or of a wrong type.
+ * False: it is no specification at all, and there is nothing more to be said. */
+bool hr_spec_fill(struct hr_spec *s);
 
 /* The text of a field or of a child; NULL: there is none. */
 const char *hr_spec_text(const struct hr_yaml_node *n);

@@ -32,12 +32,13 @@ int hr_spec_check(const char *file, const char *text, size_t n, const struct hr_
     if (err)
         return err == -ENOMEM ? err : 0; /* the rest is in the report */
     s.root = y->root;
-    hr_spec_fill(&s);
-    hr_spec_judge_fields(&s);
-    hr_spec_judge_ports(&s);
-    hr_spec_judge_environment(&s);
-    if (place)
-        hr_spec_hold(&s, place);
+    if (hr_spec_fill(&s)) {
+        hr_spec_judge_fields(&s);
+        hr_spec_judge_ports(&s);
+        hr_spec_judge_environment(&s);
+        if (place)
+            hr_spec_hold(&s, place);
+    }
     hr_yaml_free(y);
     return 0;
 }
