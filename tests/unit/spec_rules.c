@@ -216,7 +216,9 @@ static const struct {
     {"spec-env-misread", object, "\"true\"", "\"on\"", "\"TRUE\""},
     {"spec-env-secret", object, "TENSORFLOW_VERSION: \"2.15.0\"", "OPENAI_API_KEY: sk-1234",
      "OPENAI_API_KEY: ${OPENAI_API_KEY}"},
-    {"spec-env-secret", object, "TENSORFLOW_VERSION:", "DB_PASSWORD:", "DB_HOST:"},
+    {"spec-env-secret", object, "TENSORFLOW_VERSION:", "DB_PASSWORD:", "MAX_TOKENS:"},
+    {"spec-env-secret", object, "\"2.15.0\"", "a/ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+     "a/ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"},
 };
 
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Rules about secrets in files: what is copied, and what commands leave behind.  See check.h. */
 #include "check.h"
-#include "secret_names.h"
+#include "secret_file.h"
 
 #include <stdio.h>
 #include <string.h>

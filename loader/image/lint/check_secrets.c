@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Rules about secrets in variables and anywhere in the text.  See check.h. */
 #include "check.h"
-#include "secret_names.h"
+#include "loader/image/secret.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Rules that need the build context: is there what COPY takes, and what else comes with it?  See
  * check.h. */
 #include "check.h"
-#include "secret_names.h"
+#include "secret_file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,9 +3,10 @@
 #include "judge.h"
 
 #include "expression.h"
+#include "loader/image/secret.h"
 #include "loader/supervisor/preflight_checks.h"
-#include "loader/supervisor/secrets.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,27 @@ bool hr_spec_is_placeholder(const char *value)
            (value[0] == '<' && value[n - 1] == '>');
 }
 
+/* What it is, if there is a well-known token anywhere in it; else NULL. */
+static const char *find_token(const char *value)
+{
+    const char *what = NULL;
+    for (const char *p = value; *p; p++)
+        if ((p == value || !isalnum((unsigned char)p[-1])) && hr_secret_token(p, &what))
+            return what;
+    return NULL;
+}
+
 static void check_variable(const struct hr_spec *s, const struct hr_yaml_node *n)
 {
     const char *value = hr_spec_text(n);
+    const char *what = NULL;
     if (!hr_spec_matches(HR_RE_VARIABLE, n->key))
         hr_spec_say_key(s, n, HR_SPEC_ENV_NAME, "\"%.64s\" is not the name of a variable", n->key);
-    if (value && !hr_spec_is_placeholder(value) && hr_secrets_name(n->key, strlen(n->key)))
-        hr_spec_say_key(s, n, HR_SPEC_ENV_SECRET, "the value of %.64s stands here for all to read",
-                        n->key);
+    if (value && hr_secret_variable(n->key) && hr_secret_literal(value))
+        hr_spec_say(s, n, HR_SPEC_ENV_SECRET, "the value of %.64s stands here for all to read",
+                    n->key);
+    else if (value && (what = find_token(value)))
+        hr_spec_say(s, n, HR_SPEC_ENV_SECRET, "%.64s has %s in it, for all to read", n->key, what);
 }
 
 /* CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS against the agent's. */
