@@ -44,6 +44,12 @@ class Command(unittest.TestCase):
         self.assertEqual(run("lint", "-", text=text).returncode, 0)
         self.assertEqual(run("lint", "--strict", "-", text=text).returncode, 1)
 
+    def test_ours_are_clean(self):
+        ours = sorted((ROOT / "docker").rglob("Dockerfile"))
+        self.assertGreater(len(ours), 4)
+        done = run("lint", "--strict", *ours)
+        self.assertEqual((done.returncode, done.stdout), (0, "handrail lint: 0 errors, 0 warnings\n"))
+
     def test_files_and_directories(self):
         with tempfile.TemporaryDirectory() as folder:
             here = Path(folder)

@@ -24,6 +24,9 @@ from manifests import MANIFESTS, SECRETS, container, load, port  # noqa: E402
 from pod import Pod, running  # noqa: E402
 from support import HANDRAIL, Failure, request, wait_for  # noqa: E402
 
+JITTER = 1.1  # of the delays, at most
+IMPORT_SECONDS = 6  # that the real server takes to fail of a module
+POOL_SECONDS = 300  # after which agent-sandbox's controller replaces a pod that is not ready
 MARGIN_SECONDS = 5  # between our stop and the kubelet's patience
 # What a port must not be: the server's companions in the same pod, and our own for the tools.
 TAKEN = {60000, 60001, 12000, 12001, 8001, 8002, 8011, 8012, 60011}
@@ -206,6 +209,15 @@ class Program(unittest.TestCase):
         self.assertGreaterEqual(grace, float(default("grace")))
         self.assertGreaterEqual(self.template["spec"]["terminationGracePeriodSeconds"],
                                 grace + MARGIN_SECONDS)
+
+    def test_handrail_gives_up_before_the_kubelet_and_that_before_the_pool(self) -> None:
+        delay, longest = float(default("backoff")), float(default("backoff-max"))
+        tries = int(default("budget"))
+        delays = [min(delay * 2 ** n, longest) * JITTER for n in range(tries - 1)]
+        probe = self.one["startupProbe"]
+        patience = probe["failureThreshold"] * probe["periodSeconds"]
+        self.assertLess(sum(delays) + tries * IMPORT_SECONDS, patience)
+        self.assertLess(patience, POOL_SECONDS)
 
     def test_confinement(self) -> None:
         self.assertEqual(unfinished(self.template), [])
