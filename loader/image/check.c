@@ -33,6 +33,8 @@ static const struct step step_configuration = {"reading the configuration", hr_c
                                                10};
 static const struct step step_plugin = {"loading the plugin", hr_check_plugin, 45};
 static const struct step step_spec = {"looking at the specification", hr_check_spec, 10};
+static const struct step step_agent = {"importing the agent class", hr_check_agent, 75};
+static const struct step step_container = {"looking at the container", hr_check_container, 10};
 
 /* "NAME", "UID" or "UID:GID", and HOME with it.  0 or -errno. */
 static int become_user(const char *user)
@@ -73,7 +75,7 @@ static int do_step(void *arg)
     struct hr_image_check c = *w->check;
     hr_report_init(&report, w->check->report->command);
     c.report = &report;
-    c.facts = json_object();
+    c.facts = json_copy(w->check->facts);
     int err = c.options->user ? become_user(c.options->user) : 0;
     if (err)
         hr_report_add(&report, &hr_check_rules[HR_RULE_USER], NULL, NULL, "--user=%s: %s",
@@ -113,6 +115,7 @@ static bool run(const struct step *step, struct hr_image_check *c)
     if (facts) {
         hr_report_take(c->report, json_object_get(answer, "findings"));
         print_lines(c, facts);
+        (void)json_object_del(facts, "good");
         (void)json_object_update(c->facts, facts);
     } else if (err == -ETIMEDOUT) {
         hr_report_add(c->report, &hr_check_rules[HR_RULE_CHECK_SLOW], NULL, NULL,
@@ -220,6 +223,7 @@ void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
     static struct hr_config config;
     struct hr_image_check c = {.options = o, .report = report, .facts = json_object()};
     char *two[2];
+    (void)unsetenv("HANDRAIL_SUPERVISED"); /* as it is for the container's first process */
     (void)run(&step_server, &c);
     if (run(&step_configuration, &c)) {
         hr_log_divert(drop); /* it has been read once, and everything about it said */
@@ -229,6 +233,10 @@ void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
     }
     if (c.config)
         check_plugins(&c);
+    if (c.config && !o->root)
+        (void)run(&step_agent, &c);
+    if (c.config && !o->root && !o->at_build)
+        (void)run(&step_container, &c);
     if (o->spec)
         (void)run(&step_spec, &c);
     if (c.config)
@@ -250,6 +258,8 @@ static const char help[] =
     "  --root=DIR                 of an image that lies there; nothing of it is run\n"
     "  --spec=FILE                a sandbox specification to hold it against\n"
     "  --spec-only=FILE           look at that file alone, and at no image\n"
+    "  --build                    nothing is known of the container yet: leave out its ports,\n"
+    "                             keys, folders and volumes\n"
     "  --format=text|json|sarif   of what is found\n"
     "  --strict                   warnings are errors\n"
     "\n"
@@ -288,7 +298,9 @@ static int parse(char **argv, struct hr_check_options *o, struct hr_report *repo
             o->command = argv[1] ? argv + 1 : NULL;
             return argv[1] ? 0 : usage("--");
         }
-        if ((value = value_of(*argv, "--user=")))
+        if (strcmp(*argv, "--build") == 0)
+            o->at_build = true;
+        else if ((value = value_of(*argv, "--user=")))
             o->user = value;
         else if ((value = value_of(*argv, "--root=")))
             o->root = value;

@@ -21,9 +21,10 @@ struct hr_check_options {
     const char *root; /* NULL: the image we run in */
     const char *user; /* name or number, perhaps ":" and a group's number; NULL: ours */
     const char *given[HR_SITES_MAX + 1];
-    char **command;          /* of the server; NULL: what is found */
-    const char *spec;        /* file of a sandbox specification; NULL: none */
-    const char *spec_only;   /* the same, and no image is looked at */
+    bool at_build;         /* nothing is known of the container: not its ports, keys and volumes */
+    char **command;        /* of the server; NULL: what is found */
+    const char *spec;      /* file of a sandbox specification; NULL: none */
+    const char *spec_only; /* the same, and no image is looked at */
     struct hr_buf spec_text; /* of either: another root does not have the file */
 };
 
@@ -53,10 +54,15 @@ int hr_check_spec_read(struct hr_check_options *o);
 /* Check it by itself.  0 or an exit code, as above. */
 int hr_check_spec_alone(const struct hr_check_options *o, struct hr_report *report);
 void hr_check_plugin(struct hr_image_check *c);
+void hr_check_agent(struct hr_image_check *c);
+void hr_check_container(struct hr_image_check *c);
 
 /* A line for people: what was looked at and is good. */
 void hr_check_good(struct hr_image_check *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Does a handrail supervise in this container?  Then its ports are its own. */
+bool hr_check_is_running(const struct hr_image_check *c);
 
 /* The server's command as the options or the first step have it, NULL-ended: an array of two at
  * least.  Borrowed. */

@@ -5,9 +5,13 @@
 
 #include "common/log.h"
 #include "loader/config/config.h"
+#include "loader/config/config_file.h"
+#include "loader/supervisor/secrets.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct hr_image_check *here; /* hr_log_divert() has no argument of its own */
 
@@ -53,6 +57,47 @@ static bool take_line(const char *line, size_t n)
     return true;
 }
 
+/* ---- secrets --------------------------------------------------------------------------------- */
+
+enum { DEPTH_MAX = 16, POINTER_MAX = 512 };
+
+/* Each text in it under a name that says so.  A path only says where a secret is. */
+static void find_secrets(struct hr_image_check *c, const char *file, json_t *value,
+                         const char *pointer, int depth)
+{
+    char below[POINTER_MAX];
+    const char *key = NULL;
+    json_t *member = NULL;
+    size_t i;
+    if (depth > DEPTH_MAX)
+        return;
+    json_array_foreach (value, i, member) {
+        (void)snprintf(below, sizeof(below), "%s/%zu", pointer, i);
+        find_secrets(c, file, member, below, depth + 1);
+    }
+    json_object_foreach (value, key, member) {
+        const char *text = json_string_value(member);
+        (void)snprintf(below, sizeof(below), "%s/%s", pointer, key);
+        if (text && *text && *text != '/' && hr_secrets_name(key, strlen(key)))
+            hr_report_add(c->report, &hr_check_rules[HR_RULE_SECRET_READABLE],
+                          &(struct hr_place){.file = file, .pointer = below}, NULL,
+                          "its name says that it is secret, and everybody may read this file");
+        else
+            find_secrets(c, file, member, below, depth + 1);
+    }
+}
+
+static void check_secrets(struct hr_image_check *c, const char *file)
+{
+    struct stat st;
+    if (!file || stat(file, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IROTH) ||
+        st.st_size > HR_CONFIG_FILE_MAX)
+        return;
+    json_t *root = json_load_file(file, 0, NULL);
+    find_secrets(c, file, root, "", 0);
+    json_decref(root);
+}
+
 void hr_check_configuration(struct hr_image_check *c)
 {
     static struct hr_config config;
@@ -63,6 +108,11 @@ void hr_check_configuration(struct hr_image_check *c)
     hr_log_divert(take_line);
     int code = hr_config_load(hr_check_command(c, two), &config);
     hr_log_divert(NULL);
+    if (!code) {
+        check_secrets(c, config.agent_config_path);
+        check_secrets(c, config.registry_path);
+    }
+    check_secrets(c, getenv("OPENHANDS_AGENT_SERVER_CONFIG_PATH"));
     if (!code && config.agent_config)
         hr_check_good(c, "%s: read", config.agent_config_path);
     if (!code)

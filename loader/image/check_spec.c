@@ -3,7 +3,6 @@
  * the container if a handrail supervises in it. */
 #include "check.h"
 #include "common/handoff.h"
-#include "loader/cli/control_client.h"
 #include "loader/config/server_version.h"
 #include "spec/spec.h"
 
@@ -38,21 +37,13 @@ int hr_check_spec_alone(const struct hr_check_options *o, struct hr_report *repo
     return HR_EXIT_SOFTWARE;
 }
 
-static bool is_running(const struct hr_image_check *c)
-{
-    char why[HR_CLIENT_WHY_MAX]; /* that there is none is no error */
-    int64_t pid = 0;
-    struct hr_client_options o = {.command = "check", .why = why};
-    return !c->options->root && hr_client_supervisor(&o, &pid) == 0;
-}
-
 void hr_check_spec(struct hr_image_check *c)
 {
     struct hr_spec_place place;
     char version[HR_VERSION_TEXT];
     char *two[2];
     json_t *offered = c->config ? hr_spec_offered(c->config) : NULL;
-    hr_spec_place_init(&place, is_running(c));
+    hr_spec_place_init(&place, hr_check_is_running(c));
     if (c->config) /* then agent_config.json is in there too, as it is for the server */
         place.env = environ;
     if (hr_server_version(hr_check_command(c, two)[0], version) == 0)

@@ -240,7 +240,7 @@ static void change(struct job *j)
 /* So that what is wrong fails the image's build, and not the pod. */
 static void check(struct job *j)
 {
-    struct hr_check_options o = {.root = j->root};
+    struct hr_check_options o = {.root = j->root, .at_build = true};
     memcpy(o.given, j->given, sizeof(o.given));
     hr_check_image(&o, &j->report);
 }

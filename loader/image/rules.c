@@ -101,10 +101,46 @@ const struct hr_rule hr_check_rules[] = {
          "that has it in tool_registry.json."},
     [HR_RULE_CONFINEMENT_MISSING] =
         {"confinement-missing", HR_FOUND_WARNING, "A plugin is less confined than it should be",
-         "This kernel, or the container's own seccomp profile, lacks what confinement needs.  What "
-         "is missing is not kept from the plugin.  (With \"required\": true in its confinement it "
-         "would not start.)",
+         "This kernel, or the container's own seccomp profile, lacks what confinement needs.  With "
+         "\"required\": true in its confinement the plugin would not start.",
          "Run the image where the kernel has it, or trust the plugin."},
+    [HR_RULE_AGENT_CLASS] =
+        {"agent-class", HR_FOUND_ERROR, "The custom agent cannot be used",
+         "The pod would never be ready, or conversations that ask for the class would fail.",
+         "Mend the module, or CUSTOM_AGENT_MODULE and CUSTOM_AGENT_CLASS, as the message says."},
+    [HR_RULE_AGENT_UNCHECKED] =
+        {"agent-unchecked", HR_FOUND_NOTE, "The custom agent cannot be checked here",
+         "A bundled server has its Python inside, where nothing can be imported for a trial.",
+         "Look at agent-module in /readyz once the container runs."},
+    [HR_RULE_START_UP] =
+        {"start-up", HR_FOUND_WARNING, "What handrail would say before the server's first start",
+         "The server will fail at its start, lose something, or be open to others: the message "
+         "begins with the name of the preflight's check.",
+         "Do what the message says."},
+    [HR_RULE_PORT_TAKEN] =
+        {"port-taken", HR_FOUND_ERROR, "A port that handrail listens on is taken",
+         "Handrail ends at its start when it cannot listen.",
+         "Give the other program another port, or handrail with --health-addr or --mcp-addr."},
+    [HR_RULE_APP_PORT_TAKEN] =
+        {"app-port-taken", HR_FOUND_WARNING, "A port of the agent's applications is taken",
+         "12000 and 12001 are where the platform shows what the agent has built.",
+         "Give the other program another port."},
+    [HR_RULE_FOLDER_UNWRITABLE] =
+        {"folder-unwritable", HR_FOUND_ERROR, "A folder cannot be written by the container's user",
+         "The server keeps conversations, settings and tmux's sockets there.",
+         "Give the folder to that user in the image, or mount a volume."},
+    [HR_RULE_CRASH_DIR] = {"crash-dir", HR_FOUND_WARNING, "Crash reports cannot be written",
+                           "They stay in memory, and are gone with the container.",
+                           "Make the folder, and give it to the container's user."},
+    [HR_RULE_PODINFO] = {"podinfo", HR_FOUND_WARNING, "The pod's labels cannot be read",
+                         "Handrail does not see when the pod is taken from its warm pool.",
+                         "Mount a downwardAPI volume there."},
+    [HR_RULE_SECRET_READABLE] =
+        {"secret-readable", HR_FOUND_WARNING, "Everybody can read a secret",
+         "The file has a value whose name says that it is secret; the agent, its tools, and "
+         "whoever "
+         "has the image can read it.",
+         "Take it out of the image: give it to the container in its environment, or as a volume."},
     [HR_RULE_USER] =
         {"user", HR_FOUND_ERROR, "The checks cannot be made as that user",
          "What a user may read and write can only be tried as that user.",

@@ -999,4 +999,26 @@ def _start() -> None:
             helper.import_agent()
 
 
+def _check(modules: list[str]) -> int:
+    """As a program, for handrail check: say what is wrong with the custom agent and with the other
+    modules that the server is to import, without a server."""
+    sys.modules["handrail_agent"] = sys.modules[__name__]  # which they may import
+    path = os.environ.get("OH_EXTRA_PYTHON_PATH", "").split(":")
+    sys.path[:0] = [folder.strip() for folder in path if folder.strip()]
+    helper = _Helper()
+    helper.import_agent()
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if name != helper._module_name:
+                helper._found(_import_problem(name, error))
+    helper._check_agent()
+    return 1 if helper._wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(_check([name.strip() for name in "".join(sys.argv[1:]).split(",") if name.strip()]))
 _start()

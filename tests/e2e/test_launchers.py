@@ -31,7 +31,8 @@ class RealServer(unittest.TestCase):
         python = (server.parent / "python").resolve()
         packages = next((server.parent.parent / "lib").glob("python3.*/site-packages"))
         (cls.dir / "root").mkdir()
-        cls.image = Image(cls.dir / "root", python, {path.name: path for path in packages.iterdir()},
+        cls.image = Image(cls.dir / "root", python,
+                          {path.name: path for path in packages.iterdir()},
                           [server.parent.parent, python.parent.parent])
         done = cls.image.run(TOOL, "install", "--no-check")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -66,6 +67,30 @@ class RealServer(unittest.TestCase):
 
     def test_3_any_user_without_capabilities(self) -> None:
         self.serves("the docker runtime: any user, no capabilities", ANY_UID)
+
+    def test_4_the_agent_class_is_checked_in_the_image(self) -> None:
+        """By handrail check, with the SDK that the server has."""
+        app = self.image.folder / "app"
+        app.mkdir()
+        (app / "mine.py").write_text(
+            "from openhands.sdk import Agent\n\n\nclass Mine(Agent):\n"
+            "    system_prompt: str | None = 'Change nothing.'\n\n\nclass Other:\n    pass\n")
+
+        def check(name: str) -> tuple[int, str]:
+            done = self.image.run("env", *(f"{k}={v}" for k, v in LOCAL.items()),
+                                  "CUSTOM_AGENT_MODULE=mine", f"CUSTOM_AGENT_CLASS={name}",
+                                  TOOL, "check", "--build")
+            return done.returncode, done.stdout + done.stderr
+
+        code, said = check("Mine")
+        self.assertEqual(code, 0, said)
+        self.assertIn("agent class Mine", said)
+        for name, words in (("Other", "it is no AgentBase"), ("None", "module mine has none")):
+            code, said = check(name)
+            self.assertEqual(code, 1, said)
+            self.assertIn(words, said)
+            self.assertIn("[agent-class]", said)
+        self.assertFalse((app / "__pycache__").exists())
 
 
 if __name__ == "__main__":

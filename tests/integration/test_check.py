@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import BUILD, HANDRAIL, SAMPLES  # noqa: E402
+from harness import standin  # noqa: E402
+from support import BUILD, HANDRAIL, SAMPLES, free_ports  # noqa: E402
 
 PLUGINS = BUILD / "tests" / "plugins"
 SERVER = "#!/bin/sh\n[ \"$1\" = --help ] && echo '--host --port OpenHands SDK v%s '\n"
@@ -44,7 +46,8 @@ class Image(unittest.TestCase):
         done = subprocess.run(
             [*prefix, HANDRAIL, *command], capture_output=True, text=True, timeout=150,
             check=False, cwd="/", env={"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.dir),
-                                       "HANDRAIL_CONFIG_DIR": str(self.config), **clean, **env})
+                                       "HANDRAIL_CONFIG_DIR": str(self.config),
+                                       "HANDRAIL_CONTROL": "@none", **clean, **env})
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -60,8 +63,8 @@ class Image(unittest.TestCase):
 
 class Server(Image):
     def test_a_good_image_has_nothing_to_find(self) -> None:
-        self.assertEqual(self.findings("--strict"), {})
-        said = self.run_it("check")
+        self.assertEqual(self.findings("--strict", "--build"), {})
+        said = self.run_it("check", "--build")
         self.assertIn(f"ok: {self.server}: handrail is in the server's place, agent-server 1.58.0",
                       said)
         self.assertIn("tool_registry.json: 0 plugins", said)
@@ -71,12 +74,12 @@ class Server(Image):
         self.run_it("uninstall")
         self.assertEqual(self.findings(code=1)["server-not-installed"]["file"], str(self.server))
         self.server.unlink()
-        self.assertEqual(list(self.findings(code=1)), ["server-not-found"])
+        self.assertEqual(list(self.findings("--build", code=1)), ["server-not-found"])
 
     def test_a_version_that_is_not_known(self) -> None:
         (self.bin / "openhands-agent-server.real.version").unlink()
-        self.assertEqual(list(self.findings()), ["server-version-unknown"])
-        self.findings("--strict", code=1)
+        self.assertEqual(list(self.findings("--build")), ["server-version-unknown"])
+        self.findings("--build", "--strict", code=1)
 
     def test_the_configuration_has_two_files(self) -> None:
         file = self.config / "agent_config.json"
@@ -100,9 +103,8 @@ class Server(Image):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_as_somebody_else(self) -> None:
-        self.assertEqual(self.findings("--user=12345"), {})
-        self.assertEqual(self.findings("--user=12345:7"), {})
-        self.assertEqual(self.findings("--user=nobody"), {})
+        for user in ("12345", "12345:7", "nobody"):
+            self.assertEqual(self.findings("--build", f"--user={user}"), {})
         for user in ("nosuchuser", "1:x"):
             found = self.findings(f"--user={user}", code=1)
             self.assertIn(f"--user={user}", found["user"]["message"])
@@ -130,7 +132,7 @@ class OldServer(Image):
     version = "1.19.0"
 
     def test_what_it_cannot_do(self) -> None:
-        found = self.findings()
+        found = self.findings("--build")
         self.assertEqual(list(found), ["server-old"])
         self.assertIn("no heartbeat", found["server-old"]["message"])
 
@@ -166,14 +168,14 @@ class Plugins(Image):
 
     def found(self, rule: str, words: str, *plugins: dict[str, Any], code: int = 1) -> None:
         self.registry(*plugins)
-        found = self.findings(code=code)
+        found = self.findings("--build", code=code)
         self.assertEqual(list(found), [rule])
         self.assertIn(words, found[rule]["message"])
 
     def test_good_ones_are_named_with_their_tools(self) -> None:
         names = ["echo", "workspace-search", "word-count", "sqlite-query"]
         self.registry(*({"id": name, "path": str(SAMPLES / f"{name}.so")} for name in names))
-        said = self.run_it("check", "--strict")
+        said = self.run_it("check", "--build", "--strict")
         for name in names:
             self.assertRegex(said, rf"(?m)^ok: plugin {name}: .*{name}.so, \d tools?$")
 
@@ -226,6 +228,96 @@ class Plugins(Image):
         for rule in ("plugin-file", "plugin-start"):
             self.assertIn(f"[{rule}]", said)
         self.assertIn("ok: plugin configured: ", said)
+
+
+class Agent(Image):
+    """With a python that has the server's package: the system's, in a virtual environment."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        python = Path("/usr/bin/python3").resolve()
+        site = self.dir / "lib" / python.name / "site-packages"
+        (site / "openhands_agent_server-1.58.0.dist-info").mkdir(parents=True)
+        (self.bin / "python3").symlink_to(python)
+        self.run_it("install", "--no-check")
+        self.modules = self.dir / "modules"
+        self.modules.mkdir()
+
+    def check(self, text: str, code: int = 1, **env: str) -> dict[str, dict[str, Any]]:
+        (self.modules / "mine.py").write_text(text)
+        return self.findings("--build", code=code, CUSTOM_AGENT_PATH=str(self.modules),
+                             **{"CUSTOM_AGENT_MODULE": "mine", **env})
+
+    def test_a_module_that_can_be_imported(self) -> None:
+        self.assertEqual(self.check("import handrail_agent", code=0), {})
+        self.assertFalse((self.modules / "__pycache__").exists())
+
+    def test_one_that_cannot(self) -> None:
+        for text, words in (("import nosuch", "No module named 'nosuch'"), ("x =", "line 1"),
+                            ("exit(0)", "SystemExit"), ("raise ValueError('why')", "why")):
+            with self.subTest(text):
+                found = self.check(text)
+                self.assertEqual(list(found), ["agent-class"])
+                self.assertIn(words, found["agent-class"]["message"])
+        found = self.check("", CUSTOM_AGENT_MODULE="other")
+        self.assertIn("not found", found["agent-class"]["message"])
+        found = self.check("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+        self.assertEqual(list(found), ["agent-class"])
+
+    def test_modules_of_tools(self) -> None:
+        (self.config / "agent_config.json").write_text(json.dumps(
+            {"tools": [{"name": "Tool", "module": "no_tools"}]}))
+        self.assertIn("no_tools", self.check("")["agent-class"]["message"])
+
+    def test_without_python(self) -> None:
+        (self.bin / "python3").unlink()
+        self.assertEqual(list(self.check("", code=0)), ["agent-unchecked"])
+
+
+class Container(Image):
+    KEYS = {"OH_SECRET_KEY": "of-the-test", "OH_SESSION_API_KEYS_0": "of-the-test"}
+
+    def here(self, *options: str, code: int = 0, **env: str) -> dict[str, dict[str, Any]]:
+        health, mcp, agent = free_ports(3)
+        return self.findings(*options, "--", str(self.server), "--port", str(agent), code=code, **{
+            **self.KEYS, "HANDRAIL_HEALTH_ADDR": f"127.0.0.1:{health}",
+            "HANDRAIL_MCP_ADDR": f"127.0.0.1:{mcp}", **env})
+
+    def test_what_the_supervisor_would_say(self) -> None:
+        found = self.here(OH_VSCODE_PORT="tcp://10.0.0.1:60001")
+        self.assertIn("env-number", found["start-up"]["message"])
+        self.assertEqual(self.here("--build", OH_VSCODE_PORT="tcp://10.0.0.1:60001"), {})
+
+    def test_ports(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            found = self.here(code=1, HANDRAIL_HEALTH_ADDR=f"127.0.0.1:{port}")
+            self.assertIn(f"127.0.0.1:{port} (--health-addr)", found["port-taken"]["message"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_folders(self) -> None:
+        found = self.here("--user=12345", code=1, HANDRAIL_CRASH_DIR=str(self.dir / "none"),
+                          HANDRAIL_PODINFO_DIR=str(self.dir / "none"))
+        self.assertIn("uid 12345", found["folder-unwritable"]["message"])
+        self.assertEqual(found["folder-unwritable"]["file"], str(self.dir))
+        self.assertIn("crash-dir", found)
+        self.assertIn("podinfo", found)
+
+    def test_secrets(self) -> None:
+        path = self.config / "agent_config.json"
+        path.write_text(json.dumps({"environment": {"LLM_API_KEY": "sk-1", "TOKEN_FILE": "/x"}}))
+        self.assertEqual(self.here()["secret-readable"]["pointer"], "/environment/LLM_API_KEY")
+        path.chmod(0o600)
+        self.assertEqual(self.here(), {})
+
+    def test_beside_a_running_handrail(self) -> None:
+        with standin() as h:
+            h.wait_status("/readyz", 200)
+            control = f"@handrail/control/{os.stat('/proc/self/ns/pid').st_ino}/{h.pid}"
+            said = self.run_it("check", "--", str(self.server), HANDRAIL_CONTROL=control,
+                               HANDRAIL_HEALTH_ADDR=f"127.0.0.1:{h.health_port}",
+                               HANDRAIL_MCP_ADDR=f"127.0.0.1:{h.mcp_port}", **self.KEYS)
+            self.assertIn("beside a running handrail", said)
 
 
 if __name__ == "__main__":
