@@ -25,7 +25,8 @@ int hr_check_spec_read(struct hr_check_options *o)
 static int check(const struct hr_check_options *o, const struct hr_spec_place *place,
                  struct hr_report *report)
 {
-    return hr_spec_check(o->spec_only ? o->spec_only : o->spec, hr_buf_str(&o->spec_text),
+    const char *file = o->spec_only ? o->spec_only : o->spec;
+    return hr_spec_check(strcmp(file, "-") == 0 ? "stdin" : file, hr_buf_str(&o->spec_text),
                          o->spec_text.len, place, report);
 }
 

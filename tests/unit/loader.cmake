@@ -39,9 +39,11 @@ foreach(name cli_claim_env cli_text probe_answer)
   hr_unit_test(${name} DEPS hr_cli hr_common)
 endforeach()
 hr_unit_test(image_report DEPS hr_image_report hr_common)
-foreach(name spec_hold spec_yaml spec_rules)
+foreach(name spec_hold spec_memory spec_yaml spec_rules)
   hr_unit_test(${name} SOURCES unit/spec_help.c DEPS hr_image_spec hr_common)
 endforeach()
+target_link_options(unit-spec_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+  -Wl,--wrap=strdup,--wrap=strndup)
 target_compile_definitions(unit-spec_hold PRIVATE HR_PLUGINS="${HANDRAIL_TREE}/share/plugins")
 target_compile_definitions(unit-spec_rules PRIVATE
   HR_SPEC_README="${PROJECT_SOURCE_DIR}/loader/image/spec/README.md")

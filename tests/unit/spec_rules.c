@@ -305,6 +305,26 @@ static void other_files_are_refused_in_a_few_lines(void **state)
     json_decref(found);
 }
 
+/* The kernel's limit is one of bytes. */
+static void a_variable_fits_into_a_process(void **state)
+{
+    (void)state;
+    enum { LIMIT = 128 * 1024 - 1, NAME = 2 /* "V=" */ };
+    static char value[LIMIT + 1];
+    for (int more = 0; more < 2; more++) {
+        memset(value, 'v', sizeof(value));
+        value[LIMIT - NAME + more] = '\0';
+        char *text = changed(object, "TENSORFLOW_VERSION: \"2.15.0\"", "V: \"@@@\"");
+        char *whole = changed(text, "@@@", value);
+        json_t *found = spec_findings(whole, strlen(whole));
+        assert_int_equal(spec_count(found, "spec-env-fatal", 0, 0), more);
+        assert_int_equal(json_array_size(found), more);
+        json_decref(found);
+        free(whole);
+        free(text);
+    }
+}
+
 static void places_and_pointers_are_those_of_the_value(void **state)
 {
     (void)state;
@@ -355,6 +375,7 @@ int main(void)
         cmocka_unit_test(each_rule_finds_what_breaks_it_and_nothing_else),
         cmocka_unit_test(no_rule_is_without_a_case),
         cmocka_unit_test(other_files_are_refused_in_a_few_lines),
+        cmocka_unit_test(a_variable_fits_into_a_process),
         cmocka_unit_test(places_and_pointers_are_those_of_the_value),
         cmocka_unit_test(the_readme_has_every_rule),
     };

@@ -3,15 +3,15 @@
 #include "judge.h"
 
 #include "expression.h"
+#include "loader/config/agent_config.h"
 #include "loader/image/secret.h"
 #include "loader/supervisor/preflight_checks.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { VALUE_BYTES = 128 * 1024 /* of NAME=VALUE: the kernel's limit, MAX_ARG_STRLEN */ };
 
 bool hr_spec_is_placeholder(const char *value)
 {
@@ -71,34 +71,59 @@ static void say_preflight(void *arg, const char *id, const char *text)
     hr_spec_say(s, named_in(s, text), fatal ? HR_SPEC_ENV_FATAL : HR_SPEC_ENV_MISREAD, "%s", text);
 }
 
-/* The preflight knows; it wants an environment as processes have one. */
-static void check_as_server(const struct hr_spec *s, const struct hr_yaml_node *map)
+static void free_environment(char **env)
 {
-    char **env = calloc(map->size + 1, sizeof(*env));
-    size_t n = 0;
-    struct hr_preflight_facts facts = {.env = env, .say = say_preflight};
-    facts.arg = (void *)(uintptr_t)s;
-    for (const struct hr_yaml_node *c = map->first; env && c; c = c->next) {
-        size_t bytes = strlen(c->key) + 2 + (hr_spec_text(c) ? strlen(c->text) : 0);
-        if (!hr_spec_text(c) || bytes > VALUE_BYTES || !(env[n] = malloc(bytes)))
-            continue;
-        (void)snprintf(env[n++], bytes, "%s=%s", c->key, c->text);
-    }
-    if (env)
-        hr_preflight_values(&facts);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; env[i]; i++)
         free(env[i]);
     free(env);
 }
 
-void hr_spec_judge_environment(const struct hr_spec *s)
+/* The variables that processes can have, as they have them: NULL-ended, and the rest of the room is
+ * NULL too.  NULL: no memory. */
+static char **make_environment(const struct hr_spec *s, const struct hr_yaml_node *map)
+{
+    char **env = calloc((size_t)map->size + 1, sizeof(*env));
+    size_t n = 0;
+    for (const struct hr_yaml_node *c = map->first; env && c; c = c->next) {
+        size_t bytes = strlen(c->key) + 1 + (hr_spec_text(c) ? strlen(c->text) : 0);
+        if (bytes > HR_AGENT_VALUE_MAX)
+            hr_spec_say(s, c, HR_SPEC_ENV_FATAL,
+                        "NAME=VALUE has %zu bytes, and the kernel takes at most %d", bytes,
+                        HR_AGENT_VALUE_MAX);
+        if (!hr_spec_text(c) || bytes > HR_AGENT_VALUE_MAX)
+            continue;
+        env[n] = malloc(bytes + 1);
+        if (!env[n]) {
+            free_environment(env);
+            return NULL;
+        }
+        (void)snprintf(env[n++], bytes + 1, "%s=%s", c->key, c->text);
+    }
+    return env;
+}
+
+/* The preflight knows.  0 or -ENOMEM. */
+static int check_as_server(const struct hr_spec *s, const struct hr_yaml_node *map)
+{
+    struct hr_preflight_facts facts = {.say = say_preflight};
+    char **env = make_environment(s, map);
+    if (!env)
+        return -ENOMEM;
+    facts.env = env;
+    facts.arg = (void *)(uintptr_t)s;
+    hr_preflight_values(&facts);
+    free_environment(env);
+    return 0;
+}
+
+int hr_spec_judge_environment(const struct hr_spec *s)
 {
     const struct hr_yaml_node *map = s->field[HR_FIELD_ENVIRONMENT];
     if (!map)
-        return;
+        return 0;
     for (const struct hr_yaml_node *c = map->first; c; c = c->next)
         check_variable(s, c);
     check_agent(s, "CUSTOM_AGENT_MODULE", HR_FIELD_MODULE);
     check_agent(s, "CUSTOM_AGENT_CLASS", HR_FIELD_CLASS);
-    check_as_server(s, map);
+    return check_as_server(s, map);
 }

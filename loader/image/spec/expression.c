@@ -2,6 +2,7 @@
  * Regular expressions.  See expression.h. */
 #include "expression.h"
 
+#include <errno.h>
 #include <regex.h>
 #include <stddef.h>
 
@@ -52,14 +53,18 @@ const char *hr_spec_regex_text(enum hr_spec_regex p)
     return expressions[p];
 }
 
+static regex_t compiled[HR_SPEC_REGEXES];
+static size_t ncompiled;
+
+int hr_spec_compile(void)
+{
+    for (; ncompiled < HR_SPEC_REGEXES; ncompiled++)
+        if (regcomp(&compiled[ncompiled], expressions[ncompiled], REG_EXTENDED | REG_NOSUB))
+            return -ENOMEM;
+    return 0;
+}
+
 bool hr_spec_matches(enum hr_spec_regex p, const char *text)
 {
-    static struct {
-        regex_t re;
-        enum { NEW, GOOD, BAD } state;
-    } compiled[HR_SPEC_REGEXES];
-    if (compiled[p].state == NEW)
-        compiled[p].state =
-            regcomp(&compiled[p].re, expressions[p], REG_EXTENDED | REG_NOSUB) ? BAD : GOOD;
-    return compiled[p].state == GOOD && regexec(&compiled[p].re, text, 0, NULL, 0) == 0;
+    return hr_spec_compile() == 0 && regexec(&compiled[p], text, 0, NULL, 0) == 0;
 }

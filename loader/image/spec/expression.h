@@ -2,7 +2,7 @@
  * The regular expressions of the specification, in one place: POSIX extended ones that mean the
  * same to ECMAScript, for those in sandbox-spec.schema.json are the same.
  *
- * Each is compiled when it is first needed, and kept.  One thread. */
+ * They are compiled once, and kept.  One thread. */
 #ifndef HR_IMAGE_SPEC_EXPRESSION_H
 #define HR_IMAGE_SPEC_EXPRESSION_H
 
@@ -34,6 +34,9 @@ enum hr_spec_regex {
     HR_RE_PATH,       /* an absolute one */
     HR_SPEC_REGEXES,
 };
+
+/* Compile them, so that matching cannot fail.  Does nothing the second time.  0 or -ENOMEM. */
+int hr_spec_compile(void);
 
 /* Does all of text match? */
 bool hr_spec_matches(enum hr_spec_regex p, const char *text);

@@ -20,8 +20,8 @@ void hr_spec_judge_fields(const struct hr_spec *s);
 /* ports.c */
 void hr_spec_judge_ports(const struct hr_spec *s);
 
-/* environment.c */
-void hr_spec_judge_environment(const struct hr_spec *s);
+/* environment.c.  0 or -ENOMEM. */
+int hr_spec_judge_environment(const struct hr_spec *s);
 /* Is something else filled in for this value later? "", ${NAME}, $(NAME), <name>. */
 bool hr_spec_is_placeholder(const char *value);
 

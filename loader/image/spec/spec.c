@@ -8,18 +8,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 _Static_assert(HR_SPEC_TEXT_MAX >= HR_YAML_BYTES_MAX + 4096, "a file that is too large is seen");
 
 int hr_spec_read(const char *file, struct hr_buf *text)
 {
     struct stat st;
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    bool in = strcmp(file, "-") == 0;
+    int fd = in ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     int err = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : 0;
     if (!err)
         err = hr_read_fd(fd, text);
-    hr_close(&fd);
+    if (!in)
+        hr_close(&fd);
     return err == -E2BIG ? 0 : err;
 }
 
@@ -35,10 +39,10 @@ int hr_spec_check(const char *file, const char *text, size_t n, const struct hr_
     if (hr_spec_fill(&s)) {
         hr_spec_judge_fields(&s);
         hr_spec_judge_ports(&s);
-        hr_spec_judge_environment(&s);
+        err = hr_spec_judge_environment(&s);
         if (place)
             hr_spec_hold(&s, place);
     }
     hr_yaml_free(y);
-    return 0;
+    return err;
 }

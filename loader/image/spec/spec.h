@@ -41,8 +41,8 @@ void hr_spec_look(struct hr_spec_place *p);
  * what is before its last ".".  The caller's; NULL without memory. */
 json_t *hr_spec_offered(const struct hr_config *c);
 
-/* Read a file.  Of one that is too large, enough to see that.  text: empty, with room for
- * HR_SPEC_TEXT_MAX.  0 or -errno. */
+/* Read a file, or standard input for "-".  Of one that is too large, enough to see that.  text:
+ * empty, with room for HR_SPEC_TEXT_MAX.  0 or -errno. */
 int hr_spec_read(const char *file, struct hr_buf *text);
 
 /* Check a specification; what is found goes to the report.  file: the name of where it came from.

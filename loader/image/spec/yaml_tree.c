@@ -3,6 +3,7 @@
 #include "yaml_tree.h"
 
 #include "common/utf8.h"
+#include "expression.h"
 #include "rules.h"
 
 #include <errno.h>
@@ -447,7 +448,7 @@ int hr_yaml_read(const char *file, const char *text, size_t n, struct hr_report 
     int err = check_bytes(&rd);
     if (err)
         return err;
-    rd.y = calloc(1, sizeof(*rd.y));
+    rd.y = hr_spec_compile() == 0 ? calloc(1, sizeof(*rd.y)) : NULL;
     if (!rd.y)
         return -ENOMEM;
     err = parse(&rd);
