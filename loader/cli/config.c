@@ -2,8 +2,8 @@
  * handrail config: what is configured, and where each of it comes from.  It reads what `handrail
  * run` would read, in the same way, and runs nothing.
  *
- * Secrets are masked as in crash reports: by the names of variables, and wherever their values
- * stand. */
+ * Variables that the server would misread are said, too.  Secrets are masked as in crash reports:
+ * by the names of variables, and wherever their values stand. */
 #include "commands.h"
 #include "common/handoff.h"
 #include "common/json_text.h"
@@ -13,6 +13,7 @@
 #include "loader/config/agent_config.h"
 #include "loader/config/setting_json.h"
 #include "loader/config/settings.h"
+#include "loader/supervisor/preflight.h"
 #include "loader/supervisor/secrets.h"
 #include "text.h"
 
@@ -262,6 +263,8 @@ static int show(const struct hr_config *c, bool all, bool as_json)
     int code = none ? 0 : hr_agent_command(c, c->command, environ, &command);
     if (code)
         return code;
+    if (none || hr_is_agent_server(c->command))
+        hr_preflight_environment(c, none ? environ : command.env, NULL, NULL);
     hr_secrets_init(environ);
     json_t *config = json_pack("{s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o}", "files", files_json(c),
                                "settings", settings_json(c, all || as_json), "server", "command",

@@ -153,7 +153,10 @@ static int load_agent_config(struct hr_config *c)
 static int load_registry(struct hr_config *c)
 {
     int code = hr_registry_load(c->registry_path, c->registry != NULL, c);
-    return code ? code : hr_agent_config_native(c);
+    if (!code)
+        code = hr_agent_config_native(c);
+    hr_registry_stamp(c);
+    return code;
 }
 
 /* Do two command names mean the same program? */

@@ -230,7 +230,6 @@ int hr_registry_load(const char *path, bool must_exist, struct hr_config *c)
     int err = hr_config_file_bytes(path, &text);
     if (!err) {
         code = hr_registry_parse(path, hr_buf_str(&text), text.len, c);
-        hr_registry_stamp(c);
     } else if (err != -ENOENT || must_exist) {
         hr_config_file_unread(&f, err);
         code = HR_EXIT_CONFIG;

@@ -21,8 +21,8 @@
 /* Note what the files of the plugins are like now.  Blocks on their disks. */
 void hr_registry_stamp(struct hr_config *c);
 
-/* Read path into c->plugins, and stamp them.  A missing file means no plugins unless must_exist. 0,
- * or 78 after one line per problem. */
+/* Read path into c->plugins.  A missing file means no plugins unless must_exist.  0, or 78 after
+ * one line per problem. */
 int hr_registry_load(const char *path, bool must_exist, struct hr_config *c);
 
 /* One more plugin, with nothing set but these.  0, -ENOSPC or -ENOMEM. */

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "loader/config/config.h"
 #include "loader/config/config_file.h"
+#include "loader/supervisor/preflight.h"
 #include "loader/supervisor/secrets.h"
 
 #include <stdio.h>
@@ -98,6 +99,38 @@ static void check_secrets(struct hr_image_check *c, const char *file)
     json_decref(root);
 }
 
+/* ---- variables ------------------------------------------------------------------------------- */
+
+static void take_finding(void *arg, const char *id, const char *text)
+{
+    const struct hr_image_check *c = arg;
+    (void)id;
+    hr_report_add(c->report, &hr_check_rules[HR_RULE_CONFIGURATION_DOUBTFUL], NULL, NULL, "%s",
+                  text);
+}
+
+/* What the server would misread of the variables that the file gives it.  In a container, all its
+ * variables are looked at, and these among them. */
+static void check_variables(struct hr_image_check *c, const struct hr_config *config)
+{
+    size_t n = 0;
+    const char *name = NULL;
+    json_t *value = NULL;
+    char **env = calloc(json_object_size(config->environment) + 1, sizeof(*env));
+    if (!env)
+        return;
+    json_object_foreach (config->environment, name, value)
+        if (asprintf(&env[n], "%s=%s", name, json_string_value(value)) > 0)
+            n++;
+    env[n] = NULL; /* of one without memory, asprintf leaves what is undefined */
+    hr_preflight_environment(config, env, take_finding, c);
+    while (n)
+        free(env[--n]);
+    free(env);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
 void hr_check_configuration(struct hr_image_check *c)
 {
     static struct hr_config config;
@@ -111,6 +144,8 @@ void hr_check_configuration(struct hr_image_check *c)
     if (!code) {
         check_secrets(c, config.agent_config_path);
         check_secrets(c, config.registry_path);
+        if (c->options->at_build || c->options->root)
+            check_variables(c, &config);
     }
     check_secrets(c, getenv("OPENHANDS_AGENT_SERVER_CONFIG_PATH"));
     if (!code && config.agent_config)

@@ -73,6 +73,22 @@ bool hr_preflight_blank(const char *value)
     return value[strspn(value, " \t\n\v\f\r\x1c\x1d\x1e\x1f")] == '\0';
 }
 
+/* A finding about a variable begins with its name: where it is from, if the container has not set
+ * it. */
+static void add_source(const struct hr_preflight_facts *f, char *text, size_t size)
+{
+    char name[128];
+    size_t n = strcspn(text, " ");
+    size_t len = strlen(text);
+    if (!f->config || n >= sizeof(name))
+        return;
+    memcpy(name, text, n);
+    name[n] = '\0';
+    if (json_object_get(f->config->environment, name))
+        (void)snprintf(text + len, size - len, " (it is set in %.512s#/environment/%s)",
+                       f->config->agent_config_path, name);
+}
+
 void hr_preflight_found(const struct hr_preflight_facts *f, const char *id, const char *fmt, ...)
 {
     char text[HR_PREFLIGHT_TEXT];
@@ -85,6 +101,7 @@ void hr_preflight_found(const struct hr_preflight_facts *f, const char *id, cons
     for (char *c = text; *c; c++) /* values and paths are other people's */
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
+    add_source(f, text, sizeof(text));
     f->say(f->arg, id, text);
 }
 
@@ -266,6 +283,15 @@ static void log_finding(void *arg, const char *id, const char *text)
 {
     (void)arg;
     hr_warn("%s [%s]", text, id);
+}
+
+void hr_preflight_environment(const struct hr_config *c, char *const *env, hr_preflight_say *say,
+                              void *arg)
+{
+    const struct hr_preflight_facts f = {
+        .config = c, .env = env, .say = say ? say : log_finding, .arg = arg};
+    hr_preflight_values(&f);
+    hr_preflight_names(&f);
 }
 
 void hr_preflight(const struct hr_config *c, bool agent_server, char *const *env,

@@ -50,4 +50,9 @@ typedef void hr_preflight_say(void *arg, const char *id, const char *text);
 void hr_preflight(const struct hr_config *c, bool agent_server, char *const *env,
                   hr_preflight_say *say, void *arg);
 
+/* What can be said from the variables of an agent-server alone: env-number, env-boolean, env-json,
+ * name-oh-handrail, agent-class-alone.  Looks at nothing else, in this process. */
+void hr_preflight_environment(const struct hr_config *c, char *const *env, hr_preflight_say *say,
+                              void *arg);
+
 #endif

@@ -85,6 +85,10 @@ class Server(Image):
         file = self.config / "agent_config.json"
         file.write_text('{"handrail": {"grace": 20}}')
         self.assertIn(f"ok: {file}: read", self.run_it("check"))
+        file.write_text('{"environment": {"OH_ENABLE_VSCODE": "yes"}}')
+        found = self.findings("--build")["configuration-doubtful"]
+        self.assertIn('OH_ENABLE_VSCODE is "yes", which the agent-server reads as false',
+                      found["message"])
         file.write_text('{"handrail": {"graze": 20}}')
         found = self.findings(code=1)["configuration"]
         self.assertEqual((found["file"], found["pointer"]), (str(file), "/handrail/graze"))

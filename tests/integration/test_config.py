@@ -157,6 +157,18 @@ class Shown(Folder):
         self.assertEqual(len(done.stderr.splitlines()), 2)
         self.assertEqual(self.handrail("config", "--nosuch").returncode, 64)
 
+    def test_what_the_server_would_misread(self):
+        self.write({"environment": {"OH_VSCODE_PORT": "many", "OH_ENABLE_VSCODE": "yes"}})
+        done = self.handrail("config", OH_WEBHOOKS="{")
+        self.assertEqual(done.returncode, 0)
+        first, second, third = done.stderr.splitlines()
+        source = f"(it is set in {self.folder}/agent_config.json#/environment/"
+        self.assertIn('OH_VSCODE_PORT is "many", which is not a whole number', first)
+        self.assertIn(source + "OH_VSCODE_PORT)", first)
+        self.assertIn(source + "OH_ENABLE_VSCODE)", second)
+        self.assertIn("OH_WEBHOOKS is not a JSON list", third)
+        self.assertNotIn("agent_config", third)
+
     def test_nothing_at_all(self):
         done = self.handrail("config")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -224,6 +236,8 @@ class Running(unittest.TestCase):
             h.wait_status("/readyz", 200)
             self.assertIn("[+]plugin/echo ok", h.get("/readyz?verbose").text)
             self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+            h.process.send_signal(signal.SIGHUP)
+            h.wait_line("reload: .*: 0 plugins changed")
             self.assertEqual(h.stop(), 143)
 
 
