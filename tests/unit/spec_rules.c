@@ -325,6 +325,18 @@ static void a_variable_fits_into_a_process(void **state)
     }
 }
 
+/* What is in a part of a wrong type is not missing too. */
+static void one_mistake_is_said_once(void **state)
+{
+    (void)state;
+    static const char text[] = "apiVersion: openhands.ai/v1\nkind: SandboxSpec\nmetadata: [x]\n"
+                               "spec: {image: \"a:1\"}\n";
+    json_t *found = spec_findings(text, sizeof(text) - 1);
+    assert_string_equal(spec_lines(found), "3:11 spec-type /metadata: expected a map, got a list\n"
+                                           "0:0 spec-owner-missing : there is no owner\n");
+    json_decref(found);
+}
+
 static void places_and_pointers_are_those_of_the_value(void **state)
 {
     (void)state;
@@ -376,6 +388,7 @@ int main(void)
         cmocka_unit_test(no_rule_is_without_a_case),
         cmocka_unit_test(other_files_are_refused_in_a_few_lines),
         cmocka_unit_test(a_variable_fits_into_a_process),
+        cmocka_unit_test(one_mistake_is_said_once),
         cmocka_unit_test(places_and_pointers_are_those_of_the_value),
         cmocka_unit_test(the_readme_has_every_rule),
     };

@@ -36,6 +36,8 @@ static const struct {
     {"a: x\xc2\x85y\n", "yaml-character", 1, 5},
     {"a: x\xe2\x80\xa8y\n", "yaml-character", 1, 5},
     {"a: \xe2\x80\xae# evil\n", "yaml-character", 1, 4},
+    {"a: x\xe2\x81\xa9\n", "yaml-character", 1, 5},
+    {"a: x\xe2\x81\xaa\n", NULL, 0, 0},
     {"a: \xc2\xa0x\n", NULL, 0, 0},
     {"a: \xf0\x9f\x90\xb1 \xe2\x80\xa6\n", NULL, 0, 0},
     {"a: \"\xc3\xa4\xc3\xb6\xc3\xbc\", b: 1\n", "yaml-syntax", 1, 12},
@@ -98,6 +100,16 @@ static void every_trap_has_a_line_and_a_column(void **state)
                      spec_lines(found));
         json_decref(found);
     }
+}
+
+static void a_tab_is_called_one(void **state)
+{
+    (void)state;
+    json_t *found = spec_findings("a:\n\tb: 1\n", 9);
+    assert_string_equal(spec_lines(found),
+                        "2:1 yaml-syntax : a tab where only spaces can be, while "
+                        "scanning for the next token that began on line 2\n");
+    json_decref(found);
 }
 
 static void utf16_is_named(void **state)
@@ -288,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_trap_has_a_line_and_a_column),
+        cmocka_unit_test(a_tab_is_called_one),
         cmocka_unit_test(utf16_is_named),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(size_is_bounded),

@@ -405,8 +405,8 @@ static int say_syntax(struct reading *rd, const yaml_parser_t *parser)
     struct hr_yaml_place at = place_of(rd, &parser->problem_mark);
     const char *problem = parser->problem ? parser->problem : "it is no YAML";
     if (rd->at < rd->n && rd->text[rd->at] == '\t')
-        problem = "a tab where only spaces can be";
-    if (parser->context)
+        SAY(rd, at, HR_SPEC_YAML_SYNTAX, "there is a tab here, where only spaces can be");
+    else if (parser->context)
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "%s, %s that began on line %zu", problem, parser->context,
             parser->context_mark.line + 1);
     else
