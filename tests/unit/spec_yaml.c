@@ -107,8 +107,7 @@ static void a_tab_is_called_one(void **state)
     (void)state;
     json_t *found = spec_findings("a:\n\tb: 1\n", 9);
     assert_string_equal(spec_lines(found),
-                        "2:1 yaml-syntax : a tab where only spaces can be, while "
-                        "scanning for the next token that began on line 2\n");
+                        "2:1 yaml-syntax : there is a tab here, where only spaces can be\n");
     json_decref(found);
 }
 
