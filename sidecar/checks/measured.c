@@ -214,7 +214,8 @@ static int add_probes(struct hr_checks *c)
     prepare(c, &c->ready.m, READY, "ready");
     c->ready.path[0] = "/ready?" MARK;
     c->ready.m.refused_ms = READY_REFUSED_MS;
-    c->ready.m.easy_ms = READY_EASY_MS;
+    if (!json_object_get(settings_of(c, "ready"), "period_ms")) /* what is asked for is done */
+        c->ready.m.easy_ms = READY_EASY_MS;
     c->ready.m.is_easy = beats;
     c->ready.is_foreign = port_is_foreign;
     prepare(c, &c->api.m, API, "api");

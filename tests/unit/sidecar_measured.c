@@ -223,6 +223,28 @@ static void a_port_opens_and_closes(void **state)
     assert_int_equal(hr_connect_init(&port, "localhost", 1), -EINVAL);
 }
 
+/* Whoever listens on another address than the server does is found all the same. */
+static void a_port_of_another_address(void **state)
+{
+    static const char *const hosts[] = {"::1", "127.0.0.2", "127.0.0.1", "::1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        if (i == 3) { /* the last time there is nobody */
+            hr_http_free(fix.http);
+            fix.http = NULL;
+            hr_close(&fix.listen_fd);
+        }
+        port_of_ours(fix.port);
+        assert_int_equal(hr_connect_init(&port, hosts[i], fix.port), 0);
+        hr_measure_start(&port.m);
+        assert_in_range(until_result(), 0, 2000);
+        assert_int_equal(port.m.result, i < 3 ? HR_OK : HR_FAIL);
+        assert_int_equal(port.m.down, i == 3);
+        assert_int_equal(port.fd, -1);
+        hr_measure_stop(&port.m);
+    }
+}
+
 /* An address that does not answer at all: the time-out is the frame's. */
 static void a_port_that_swallows_everything(void **state)
 {
@@ -652,6 +674,7 @@ static void settings_change_what_they_name(void **state)
                                 NULL),
                      0);
     assert_int_equal(checks->ready.m.policy.period_ms, 500);
+    assert_int_equal(checks->ready.m.easy_ms, 0); /* also while heartbeats come */
     assert_int_equal(checks->ready.m.policy.timeout_ms, 2000);
     assert_int_equal(checks->ready.m.policy.failures, 7);
     assert_int_equal(checks->hang_limit_ms, 1234);
@@ -695,6 +718,7 @@ static void liveness_waits_for_the_first_success(void **state)
     (void)state;
     hr_buf_init(&out, 1024);
     assert_int_equal(new_checks("{\"loop-lag\": {\"gates\": [\"live\"]}}", NULL), 0);
+    assert_int_equal(checks->ready.m.easy_ms, 5000); /* no period of /ready is set */
     checks->lag.m.life = 1;
     assert_int_equal(hr_checks_answer(checks, "/livez/loop-lag", &q, &out), 200);
     hr_measure_note(&checks->lag.m, &f, clock_now());
@@ -853,6 +877,7 @@ int main(void)
         T(what_is_not_about_the_server_outlives_it),
         T(the_pace_is_easy_while_something_else_knows),
         T(a_port_opens_and_closes),
+        T(a_port_of_another_address),
         T(a_port_that_swallows_everything),
         T(a_closed_port_is_never_taken),
         T(a_workspace_comes_and_goes),
