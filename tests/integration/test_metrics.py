@@ -2,9 +2,12 @@
 """/metrics of a running handrail: in both formats, through faults, and as the page about it says."""
 
 import gzip
+import http.server
 import os
 import re
 import signal
+import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -12,10 +15,11 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from harness import sample, service, standin, test_plugin
+from harness import client, sample, service, standin, test_plugin
 from support import request, wait_for
 
 import strict_metrics
+from podinfo import CLAIMED_WITH_UID, POOLED, Podinfo
 
 TOP = Path(__file__).resolve().parent.parent.parent
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -126,8 +130,15 @@ class Faults(unittest.TestCase):
             os.kill(server, signal.SIGKILL)
             wait_for("its end", lambda: value(scrape(h), "handrail_service_last_exit_signal",
                                               service="server") == signal.SIGKILL, 10)
-            self.assertEqual(value(scrape(h), "handrail_service_failures_total",
+            families = scrape(h)
+            self.assertEqual(value(families, "handrail_service_failures_total",
                                    service="server"), 1)
+            self.assertEqual(value(families, "handrail_service_exits_total", service="server",
+                                   reason="signal"), 1)
+            client(h, "restart", "toolhost/hash-tree")
+            wait_for("its end", lambda: value(
+                scrape(h), "handrail_service_exits_total", service="toolhost/hash-tree",
+                reason="stopped") == 1, 10)
             for _ in range(4):  # the first time it is back at once, then it is held back
                 starts = value(scrape(h), "handrail_service_starts_total", service="toolhost/echo")
                 wait_for("the toolhost", lambda: service(h, "toolhost/echo")["pid"], 30)
@@ -179,6 +190,27 @@ def documented():
     return found
 
 
+class Takes(http.server.BaseHTTPRequestHandler):
+    """Takes the first event, and refuses all others."""
+
+    seen = 0
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(400 if Takes.seen else 204)
+        Takes.seen += 1
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+# What some machine, or some kernel, does not have.
+MAY_BE_ABSENT = re.compile(
+    r"handrail_(cgroup_\w+|plugin_folded_tools|tool_max_concurrency|foreign_mcp_unreachable)")
+
+
 class Documents(unittest.TestCase):
     def test_the_page_lists_what_the_sources_have(self):
         names = set()
@@ -189,12 +221,61 @@ class Documents(unittest.TestCase):
 
     def test_types_and_labels_are_as_the_page_says(self):
         pages = documented()
-        with standin(plugins=PLUGINS, env={"HANDRAIL_WEBHOOK": "http://127.0.0.1:9/"}) as h:
-            h.wait_status("/readyz", 200)
-            h.call_tool("echo", {"text": "x"})
+        receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Takes)
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        seen = {}
+
+        def look(h):
             families = scrape(h)
-        self.assertGreater(len(families), 50)
-        for name, family in families.items():
+            seen.update({name: f for name, f in families.items() if f.series})
+            return families
+
+        with tempfile.TemporaryDirectory() as folder:
+            volume = Podinfo(Path(folder, "podinfo"))
+            volume.write(POOLED)
+            with standin("--deferred", "--notify", plugins=PLUGINS, env={
+                    "HANDRAIL_PODINFO_DIR": str(volume.folder), "HANDRAIL_ON_CLAIM": "true",
+                    "SESSION_API_KEY": "k", "OH_SECRET_KEY": "s",
+                    "HANDRAIL_WEBHOOK": f"http://127.0.0.1:{receiver.server_port}/"}) as h:
+                h.wait_status("/readyz", 200)
+                h.call_tool("echo", {"text": "x"})
+                wait_for("the phase", lambda: value(
+                    look(h), "handrail_phase", handrail_phase="warm") == 1, 10)
+                self.assertEqual(value(seen, "handrail_pooled"), 1)
+                self.assertEqual(value(seen, "handrail_server_init_state",
+                                       handrail_server_init_state="dormant"), 1)
+                volume.write(CLAIMED_WITH_UID)
+                wait_for("the claim", lambda: value(
+                    look(h), "handrail_claims_total", launch_type="warm") == 1, 10)
+                self.assertEqual((value(seen, "handrail_pooled"), value(seen, "handrail_claimed")),
+                                 (0, 1))
+                self.assertEqual(value(seen, "handrail_phase_transitions_total", phase="claimed"), 1)
+                wait_for("the hook's end", lambda: value(
+                    look(h), "handrail_service_exits_total", service="on-claim",
+                    reason="done") == 1, 10)
+                answer = request(h.agent_port, "POST", "/api/init", {"session_api_keys": ["k"]},
+                                 {"X-Init-API-Key": "s"})
+                self.assertEqual(answer.status, 200, answer.text)
+                wait_for("the initialisation", lambda: value(
+                    look(h), "handrail_server_init_state", handrail_server_init_state="ready"), 10)
+                wait_for("conversations", lambda: value(
+                    look(h), "handrail_server_conversations") == 0, 10)
+                h.fault(age=100)
+                h.fault(used=True)
+                h.fault(notify="X_HANDRAIL_ACTIVITY=1")
+                wait_for("its use", lambda: value(
+                    look(h), "handrail_phase", handrail_phase="active") == 1, 10)
+                wait_for("an event that is refused", lambda: value(
+                    look(h), "handrail_webhook_events_total", result="failed"), 10)
+                self.assertEqual(value(seen, "handrail_webhook_events_total", result="delivered"), 1)
+                os.kill(h.child("agent_server.py"), signal.SIGKILL)
+                wait_for("its end", lambda: value(
+                    look(h), "handrail_service_last_exit_signal", service="server") == 9, 10)
+        receiver.shutdown()
+        receiver.server_close()
+        self.assertEqual({name for name in set(pages) - set(seen)
+                          if not MAY_BE_ABSENT.fullmatch(name)}, set())
+        for name, family in seen.items():
             kind, labels = pages[name]
             self.assertEqual(family.type, kind, name)
             for series in family.series:

@@ -130,11 +130,31 @@ def names_of(expression):
     return found
 
 
+def values_of(expression):
+    """Every text that a label of ours is compared with; a pattern's alternatives each."""
+    found = set()
+    for labels in re.findall(r"\bhandrail_\w+\{([^}]*)\}", expression):
+        for _, value in re.findall(r'(\w+)\s*[=!]~?\s*"([^"]*)"', labels):
+            found |= {part for part in value.split("|") if "$" not in part}
+    return found
+
+
+def texts_of_the_sources():
+    texts = set()
+    for part in ("common", "sidecar", "loader"):
+        for path in (TOP / part).rglob("*.c"):
+            texts |= set(re.findall(r'"([^"\n]*)"', path.read_text()))
+    return texts
+
+
 class Observability(unittest.TestCase):
+    texts = texts_of_the_sources()
+
     def check_names(self, where, expression, legend=""):
         known = documented()
         found = names_of(expression)
         self.assertTrue(found, where)
+        self.assertLessEqual(values_of(expression), self.texts, where)
         for name, labels in found.items():
             family = re.sub(r"_(bucket|sum|count)$", "", name) if name not in known else name
             self.assertIn(family, known, where)
