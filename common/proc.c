@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,14 +55,16 @@ static void copy_name(char out[HR_PROC_COMM], const char *name, size_t n)
 /* What comes after ppid, the fourth field; see proc(5).  Whatever is no number ends it. */
 static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_entry *e)
 {
-    enum { UTIME = 14, STIME = 15, THREADS = 20, START = 22, RSS = 24 };
+    enum { UTIME = 14, STIME = 15, THREADS = 20, START = 22, RSS = 24, SIGNALS = 31 };
     int64_t user = -1;
-    for (int field = 5; field <= RSS && at < n && text[at] == ' '; field++) {
+    for (int field = 5; field <= SIGNALS && at < n && text[at] == ' '; field++) {
         at++;
         bool negative = at < n && text[at] == '-'; /* tpgid, priority and nice may be */
         at += negative;
         int64_t v = number(text, n, &at, NUMBER_MAX);
-        if (v < 0 || (at == n && field < RSS))
+        while (at < n && isdigit((unsigned char)text[at]))
+            at++; /* no limit is the largest number that there is */
+        if (field <= RSS && (v < 0 || (at == n && field < RSS)))
             return; /* or it was cut off */
         if (field == UTIME)
             user = v;
@@ -73,6 +76,8 @@ static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_
             e->start_ticks = v;
         else if (field == RSS)
             e->rss_pages = v;
+        else if (field == SIGNALS && at < n)
+            e->killed = v > 0 && (v >> (SIGKILL - 1) & 1);
     }
 }
 

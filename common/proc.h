@@ -10,6 +10,7 @@
 #define HR_COMMON_PROC_H
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,7 @@ struct hr_proc_entry {
     int64_t threads;
     int64_t start_ticks; /* when it was started; since boot */
     int64_t rss_pages;
+    bool killed; /* a SIGKILL waits for it: with state 'D' it is stuck in the kernel */
 };
 
 /* The text of /proc/PID/stat.  0, or -EPROTO with *ret untouched. */

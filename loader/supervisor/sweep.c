@@ -2,6 +2,7 @@
  * The processes that are left.  See sweep.h. */
 #include "sweep.h"
 
+#include "common/log.h"
 #include "proc.h"
 
 #include <signal.h>
@@ -11,6 +12,7 @@
 
 /* Who is to end.  Static: PID 1 touches it only when it stops. */
 static pid_t ours[HR_SWEEP_MAX];
+static bool stuck[HR_SWEEP_MAX]; /* of each: killed, and not to be had */
 
 /* One look at /proc: add to `ours`, which holds n, whom it lacks.  The new number.  Zombies count:
  * one is reaped at once, or its parent is ours too, or it is a process whose first thread alone has
@@ -25,8 +27,10 @@ static size_t look(struct hr_proc_dir *proc, size_t n, pid_t keep)
             continue;
         if (keep && e.ppid == keep)
             continue;
-        if (self == 1 || e.ppid == self || hr_proc_among(ours, n, e.ppid))
-            ours[n++] = pid;
+        if (self != 1 && e.ppid != self && !hr_proc_among(ours, n, e.ppid))
+            continue;
+        stuck[n] = e.state == 'D' && e.killed;
+        ours[n++] = pid;
     }
     return n;
 }
@@ -51,10 +55,23 @@ static int find_ours(pid_t keep)
     return (int)n;
 }
 
+static void tell_stuck(struct hr_sweep *s, pid_t pid)
+{
+    char name[HR_PROC_COMM];
+    if (pid == s->stuck)
+        return;
+    s->stuck = pid;
+    hr_proc_name(pid, name);
+    hr_warn("pid %d (%s) was killed and is stuck in the kernel, on a disk or a network file system "
+            "that does not answer: not waiting for it",
+            (int)pid, name);
+}
+
 int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid)
 {
     int n = find_ours(keep);
-    *ret_pid = n > 0 ? ours[0] : 0;
+    int left = 0;
+    *ret_pid = 0;
     if (n < 0) {
         if (getpid() != 1)
             return 0; /* nothing can be known, and others live here too */
@@ -65,6 +82,13 @@ int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid)
         return -1;
     }
     for (int i = 0; i < n; i++) {
+        if (stuck[i]) {
+            tell_stuck(s, ours[i]);
+            continue;
+        }
+        left++;
+        if (!*ret_pid)
+            *ret_pid = ours[i];
         if (hr_proc_among(s->asked, s->nasked, ours[i]))
             continue;
         (void)kill(ours[i], SIGTERM); /* EPERM: root inside a sudo; it gets the KILL too */
@@ -72,7 +96,7 @@ int hr_sweep_terminate(struct hr_sweep *s, pid_t keep, pid_t *ret_pid)
     }
     s->nasked = (size_t)n; /* those who are gone drop out: their numbers may be used again */
     memcpy(s->asked, ours, s->nasked * sizeof(ours[0]));
-    return n;
+    return left;
 }
 
 void hr_sweep_kill(void)

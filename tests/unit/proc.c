@@ -63,6 +63,29 @@ static void numbers_are_read_as_far_as_they_go(void **state)
     assert_int_equal(e.cpu_ticks, -1);
 }
 
+/* What nobody can end any more says so itself. */
+static void a_kill_that_waits_is_seen(void **state)
+{
+    static const char form[] = "17 (x) D 1 17 17 0 -1 4194560 5 0 0 0 1 2 3 4 20 0 1 0 600 700 8 "
+                               "18446744073709551615 1 2 3 0 0 %s 0 0 0";
+    static const struct {
+        const char *signals;
+        bool killed;
+    } all[] = {{"0", false}, {"256", true}, {"16640", true}, {"16384", false}, {"x", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct hr_proc_entry e;
+        char text[256];
+        (void)snprintf(text, sizeof(text), form, all[i].signals);
+        assert_int_equal(parse(text, &e), 0);
+        assert_int_equal(e.rss_pages, 8);
+        assert_int_equal(e.killed, all[i].killed);
+        *strstr(text, " 1 2 3 0 0") = '\0'; /* cut off before it */
+        assert_int_equal(parse(text, &e), 0);
+        assert_false(e.killed);
+    }
+}
+
 static void other_text_is_refused(void **state)
 {
     static const char *const bad[] = {
@@ -263,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stat_is_read_from_the_end_of_the_name),
+        cmocka_unit_test(a_kill_that_waits_is_seen),
         cmocka_unit_test(numbers_are_read_as_far_as_they_go),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(a_real_process),
