@@ -10,12 +10,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 int hr_settings_read(int fd, json_t **ret)
 {
     struct hr_buf text;
+    struct stat st;
     hr_buf_init(&text, HR_SETTINGS_MAX);
-    int err = hr_read_fd(fd, &text);
+    /* At once, so that no smaller buffer is left behind with the keys that are in it. */
+    int err = fstat(fd, &st) < 0 ? -errno : 0;
+    if (!err && st.st_size > 0 && st.st_size <= HR_SETTINGS_MAX)
+        err = hr_buf_reserve(&text, (size_t)st.st_size);
+    if (!err)
+        err = hr_read_fd(fd, &text);
     if (!err) {
         json_t *root = json_loadb(hr_buf_str(&text), text.len, JSON_REJECT_DUPLICATES, NULL);
         if (json_is_object(root)) {
@@ -25,6 +32,8 @@ int hr_settings_read(int fd, json_t **ret)
             err = -EPROTO;
         }
     }
+    if (text.data)
+        explicit_bzero(text.data, text.cap);
     hr_buf_free(&text);
     return err;
 }

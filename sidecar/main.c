@@ -338,7 +338,7 @@ static int make_orders(struct sidecar *s)
 }
 
 /* The processes of asides are copies of this one, and none of them needs a key but its own. */
-static void forget_keys(void *arg)
+static void forget_keys(const char *name, void *arg)
 {
     static const char *const keys[][2] = {{"agent", "session_key"},
                                           {"agent", "init_key"},
@@ -355,6 +355,11 @@ static void forget_keys(void *arg)
     }
     if (s->mcp)
         hr_mcp_forget_keys(s->mcp);
+    if (s->health.checks)
+        hr_checks_set_key(s->health.checks, NULL);
+    if (s->health.pool)
+        hr_pool_forget_key(s->health.pool);
+    hr_webhook_forget_keys(s->webhook, name);
 }
 
 static int make_webhook(struct sidecar *s)

@@ -134,7 +134,7 @@ int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_con
         memcpy(place(c, s), &text, sizeof(text));
         return 0;
     case HR_SETTING_URL:
-        if (hr_web_url_check(text))
+        if (hr_web_url_check(text, HR_WEB_TLS))
             return -EINVAL;
         memcpy(place(c, s), &text, sizeof(text));
         return 0;
@@ -200,8 +200,11 @@ void hr_setting_expected(const struct hr_setting *s, const char *text,
     case HR_SETTING_URL:
         (void)snprintf(out, HR_SETTING_EXPECTED,
                        "a URL such as http://host:8080/path, in ASCII, without user, password and "
-                       "#fragment (%s_AUTHORIZATION is for credentials)",
-                       s->variable);
+                       "#fragment (%s_AUTHORIZATION is for credentials)%s",
+                       s->variable,
+                       HR_WEB_TLS ? ""
+                                  : ", and without TLS, which this handrail does not have: a proxy "
+                                    "beside it can do that");
         break;
     case HR_SETTING_REWRITE:
         (void)snprintf(out, HR_SETTING_EXPECTED,

@@ -77,11 +77,11 @@ static bool is_authority(const char *s, size_t n)
     return rest == end || (*rest == ':' && is_port(rest + 1, (size_t)(end - rest - 1)));
 }
 
-int hr_web_url_check(const char *url)
+int hr_web_url_check(const char *url, bool tls)
 {
-    size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
-                    : strncasecmp(url, "https://", 8) == 0 ? 8
-                                                           : 0;
+    size_t scheme = strncasecmp(url, "http://", 7) == 0           ? 7
+                    : tls && strncasecmp(url, "https://", 8) == 0 ? 8
+                                                                  : 0;
     if (!scheme || strnlen(url, HR_WEB_URL_MAX + 1) > HR_WEB_URL_MAX || !is_printable(url) ||
         strchr(url, '#'))
         return -EINVAL;

@@ -7,10 +7,16 @@
 #ifndef HR_CONFIG_WEB_URL_H
 #define HR_CONFIG_WEB_URL_H
 
+#include <stdbool.h>
+
 enum { HR_WEB_URL_MAX = 2048 }; /* bytes */
 
-/* 0 or -EINVAL. */
-int hr_web_url_check(const char *url);
+#ifndef HR_WEB_TLS
+#define HR_WEB_TLS 1 /* 0: the libcurl that the sidecar is built with has no TLS */
+#endif
+
+/* 0 or -EINVAL.  tls: is there any? */
+int hr_web_url_check(const char *url, bool tls);
 
 /* The value of a header, as it would be sent: without control characters.  White space at its end,
  * which a file that was made with an editor has, does not count.  0 or -EINVAL. */

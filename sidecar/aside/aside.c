@@ -35,11 +35,11 @@ struct hr_aside {
 };
 
 static struct {
-    void (*forget)(void *arg);
+    void (*forget)(const char *name, void *arg);
     void *arg;
 } at_fork;
 
-void hr_aside_at_fork(void (*forget)(void *arg), void *arg)
+void hr_aside_at_fork(void (*forget)(const char *name, void *arg), void *arg)
 {
     at_fork.forget = forget;
     at_fork.arg = arg;

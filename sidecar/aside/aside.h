@@ -68,8 +68,8 @@ bool hr_aside_free_to_ask(const struct hr_aside *a);
  * effect on one that is not idle. */
 void hr_aside_rest(struct hr_aside *a);
 
-/* For all asides: what each process does first, which is to wipe what it has no use for.  One hook;
- * NULL for none, as at the start. */
-void hr_aside_at_fork(void (*forget)(void *arg), void *arg);
+/* For all asides: what each process does first, which is to wipe what the aside of that name has no
+ * use for.  One hook; NULL for none, as at the start. */
+void hr_aside_at_fork(void (*forget)(const char *name, void *arg), void *arg);
 
 #endif

@@ -101,7 +101,7 @@ void hr_aside_child_run(struct hr_aside_child *c)
     reset_signals();
     close_all_but(c->fd);
     if (c->forget)
-        c->forget(c->forget_arg);
+        c->forget(c->name, c->forget_arg);
     show_name(c->name);
     serve(c);
     _exit(EXIT_SUCCESS);

@@ -20,7 +20,7 @@ struct hr_aside_child {
     void *arg;
     pid_t parent;
     int fd; /* its end of the socket pair */
-    void (*forget)(void *arg);
+    void (*forget)(const char *name, void *arg);
     void *forget_arg;
 };
 

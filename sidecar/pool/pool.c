@@ -367,13 +367,18 @@ void hr_pool_free(struct hr_pool *p)
     ev_timer_stop(p->cfg.loop, &p->again);
     json_decref(p->labels);
     json_decref(p->annotations);
-    explicit_bzero(p->key, sizeof(p->key));
+    hr_pool_forget_key(p);
     free(p);
+}
+
+void hr_pool_forget_key(struct hr_pool *p)
+{
+    explicit_bzero(p->key, sizeof(p->key));
 }
 
 void hr_pool_set_key(struct hr_pool *p, const char *key)
 {
-    explicit_bzero(p->key, sizeof(p->key));
+    hr_pool_forget_key(p);
     if (key && strlen(key) < sizeof(p->key))
         memcpy(p->key, key, strlen(key) + 1);
     p->conversations = -1;

@@ -81,6 +81,9 @@ void hr_pool_board_changed(struct hr_pool *p);
 /* The session key has become known, or another one; copied, and wiped at the end.  NULL: none. */
 void hr_pool_set_key(struct hr_pool *p, const char *key);
 
+/* For a copy of this process that asks nothing. */
+void hr_pool_forget_key(struct hr_pool *p);
+
 /* The labels and annotations as last read, borrowed until the next event of the loop; NULL: never.
  */
 const json_t *hr_pool_labels(const struct hr_pool *p);

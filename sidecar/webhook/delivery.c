@@ -231,8 +231,8 @@ int hr_delivery_init(struct hr_delivery *d, const struct hr_delivery_config *cfg
     ev_init(&d->deadline, on_deadline);
     d->retry.data = d->deadline.data = d;
     hr_aside_work *work = cfg->work ? cfg->work : hr_post;
-    return hr_aside_new(cfg->loop, "webhook", work, cfg->work ? cfg->work_arg : &d->cfg.target,
-                        &d->aside);
+    return hr_aside_new(cfg->loop, HR_DELIVERY_ASIDE, work,
+                        cfg->work ? cfg->work_arg : &d->cfg.target, &d->aside);
 }
 
 void hr_delivery_free(struct hr_delivery *d)

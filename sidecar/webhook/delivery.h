@@ -31,6 +31,8 @@ enum {
     HR_DELIVERY_NAME_MS = 5 * 1000,        /* ... and so much more for its name to be resolved */
 };
 
+#define HR_DELIVERY_ASIDE "webhook" /* the name of the aside that tells */
+
 struct hr_delivery_config {
     struct ev_loop *loop;
     const char *shown;            /* the receiver, for the log */

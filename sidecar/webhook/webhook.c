@@ -185,14 +185,25 @@ int hr_webhook_new(const struct hr_webhook_config *cfg, struct hr_webhook **ret)
     return 0;
 }
 
+static void wipe(struct hr_webhook *w)
+{
+    if (w->authorization)
+        explicit_bzero(w->authorization, strlen(w->authorization));
+}
+
+void hr_webhook_forget_keys(struct hr_webhook *w, const char *aside)
+{
+    if (w && strcmp(aside, HR_DELIVERY_ASIDE) != 0)
+        wipe(w);
+}
+
 void hr_webhook_free(struct hr_webhook *w)
 {
     if (!w)
         return;
     hr_delivery_free(&w->delivery);
     json_decref(w->pod);
-    if (w->authorization)
-        explicit_bzero(w->authorization, strlen(w->authorization));
+    wipe(w);
     free(w->authorization);
     free(w);
 }

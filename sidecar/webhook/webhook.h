@@ -44,6 +44,10 @@ struct hr_webhook;
 /* 0 or -errno.  A URL that cannot be asked (https without TLS in libcurl) is said in the log and in
  * /status, and nothing is told then. */
 int hr_webhook_new(const struct hr_webhook_config *cfg, struct hr_webhook **ret);
+/* For the process of the aside of this name: wipe the authorization, unless it is the one that
+ * tells.  NULL is fine. */
+void hr_webhook_forget_keys(struct hr_webhook *w, const char *aside);
+
 void hr_webhook_free(struct hr_webhook *w);
 
 /* The board has changed; also to be called once at the start. */

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(text, data, size);
     text[size] = '\0';
     (void)hr_header_value_check(text);
-    if (hr_web_url_check(text) == 0) {
+    if (hr_web_url_check(text, size % 2) == 0) {
         const char *host = strstr(text, "://");
         if (!host || strlen(text) > HR_WEB_URL_MAX)
             abort();

@@ -434,5 +434,57 @@ class AsPid1(Webhook):
             self.check(r.seen)
 
 
+def copies(pid, secret):
+    """How often the memory of a process has it."""
+    found = 0
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            parts = line.split()
+            begin, end = (int(n, 16) for n in parts[0].split("-"))
+            if "r" in parts[1] and not parts[-1].startswith("[v"):
+                with contextlib.suppress(OSError):
+                    mem.seek(begin)
+                    found += mem.read(end - begin).count(secret.encode())
+    return found
+
+
+@unittest.skipUnless(os.geteuid() == 0, "not root: the memory of others is not to be read")
+@unittest.skipIf(SANITIZED, "sanitizers keep freed memory")
+class Keys(unittest.TestCase):
+    def test_an_aside_has_only_its_own(self):
+        authorization, session = "needle-of-the-receiver", "needle-of-the-server"
+        options = ["--check", "disk:period=0.2", "--check", "workspace:period=0.2,path=/tmp"]
+        with standin(options=options, env={
+                "HANDRAIL_WEBHOOK": "http://127.0.0.1:9/", "SESSION_API_KEY": session,
+                "HANDRAIL_WEBHOOK_AUTHORIZATION": authorization}) as h:
+            h.wait_status("/readyz", 200)
+            sidecar = h.child("handrail-sidecar")
+            self.assertTrue(copies(sidecar, authorization) and copies(sidecar, session))
+            seen, known = {}, set()
+
+            def look():
+                children = Path(f"/proc/{sidecar}/task/{sidecar}/children").read_text().split()
+                for pid in set(map(int, children)) - known:
+                    with contextlib.suppress(OSError):  # they come and go
+                        os.kill(pid, signal.SIGSTOP)  # for as long as it is looked at
+                        try:
+                            name = Path(f"/proc/{pid}/comm").read_text().strip()
+                            if name.startswith("hr-"):  # it has done what it does first
+                                known.add(pid)
+                                seen[name] = (copies(pid, authorization), copies(pid, session))
+                        finally:
+                            os.kill(pid, signal.SIGCONT)
+                return len(seen) > 1
+
+            end = time.monotonic() + 30
+            while time.monotonic() < end and not look():
+                pass  # they live for milliseconds
+            own = seen.pop("hr-webhook", (1, 0))
+            self.assertTrue(seen, h.log()[-3000:])
+            self.assertTrue(own[0])
+            self.assertEqual(own[1], 0)
+            self.assertEqual(set(seen.values()), {(0, 0)}, seen)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -412,8 +412,9 @@ static void what_it_does_not_have(void **state)
     hr_close(&fd);
 }
 
-static void wipe(void *arg)
+static void wipe(const char *name, void *arg)
 {
+    assert_string_equal(name, "test-of-a-lo");
     explicit_bzero(arg, sizeof(secret) - 1);
 }
 

@@ -19,8 +19,17 @@ static void right_ones(void **state)
                                         "http://host/with@sign/and:colon?and=http://other/"};
     (void)state;
     for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
-        if (hr_web_url_check(right[i]))
+        if (hr_web_url_check(right[i], true))
             fail_msg("refused: \"%s\"", right[i]);
+}
+
+/* Where the sidecar could not ask it, that is said before anything starts. */
+static void without_tls(void **state)
+{
+    (void)state;
+    assert_int_equal(hr_web_url_check("https://host/", false), -EINVAL);
+    assert_int_equal(hr_web_url_check("HTTPS://host/", false), -EINVAL);
+    assert_int_equal(hr_web_url_check("http://host/", false), 0);
 }
 
 static void wrong_ones(void **state)
@@ -66,20 +75,20 @@ static void wrong_ones(void **state)
     char lengthy[HR_WEB_URL_MAX + 2] = "http://host/";
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        if (!hr_web_url_check(wrong[i]))
+        if (!hr_web_url_check(wrong[i], true))
             fail_msg("taken: \"%s\"", wrong[i]);
     memset(lengthy + strlen(lengthy), 'x', HR_WEB_URL_MAX - strlen(lengthy));
     assert_int_equal(strlen(lengthy), HR_WEB_URL_MAX);
-    assert_int_equal(hr_web_url_check(lengthy), 0);
+    assert_int_equal(hr_web_url_check(lengthy, true), 0);
     lengthy[HR_WEB_URL_MAX] = 'x';
-    assert_int_equal(hr_web_url_check(lengthy), -EINVAL);
+    assert_int_equal(hr_web_url_check(lengthy, true), -EINVAL);
     memset(lengthy + 7, 'h', 253);
     lengthy[7 + 253] = '/';
     lengthy[HR_WEB_URL_MAX] = '\0';
-    assert_int_equal(hr_web_url_check(lengthy), 0);
+    assert_int_equal(hr_web_url_check(lengthy, true), 0);
     lengthy[7 + 253] = 'h';
     lengthy[8 + 253] = '/';
-    assert_int_equal(hr_web_url_check(lengthy), -EINVAL);
+    assert_int_equal(hr_web_url_check(lengthy, true), -EINVAL);
 }
 
 static void header_values(void **state)
@@ -103,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_ones),
+        cmocka_unit_test(without_tls),
         cmocka_unit_test(wrong_ones),
         cmocka_unit_test(header_values),
     };
