@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SOURCE_MAX = 4096 + HR_CONFIG_POINTER + 64 }; /* bytes */
+enum { SOURCE_MAX = HR_SETTING_SOURCE + HR_CONFIG_POINTER }; /* bytes */
 
 static const char usage[] =
     "usage: handrail config [--all] [--json] [options] [-- CMD ARGS]\n"
@@ -94,14 +94,9 @@ static void in_file(const char *file, const char *pointer, char out[SOURCE_MAX])
 static void setting_source(const struct hr_config *c, const struct hr_setting *s, bool is_default,
                            char out[SOURCE_MAX])
 {
-    struct hr_pointer p;
-    switch (hr_setting_origin(c, s->option)) {
-    case HR_FROM_OPTION: (void)snprintf(out, SOURCE_MAX, "--%s", s->option); return;
-    case HR_FROM_ENVIRONMENT: (void)snprintf(out, SOURCE_MAX, "%s", s->variable); return;
-    case HR_FROM_FILE:
-        in_file(c->agent_config_path, hr_pointer_key(&p, "/handrail", s->option), out);
+    if (hr_setting_origin(c, s->option) != HR_FROM_DEFAULT) {
+        hr_setting_source(c, s, out);
         return;
-    case HR_FROM_DEFAULT: break;
     }
     (void)snprintf(out, SOURCE_MAX, "%s",
                    is_default                             ? "default"

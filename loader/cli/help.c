@@ -63,7 +63,7 @@ void hr_help_mcp(void)
         "                             warning, info or debug [warning]\n"
         "\n"
         "The nine from --toolhost-restart to --toolhost-stop-timeout are those of handrail\n"
-        "run.  SIGHUP: read the tool registry anew.\n"
+        "run.  SIGHUP: read the configuration's files anew.\n"
         "\n"
         "Exit code: 0 at the end of the input or after a signal to stop, 64 for wrong\n"
         "usage, 78 for a wrong configuration, else 128 + the signal that ended it.\n");

@@ -26,21 +26,29 @@ bool hr_config_is_nested(void)
     return text && strcmp(text, "1") == 0;
 }
 
-/* What an option or the environment asked for stays; the other one follows. */
+/* How whoever has set it calls it. */
+static const char *source(const struct hr_config *c, const char *option,
+                          char out[HR_SETTING_SOURCE])
+{
+    hr_setting_source(c, hr_setting_find(option, strlen(option)), out);
+    return out;
+}
+
+/* What was asked for stays; the other one follows. */
 static int match_backoff(const struct hr_config *c, const char *prefix,
                          struct hr_service_settings *s)
 {
-    char name[64];
+    char names[2][64];
+    char sources[2][HR_SETTING_SOURCE];
     if (s->backoff_ms <= s->backoff_max_ms)
         return 0;
-    (void)snprintf(name, sizeof(name), "%sbackoff-max", prefix);
-    bool max_given = hr_setting_origin(c, name) != HR_FROM_DEFAULT;
-    (void)snprintf(name, sizeof(name), "%sbackoff", prefix);
-    bool first_given = hr_setting_origin(c, name) != HR_FROM_DEFAULT;
+    (void)snprintf(names[0], sizeof(names[0]), "%sbackoff", prefix);
+    (void)snprintf(names[1], sizeof(names[1]), "%sbackoff-max", prefix);
+    bool first_given = hr_setting_origin(c, names[0]) != HR_FROM_DEFAULT;
+    bool max_given = hr_setting_origin(c, names[1]) != HR_FROM_DEFAULT;
     if (max_given && first_given) {
-        hr_error("--%sbackoff is more than --%sbackoff-max: it must not be (their variables and "
-                 "keys are meant as well)",
-                 prefix, prefix);
+        hr_error("%s is more than %s: it must not be", source(c, names[0], sources[0]),
+                 source(c, names[1], sources[1]));
         return HR_EXIT_CONFIG;
     }
     if (max_given)
@@ -103,19 +111,19 @@ static int load_agent(struct hr_config *c)
 static int check_addresses(const struct hr_config *c)
 {
     char text[HR_ADDRESS_TEXT];
+    char names[2][HR_SETTING_SOURCE];
     uint16_t health = hr_address_port(&c->health);
     uint16_t mcp = hr_address_port(&c->mcp);
     if (!hr_address_is_loopback(&c->mcp)) {
         hr_address_format(&c->mcp, text);
-        hr_error("HANDRAIL_MCP_ADDR is %s: the tools are offered on a loopback address only, such "
-                 "as 127.0.0.1:60011",
-                 text);
+        hr_error("%s is %s: the tools are offered on a loopback address only, such as "
+                 "127.0.0.1:60011",
+                 source(c, "mcp-addr", names[0]), text);
         return HR_EXIT_CONFIG;
     }
     if ((health && health == mcp) || health == c->agent_port || mcp == c->agent_port) {
-        hr_error("ports clash: agent-server %u, HANDRAIL_HEALTH_ADDR %u, HANDRAIL_MCP_ADDR %u: "
-                 "give each its own",
-                 c->agent_port, health, mcp);
+        hr_error("ports clash: agent-server %u, %s %u, %s %u: give each its own", c->agent_port,
+                 source(c, "health-addr", names[0]), health, source(c, "mcp-addr", names[1]), mcp);
         return HR_EXIT_CONFIG;
     }
     return 0;

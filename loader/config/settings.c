@@ -177,6 +177,18 @@ enum hr_origin hr_setting_origin(const struct hr_config *c, const char *option)
     return s ? (enum hr_origin)c->origins[s - hr_settings] : HR_FROM_DEFAULT;
 }
 
+void hr_setting_source(const struct hr_config *c, const struct hr_setting *s,
+                       char out[HR_SETTING_SOURCE])
+{
+    switch ((enum hr_origin)c->origins[s - hr_settings]) {
+    case HR_FROM_ENVIRONMENT: (void)snprintf(out, HR_SETTING_SOURCE, "%s", s->variable); break;
+    case HR_FROM_FILE:
+        (void)snprintf(out, HR_SETTING_SOURCE, "%s#/handrail/%s", c->agent_config_path, s->option);
+        break;
+    default: (void)snprintf(out, HR_SETTING_SOURCE, "--%s", s->option); break;
+    }
+}
+
 int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_origin origin,
                    const char *text)
 {

@@ -52,7 +52,10 @@ struct hr_setting {
     const char *help;
 };
 
-enum { HR_SETTING_TEXT = 4096 }; /* bytes that hold any value as text but an overlong path */
+enum {
+    HR_SETTING_TEXT = 4096,        /* bytes that hold any value as text but an overlong path */
+    HR_SETTING_SOURCE = 4096 + 64, /* bytes that hold the name of any source */
+};
 
 extern const struct hr_setting hr_settings[];
 extern const size_t hr_nsettings;
@@ -88,6 +91,11 @@ int hr_setting_set(struct hr_config *c, const struct hr_setting *s, enum hr_orig
 void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
                        char out[HR_SETTING_TEXT]);
 enum hr_origin hr_setting_origin(const struct hr_config *c, const char *option);
+
+/* How a message names it, so that whoever has set it finds the place: "--grace", "HANDRAIL_GRACE",
+ * "/app/config/agent_config.json#/handrail/grace", or the option for a default. */
+void hr_setting_source(const struct hr_config *c, const struct hr_setting *s,
+                       char out[HR_SETTING_SOURCE]);
 
 /* The list for `handrail run --help`, or for that of `handrail mcp`. */
 void hr_settings_help(FILE *to);

@@ -3,6 +3,7 @@
 #include "common/fd.h"
 #include "loader/config/address.h"
 #include "loader/config/server_command.h"
+#include "loader/config/settings.h"
 #include "preflight_checks.h"
 
 #include <arpa/inet.h>
@@ -279,13 +280,15 @@ static int agent_address(const struct hr_preflight_facts *f, uint16_t port, stru
 static void check_agent_port(const struct hr_preflight_facts *f, uint16_t port)
 {
     char where[HR_ADDRESS_TEXT];
+    char source[HR_SETTING_SOURCE];
     struct hr_address a;
+    hr_setting_source(f->config, hr_setting_find("agent-port", strlen("agent-port")), source);
     if (port != f->config->agent_port)
         hr_preflight_found(f, "agent-port-differs",
-                           "HANDRAIL_AGENT_PORT is %u, but the agent-server is told to listen on "
-                           "port %u: it will never be seen to be ready; unset HANDRAIL_AGENT_PORT, "
-                           "or give the server --port %u",
-                           f->config->agent_port, port, f->config->agent_port);
+                           "%.512s is %u, but the agent-server is told to listen on port %u: it "
+                           "will never be seen to be ready; leave that setting out, or give the "
+                           "server --port %u",
+                           source, f->config->agent_port, port, f->config->agent_port);
     if (agent_address(f, port, &a))
         return;
     int err = try_bind(&a);

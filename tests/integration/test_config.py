@@ -66,6 +66,16 @@ class AtStart(Folder):
         self.assertNotIn("12345678", done.stderr)
         self.assertFalse(self.ran.exists())
 
+    def test_settings_that_do_not_go_together_are_named_as_they_were_set(self):
+        self.write({"handrail": {"backoff": 60, "mcp-addr": "0.0.0.0:1"}})
+        done = self.run_touch(HANDRAIL_BACKOFF_MAX="1")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(f"{self.folder}/agent_config.json#/handrail/backoff is more than "
+                      "HANDRAIL_BACKOFF_MAX", done.stderr)
+        done = self.handrail("run", "--", "touch", str(self.ran))
+        self.assertIn(f"{self.folder}/agent_config.json#/handrail/mcp-addr is 0.0.0.0:1: the tools "
+                      "are offered on a loopback address only", done.stderr)
+
     def test_neither_file_has_to_be_there(self):
         done = self.run_touch()
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -283,7 +293,7 @@ class Reload(unittest.TestCase):
             h.wait_status("/readyz", 200)
             for text, words in (("{", "not valid JSON"), ({"handrail": {"grace": "x"}}, "seconds"),
                                 ({"agent": {"module": "native:no"}}, "no enabled plugin"),
-                                ({"handrail": {"backoff": 60, "backoff-max": 1}}, "--backoff is")):
+                                ({"handrail": {"backoff": 60, "backoff-max": 1}}, "backoff is more than")):
                 self.reload(h, text, "nothing is changed: settings and the present plugins stay")
                 self.assertIn(words, h.log())
             self.assertNotIn("is now", h.log())

@@ -239,7 +239,7 @@ static void the_port_we_look_at_must_be_the_servers(void **state)
     f->config = &c;
     hr_preflight_ports(f);
     assert_int_equal(found("agent-port-differs"), 1);
-    assert_true(says("agent-port-differs", "HANDRAIL_AGENT_PORT is 18002"));
+    assert_true(says("agent-port-differs", "--agent-port is 18002"));
     c.agent_port = 18001;
     forget_findings();
     hr_preflight_ports(f);
