@@ -360,7 +360,7 @@ class Once(unittest.TestCase):
 
 class Watch(unittest.TestCase):
     def test_only_what_has_changed_is_written(self):
-        with standin() as h, watching(h) as t:
+        with standin(options=["--check", "loop-lag:limit=600"]) as h, watching(h) as t:
             t.wait_text("ready 200")
             self.assertTrue(t.raw.startswith(ENTER))
             before = len(t.raw)
@@ -370,6 +370,7 @@ class Watch(unittest.TestCase):
             t.wait_text("failing   ready")
             os.kill(server, signal.SIGCONT)
             t.wait_text("ready 200")
+            wait_for("all to be well", lambda: t.read() and re.search(r"(\d+) of \1 ok", t.text()), PATIENCE)
             later = t.raw[before:]
             self.assertNotIn("\x1b[2J", later)
             t.read()
