@@ -48,8 +48,10 @@ static void judge(struct hr_image_check *c, int err, int status, char *output)
 {
     char text[HR_FINDING_TEXT];
     const char *name = getenv("CUSTOM_AGENT_CLASS");
+    const char *module = getenv("CUSTOM_AGENT_MODULE");
     if (err == -ETIMEDOUT) {
-        (void)snprintf(text, sizeof(text), "importing it took more than %d s", IMPORT_MS / 1000);
+        (void)snprintf(text, sizeof(text), "importing %s took more than %d s",
+                       module && *module ? module : "the modules of its tools", IMPORT_MS / 1000);
         add(c, text);
     } else if (err) {
         (void)snprintf(text, sizeof(text), "the image's python cannot be run: %s", strerror(-err));

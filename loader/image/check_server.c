@@ -4,8 +4,11 @@
 
 #include "loader/config/program.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char helper_since[] = "1.22.1"; /* OH_EXTRA_PYTHON_PATH */
 static const char tools_since[] = "1.30";    /* plugins that it finds by itself */
@@ -101,6 +104,26 @@ static void keep(struct hr_image_check *c, const struct hr_site *site)
         (void)json_object_set_new(c->facts, "python", json_string(path));
 }
 
+/* All of it: a part would do without what is missing, or fail when it is needed. */
+static void check_handrail(struct hr_image_check *c)
+{
+    static const struct {
+        const char *name; /* beside our own program */
+        int mode;
+    } parts[] = {{"handrail", X_OK},
+                 {"handrail-sidecar", X_OK},
+                 {"handrail-toolhost", X_OK},
+                 {"../share/python/handrail_agent.py", R_OK}};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        hr_root_program(parts[i].name, path);
+        if (faccessat(AT_FDCWD, path, parts[i].mode, AT_EACCESS) < 0)
+            hr_report_add(c->report, &hr_check_rules[HR_RULE_HANDRAIL_MISSING],
+                          &(struct hr_place){.file = path}, NULL, "it cannot be used: %s",
+                          strerror(errno));
+    }
+}
+
 void hr_check_server(struct hr_image_check *c)
 {
     static struct hr_site sites[HR_SITES_MAX];
@@ -108,9 +131,7 @@ void hr_check_server(struct hr_image_check *c)
     hr_root_program("handrail", handrail);
     const struct hr_site_search search = {.handrail = handrail, .given = c->options->given};
     size_t servers = 0;
-    if (!hr_program_is_executable(handrail))
-        hr_report_add(c->report, &hr_check_rules[HR_RULE_HANDRAIL_MISSING],
-                      &(struct hr_place){.file = handrail}, NULL, "it cannot be run");
+    check_handrail(c);
     size_t n = hr_site_find(&search, sites);
     for (size_t i = 0; i < n; i++) {
         const struct hr_site *site = &sites[i];

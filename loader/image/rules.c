@@ -53,8 +53,9 @@ const struct hr_rule hr_check_rules[] = {
          "The server's file has to be renamed, which its folder must allow.",
          "Run it as root while the image is built: USER root before that RUN."},
     [HR_RULE_HANDRAIL_MISSING] =
-        {"handrail-missing", HR_FOUND_ERROR, "Handrail itself is not in the image",
-         "The server's place is taken by a link to handrail, which then leads nowhere.",
+        {"handrail-missing", HR_FOUND_ERROR, "Handrail is not in the image, or not whole",
+         "The server's place is taken by a link to handrail, which then leads nowhere; without its "
+         "other programs there are no probes and no tools.",
          "Copy the whole folder first: COPY --from=handrail:1 /opt/handrail /opt/handrail."},
     [HR_RULE_CONFIGURATION] =
         {"configuration", HR_FOUND_ERROR, "The configuration is wrong",

@@ -70,6 +70,18 @@ class Server(Image):
         self.assertIn("tool_registry.json: 0 plugins", said)
         self.assertTrue(said.endswith("handrail check: 0 errors, 0 warnings\n"))
 
+    def test_a_part_of_handrail(self) -> None:
+        """With another root, because this one's parts are all there."""
+        tree = self.dir / "opt/handrail/bin"
+        tree.mkdir(parents=True)
+        for name in ("handrail", "handrail-toolhost"):
+            shutil.copy2(HANDRAIL.parent / name, tree)
+        found = json.loads(self.run_it("check", "--format=json", f"--root={self.dir}", code=1,
+                                       ASAN_OPTIONS="detect_leaks=0"))["findings"]
+        self.assertEqual({f["file"] for f in found if f["rule"] == "handrail-missing"},
+                         {"/opt/handrail/bin/handrail-sidecar",
+                          "/opt/handrail/bin/../share/python/handrail_agent.py"})
+
     def test_not_installed(self) -> None:
         self.run_it("uninstall")
         self.assertEqual(self.findings(code=1)["server-not-installed"]["file"], str(self.server))

@@ -168,6 +168,45 @@ class InAndOut(Image):
         self.assertEqual(os.listdir(self.bin), ["openhands-agent-server"])
 
 
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class Layers(Image):
+    """In an image being built the server is in a lower layer, which nothing can change."""
+
+    def test_a_server_in_a_lower_layer(self) -> None:
+        lower, upper, work, merged = (self.dir / name for name in
+                                      ("lower", "upper", "work", "merged"))
+        for folder in (upper, work, merged, lower / "bin"):
+            folder.mkdir(parents=True)
+        self.program(lower / "bin/openhands-agent-server", mode=0o4755)
+        os.setxattr(lower / "bin/openhands-agent-server", "user.note", b"1")
+        os.link(lower / "bin/openhands-agent-server", lower / "bin/second-name")
+        before = snapshot(lower)
+        mount = (shutil.which("unshare") or "unshare", "--mount", "--propagation", "private",
+                 "/bin/sh", "-c", "mount -t overlay overlay -o "
+                 f"lowerdir={lower},upperdir={upper},workdir={work} {merged} && exec \"$@\"", "sh")
+        path = f"{merged}/bin:/usr/bin:/bin"
+
+        def listed() -> str:
+            return subprocess.run([*mount, "sh", "-c", f"ls -A {merged}/bin; stat -c '%a %U %Y %s' "
+                                   f"{merged}/bin/*; getfattr -d {merged}/bin/* 2>/dev/null || :"],
+                                  capture_output=True, text=True, check=True).stdout
+
+        as_it_was = listed()
+        for _ in range(2):
+            self.install(prefix=mount, PATH=path)
+            said = subprocess.run([*mount, f"{merged}/bin/openhands-agent-server", "x"], text=True,
+                                  capture_output=True, check=True,
+                                  env={"HANDRAIL_SIDECAR": "off", "PATH": "/usr/bin:/bin"}).stdout
+            self.assertEqual(said, f"server {merged}/bin/{REAL} x\n")
+        self.assertEqual(os.readlink(upper / "bin/openhands-agent-server"), str(HANDRAIL.resolve()))
+        real = (upper / f"bin/{REAL}").stat()
+        self.assertEqual(oct(real.st_mode), "0o104755")
+        self.assertEqual(os.getxattr(upper / f"bin/{REAL}", "user.note"), b"1")
+        self.uninstall(prefix=mount, PATH=path)
+        self.assertEqual(listed(), as_it_was)
+        self.assertEqual(snapshot(lower), before)
+
+
 class Names(Image):
     def test_links_to_the_server(self) -> None:
         """Handrail goes where all names end, and finds the server from each of them."""

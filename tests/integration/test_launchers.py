@@ -5,6 +5,7 @@ run, and the server what it was given.  The stand-in server, at the paths of the
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from launchers import (  # noqa: E402
-    LAUNCHERS, MODULE, PYTHON, SERVER, Image, first_process, running, standin_image,
+    ANY_UID, ANY_USER, LAUNCHERS, MODULE, PYTHON, SERVER, Image, first_process, running, standin_image,
 )
 from support import SKIPPED, Handrail  # noqa: E402
 
@@ -36,7 +37,8 @@ class Launchers(unittest.TestCase):
         """What the server says of itself, once it serves under handrail."""
         h.wait_status("/readyz", 200, 30)
         servers = running(h, "python")
-        sidecar, handrail = sorted(running(h, "handrail"), key=lambda p: p.pid, reverse=True)
+        sidecar, = running(h, "handrail-sidecar")
+        handrail, = (p for p in running(h, "handrail") if p.pid != sidecar.pid)
         self.assertEqual([p.ppid for p in servers], [handrail.pid])
         self.assertEqual(sidecar.ppid, handrail.pid)
         state = h.agent("GET", "/_state").json()
@@ -82,6 +84,22 @@ class Launchers(unittest.TestCase):
 
         self.assertEqual(ignored("python's command in its place"),
                          ignored("a command in the entrypoint's place"))
+
+    def test_check_beside_it(self) -> None:
+        """As somebody without privileges would run it in the pod."""
+        launcher = "the docker runtime: any user, no capabilities"
+        keys = {"OH_SECRET_KEY": "of-the-test", "OH_SESSION_API_KEYS_0": "of-the-test"}
+        with self.image.start(self.dir / "run", launcher, **keys) as h:
+            self.started(h, LAUNCHERS[launcher][1])
+            environ = [f"{k}={v}" for k, v in keys.items()] + [
+                "HOME=/home/any", f"HANDRAIL_HEALTH_ADDR=127.0.0.1:{h.health_port}",
+                f"HANDRAIL_MCP_ADDR=127.0.0.1:{h.mcp_port}"]
+            done = subprocess.run(
+                ["nsenter", "--mount", "--pid", "--root", "--wd",
+                 f"--target={first_process(h).pid}", *ANY_USER, "env", *environ, TOOL, "check",
+                 "--strict"], capture_output=True, text=True, timeout=60, check=False)
+            self.assertIn(f"ok: uid {ANY_UID}, beside a running handrail", done.stdout)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_uninstall_leaves_what_was_there(self) -> None:
         self.addCleanup(lambda: self.image.run(TOOL, "install", "--no-check"))
