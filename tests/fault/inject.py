@@ -100,10 +100,12 @@ def quick_options() -> list[str]:
 
 
 def disturb(h: Handrail) -> None:
-    """Give PID 1 something to do: orphans, a signal to pass on (one that harms nobody), deaths."""
+    """Give PID 1 something to do: orphans, a signal to pass on (one that harms nobody), a reload,
+    deaths."""
     h.fault(orphans=3, seconds=0.05)
     time.sleep(0.1)
     os.kill(h.pid, signal.SIGURG)
+    os.kill(h.pid, signal.SIGHUP)
     names = [SERVER, SIDECAR, TOOLHOST]
     random.shuffle(names)
     for name in names:
