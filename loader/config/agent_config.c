@@ -217,11 +217,8 @@ static void read_environment(struct hr_config_file *f, const json_t *root)
 
 static void say_unknown(struct hr_config_file *f, const char *at, const char *key)
 {
-    const char *names[HR_MAX_SETTINGS];
     char came[128];
-    for (size_t i = 0; i < hr_nsettings; i++)
-        names[i] = hr_settings[i].option;
-    const char *nearest = hr_config_nearest(key, names, hr_nsettings);
+    const char *nearest = hr_setting_nearest(key);
     (void)snprintf(came, sizeof(came),
                    nearest ? "an unknown key: did you mean \"%s\"?" : "an unknown key",
                    nearest ? nearest : "");

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What an argument says: which setting, and its value if that is in the same argument. */
@@ -41,6 +42,19 @@ static struct option read_short(const char *letters)
     return o;
 }
 
+/* "--graze=4" is "--grace". */
+static int unknown(const char *arg)
+{
+    char word[64];
+    const char *name = arg + strspn(arg, "-");
+    (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, "="), name);
+    const char *nearest = arg[1] == '-' ? hr_setting_nearest(word) : NULL;
+    hr_error("unknown option %s%s%s; see handrail run --help (a command that begins with a dash "
+             "goes behind \"--\")",
+             arg, nearest ? ": did you mean --" : "", nearest ? nearest : "");
+    return HR_EXIT_USAGE;
+}
+
 /* One option at *argv, which is moved to the last argument used.  0 or 64. */
 static int parse_one(char ***argv, struct hr_config *c)
 {
@@ -50,12 +64,8 @@ static int parse_one(char ***argv, struct hr_config *c)
         hr_error("unknown option %s; see handrail mcp --help", arg);
         return HR_EXIT_USAGE;
     }
-    if (!o.setting) {
-        hr_error("unknown option %s; see handrail run --help (a command that begins with a dash "
-                 "goes behind \"--\")",
-                 arg);
-        return HR_EXIT_USAGE;
-    }
+    if (!o.setting)
+        return unknown(arg);
     if (!o.value && o.setting->type == HR_SETTING_SWITCH)
         o.value = "on";
     if (!o.value) {

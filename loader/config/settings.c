@@ -4,6 +4,7 @@
 
 #include "common/handoff.h"
 #include "common/log.h"
+#include "config_file.h"
 #include "setting_value.h"
 
 #include <stddef.h>
@@ -169,6 +170,14 @@ const struct hr_setting *hr_setting_find(const char *option, size_t n)
         if (strncmp(hr_settings[i].option, option, n) == 0 && !hr_settings[i].option[n])
             return &hr_settings[i];
     return NULL;
+}
+
+const char *hr_setting_nearest(const char *word)
+{
+    const char *names[HR_MAX_SETTINGS];
+    for (size_t i = 0; i < hr_nsettings; i++)
+        names[i] = hr_settings[i].option;
+    return hr_config_nearest(word, names, hr_nsettings);
 }
 
 enum hr_origin hr_setting_origin(const struct hr_config *c, const char *option)

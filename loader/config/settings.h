@@ -63,6 +63,9 @@ extern const size_t hr_nsettings;
 /* The row whose option has this name of n bytes, or NULL. */
 const struct hr_setting *hr_setting_find(const char *option, size_t n);
 
+/* The option that was probably meant by a word that is none (common/nearest.h), or NULL. */
+const char *hr_setting_nearest(const char *word);
+
 /* Every setting to its default; to those of `handrail mcp`, where only some of them mean anything.
  */
 void hr_settings_default(struct hr_config *c);

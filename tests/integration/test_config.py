@@ -166,6 +166,9 @@ class Shown(Folder):
         self.assertEqual((done.returncode, done.stdout), (78, ""))
         self.assertEqual(len(done.stderr.splitlines()), 2)
         self.assertEqual(self.handrail("config", "--nosuch").returncode, 64)
+        done = self.handrail("config", "--graze=4")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("unknown option --graze=4: did you mean --grace; see", done.stderr)
 
     def test_what_the_server_would_misread(self):
         self.write({"environment": {"OH_VSCODE_PORT": "many", "OH_ENABLE_VSCODE": "yes"}})
