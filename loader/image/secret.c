@@ -4,6 +4,7 @@
 #include "secret.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -67,7 +68,12 @@ bool hr_secret_literal(const char *value)
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
-enum { DIFFERENT = 7 /* characters that a real token has at least; "xxxx..." has one */ };
+enum {
+    DIFFERENT = 7, /* characters that a real token has at least; "xxxx..." has one */
+    /* Bytes that are looked at to tell a token, or the first part of one: what is full of
+     * beginnings of tokens would else be walked over from each of them to its end. */
+    ENOUGH = 256,
+};
 
 static bool looks_random(const char *p, size_t n)
 {
@@ -86,15 +92,23 @@ static bool is_token_character(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
+/* Token characters from p on, but no more than max. */
+static size_t token_span(const char *p, size_t max)
+{
+    size_t n = 0;
+    while (n < max && is_token_character(p[n]))
+        n++;
+    return n;
+}
+
 /* A JSON Web Token: three parts with dots between. */
 static size_t web_token(const char *p)
 {
     size_t n = 0;
     for (int part = 0; part < 3; part++) {
-        size_t start = n;
-        while (is_token_character(p[n]))
-            n++;
-        if (n - start < 10 || (part < 2 && p[n++] != '.'))
+        size_t length = token_span(p + n, part ? SIZE_MAX : (size_t)4 * ENOUGH);
+        n += length;
+        if (length < 10 || (part < 2 && p[n++] != '.'))
             return 0;
     }
     return n;
@@ -125,19 +139,22 @@ size_t hr_secret_token(const char *p, const char **ret_what)
         return web;
     }
     if (strncmp(p, "-----BEGIN ", 11) == 0) {
-        size_t line = strcspn(p, "\\\n\"'");
+        size_t line = strnlen(p, ENOUGH);
+        size_t n = 0;
+        while (n < line && !strchr("\\\n\"'", p[n]))
+            n++;
         *ret_what = "a private key";
-        return memmem(p, line, "PRIVATE KEY", 11) ? line : 0;
+        return memmem(p, n, "PRIVATE KEY", 11) ? n : 0;
     }
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         size_t m = strlen(forms[i].prefix);
-        size_t n = m;
         if (strncmp(p, forms[i].prefix, m) != 0)
             continue;
-        while (is_token_character(p[n]))
-            n++;
+        size_t n = token_span(p + m, ENOUGH);
         *ret_what = forms[i].what;
-        return n >= m + forms[i].least && looks_random(p + m, n - m) ? n : 0;
+        if (n < forms[i].least || !looks_random(p + m, n))
+            return 0;
+        return m + n + token_span(p + m + n, SIZE_MAX);
     }
     return 0;
 }

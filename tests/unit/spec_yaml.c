@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* rule: expected, or NULL for nothing of YAML's; the rest of a specification is missing in all. */
 static const struct {
@@ -186,6 +187,38 @@ static void a_very_long_key_is_an_error(void **state)
     free(text);
 }
 
+/* What is repeated up to the limits, and where something looks for it again and again. */
+static void hostile_files_take_little_time(void **state)
+{
+    (void)state;
+    static const char environment[] = "id: a:1\ninitial_env:\n  A: \"";
+    static const struct {
+        const char *before, *part, *after;
+    } files[] = {
+        {environment, "sk-", "\""},
+        {environment, "eyJ-", "\""},
+        {environment, "eyJ.", "\""},
+        {environment, "-----BEGIN ", "\""},
+        {environment, "ghp_a", "\""},
+        {"ports: [", "{name: a, port: 1},", "]"},
+        {"permissions: {users: [", "a,", "]}"},
+        {"a: ", "1:", ""},
+        {"a: ", "1", ""},
+        {"a: \"", "\\u00e4", "\""},
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        size_t room = HR_YAML_BYTES_MAX - strlen(files[i].before) - strlen(files[i].after);
+        char *text =
+            repeat(files[i].before, files[i].part, room / strlen(files[i].part), files[i].after);
+        clock_t began = clock();
+        json_decref(spec_findings(text, strlen(text)));
+        if (clock() - began > 5 * CLOCKS_PER_SEC) /* a sanitizer's included */
+            fail_msg("%s%s... took %ld s", files[i].before, files[i].part,
+                     (long)((clock() - began) / CLOCKS_PER_SEC));
+        free(text);
+    }
+}
+
 static void aliases_do_not_explode(void **state)
 {
     (void)state;
@@ -304,6 +337,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(size_is_bounded),
         cmocka_unit_test(a_very_long_key_is_an_error),
+        cmocka_unit_test(hostile_files_take_little_time),
         cmocka_unit_test(aliases_do_not_explode),
         cmocka_unit_test(an_alias_is_a_copy_that_knows_where_it_was_written),
         cmocka_unit_test(a_pointer_is_escaped_and_fits),

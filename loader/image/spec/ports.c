@@ -73,19 +73,31 @@ static void check_reserved(const struct hr_spec *s, const struct hr_yaml_node *p
     }
 }
 
+/* The first port before this one with that name or number; NULL: there is none. */
+static const struct hr_yaml_node *find_earlier(const struct hr_yaml_node *port, const char *name,
+                                               uint16_t number)
+{
+    for (const struct hr_yaml_node *c = port->parent->first; c != port; c = c->next) {
+        const char *other = name ? hr_spec_text(hr_yaml_member(c, "name")) : NULL;
+        if ((other && strcmp(name, other) == 0) || (number && hr_spec_port(c) == number))
+            return c;
+    }
+    return NULL;
+}
+
 static void check_twice(const struct hr_spec *s, const struct hr_yaml_node *port)
 {
     const struct hr_yaml_node *name = hr_yaml_member(port, "name");
     const char *text = hr_spec_text(name);
-    for (const struct hr_yaml_node *c = port->parent->first; c != port; c = c->next) {
-        const char *other = hr_spec_text(hr_yaml_member(c, "name"));
-        if (text && other && strcmp(text, other) == 0)
-            hr_spec_say(s, name, HR_SPEC_PORT_TWICE, "the name \"%.64s\" is taken by line %u", text,
-                        c->line);
-        if (hr_spec_port(port) && hr_spec_port(port) == hr_spec_port(c))
-            hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_TWICE,
-                        "port %u is taken by line %u", hr_spec_port(port), c->line);
-    }
+    uint16_t number = hr_spec_port(port);
+    const struct hr_yaml_node *same = text ? find_earlier(port, text, 0) : NULL;
+    if (same)
+        hr_spec_say(s, name, HR_SPEC_PORT_TWICE, "the name \"%.64s\" is taken by line %u", text,
+                    same->line);
+    same = number ? find_earlier(port, NULL, number) : NULL;
+    if (same)
+        hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_TWICE,
+                    "port %u is taken by line %u", number, same->line);
 }
 
 /* The command of the flat form against the port that is published for the server. */
