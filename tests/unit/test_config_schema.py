@@ -188,6 +188,16 @@ class Agreement(unittest.TestCase):
         for answer in self.ask([*enumerate(FULL), *GOOD]):
             self.assertEqual((answer["python"], answer["loader"]), (True, 0), answer)
 
+    def test_examples_of_the_manuals(self):
+        text = "".join((TOP / name).read_text() for name in (
+            "loader/config/README.md", "loader/man/agent_config.json.5.scd",
+            "loader/toolhost/CONFINEMENT.md", "loader/plugin_file/README.md", "README.md"))
+        found = [json.loads(block.replace("5d41402abc4b2a76b9719d911017c592...", "0" * 64))
+                 for block in re.findall(r"^```(?:json)?\n(\{.*?)^```$", text, re.M | re.S)]
+        self.assertGreaterEqual(len(found), 5)
+        for answer in self.ask([(REGISTRY if "plugins" in d else AGENT, d) for d in found]):
+            self.assertEqual((answer["python"], answer["loader"]), (True, 0), answer)
+
     def test_bad(self):
         for answer in self.ask(BAD):
             self.assertEqual((answer["python"], answer["loader"]), (False, 78), answer)
