@@ -132,6 +132,7 @@ static void what_is_wrong_does_not_end_it(void **state)
         {"COPY --from a b\n", 1, 1, "--from needs a value"},
         {"ENV A\n", 1, 5, "no value"},
         {"ENV A=1 B\n", 1, 5, "NAME=VALUE"},
+        {"ARG =x\n", 1, 5, "a name"},
         {"CMD [1]\n", 1, 5, "strings only"},
         {"SHELL sh\n", 1, 7, "JSON array"},
         {"HEALTHCHECK curl x\n", 1, 18, "NONE, or CMD"},

@@ -102,7 +102,7 @@ static void resolves(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct hr_buf out;
         hr_buf_init(&out, HR_LEX_VALUE);
-        struct hr_lex l = {.escape = '\\', .get = get, .out = &out};
+        struct hr_lex l = {.escape = '\\', .get = get, .work = 10000, .out = &out};
         int err = hr_lex(&l, cases[i].text);
         if (err != (cases[i].result ? 0 : -EINVAL))
             fail_msg("%s: %d", cases[i].text, err);
@@ -135,7 +135,7 @@ static void falls_apart(void **state)
         struct hr_buf words;
         hr_buf_init(&out, HR_LEX_VALUE);
         hr_buf_init(&words, HR_LEX_VALUE);
-        struct hr_lex l = {.escape = '\\', .get = get, .out = &out, .words = &words};
+        struct hr_lex l = {.escape = '\\', .get = get, .work = 10000, .out = &out, .words = &words};
         assert_int_equal(hr_lex(&l, split[i].text), 0);
         for (size_t k = 0; k < words.len; k++)
             if (!words.data[k])
@@ -154,12 +154,16 @@ static void limits(void **state)
     for (int i = 0; i <= HR_LEX_DEPTH; i++)
         memcpy(text + (size_t)i * 5, "${U:-", 5);
     hr_buf_init(&out, HR_LEX_VALUE);
-    struct hr_lex l = {.escape = '\\', .get = get, .out = &out};
+    struct hr_lex l = {.escape = '\\', .get = get, .work = 10000, .out = &out};
     assert_int_equal(hr_lex(&l, text), -EINVAL);
     assert_non_null(strstr(l.error, "too many"));
     hr_buf_free(&out);
     hr_buf_init(&out, 2);
     assert_int_equal(hr_lex(&l, "$P"), -E2BIG);
+    hr_buf_free(&out);
+    hr_buf_init(&out, HR_LEX_VALUE);
+    l = (struct hr_lex){.escape = '\\', .get = get, .work = 20, .out = &out};
+    assert_int_equal(hr_lex(&l, "${P#*a}"), -E2BIG);
     hr_buf_free(&out);
 }
 

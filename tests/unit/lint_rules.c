@@ -43,6 +43,7 @@ static const struct {
 
     {HR_LINT_BASE_UNDECLARED, 1, "FROM $BASE\n"},
     {HR_LINT_BASE_UNDECLARED, 3, "FROM a:1\nARG BASE=b:1\nFROM ${BASE}\n"},
+    {HR_LINT_BASE_UNDECLARED, 1, "FROM a:${TAG}\n"},
     {HR_LINT_BASE_UNDECLARED, 0, "ARG BASE\nFROM $BASE\n"},
     {HR_LINT_BASE_UNDECLARED, 0, "FROM ${BASE:-a:1}\n"},
 
@@ -97,6 +98,7 @@ static const struct {
     {HR_LINT_CMD_REPLACED, 0,
      BASE HANDRAIL "CMD [\"/usr/local/bin/openhands-agent-server\", \"--port\", \"8000\"]\n"},
     {HR_LINT_CMD_REPLACED, 0, "FROM python:3.13\nCMD python main.py\n"},
+    {HR_LINT_CMD_REPLACED, 0, "FROM python:3.13\n" HANDRAIL "CMD agent-server --port 8000\n"},
 
     {HR_LINT_USER_ROOT, 2, BASE "USER root\n"},
     {HR_LINT_USER_ROOT, 2, BASE "USER 0:0\nRUN x\n"},
@@ -107,6 +109,7 @@ static const struct {
     {HR_LINT_USER_CHANGED, 2, BASE "USER app\n"},
     {HR_LINT_USER_CHANGED, 3, BASE "ARG U=nobody\nUSER $U\n"},
     {HR_LINT_USER_CHANGED, 0, BASE "USER 10001:0\n"},
+    {HR_LINT_USER_CHANGED, 0, "FROM python:3.13\n" HANDRAIL "USER app\n"},
     {HR_LINT_USER_CHANGED, 0, BASE "ARG U\nUSER $U\n"},
 
     {HR_LINT_PORT_CLASH, 2, BASE "ENV JUPYTER_PORT=60001\n"},
@@ -257,6 +260,9 @@ static const struct {
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\nUSER root\nUSER openhands\n"
           "RUN [\"/opt/handrail/bin/handrail\", \"install\"]\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE HANDRAIL},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0,
+     "FROM python:3.13\nCOPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+     "RUN /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0,
      "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM a\n"

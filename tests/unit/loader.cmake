@@ -55,9 +55,11 @@ add_test(NAME unit/spec
   COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_spec.py
           $<TARGET_FILE:spec-runner> $<TARGET_FILE:schema-runner>)
 set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
-foreach(name lint_dockerfile lint_ignore lint_lex lint_rules lint_script)
+foreach(name lint_dockerfile lint_ignore lint_lex lint_memory lint_rules lint_script)
   hr_unit_test(${name} DEPS hr_image_lint hr_common)
 endforeach()
+target_link_options(unit-lint_memory PRIVATE
+  -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
 target_compile_definitions(unit-lint_rules PRIVATE
   HR_LINT_README="${PROJECT_SOURCE_DIR}/loader/image/lint/README.md")
 hr_unit_test(image_limited DEPS hr_image hr_common)

@@ -30,6 +30,8 @@ struct hr_site {
     struct hr_script script;      /* what it runs; none for most kinds */
     const char *user;             /* by USER, as far as known; NULL: the base's */
     const char *workdir;          /* absolute; NULL: not known */
+    const char
+        *to; /* of COPY and ADD: the destination, absolute; NULL: not known, or another kind */
 };
 
 struct hr_lint {
@@ -43,6 +45,7 @@ struct hr_lint {
     struct hr_site *ends;          /* one for each stage: how things stand at its end */
     const struct hr_stage *target; /* the last stage; NULL: there is none */
     bool server;                   /* the image is one of an agent-server */
+    bool server_base;              /* its base is one already */
     bool handrail;                 /* handrail is copied into it */
     bool installed;                /* and put in the server's place, or before it */
     char version[32];              /* of the agent-server, by the base's tag; "": not known */

@@ -28,8 +28,9 @@ static void check_from(struct hr_lint *l, const struct hr_stage *s)
     const struct hr_word *w = &s->from->words.at[0];
     if (s->parent || !s->base_known || s->from->broken)
         return;
-    if (!*s->base || !ref.name_n) {
-        hr_lint_say(l, HR_LINT_BASE_UNDECLARED, s->from, w, "FROM %s becomes \"%s\"", w->text,
+    if (!ref.name_n || (ref.tag && !ref.tag_n)) {
+        hr_lint_say(l, HR_LINT_BASE_UNDECLARED, s->from, w,
+                    "FROM %s becomes \"%s\": no ARG before the first FROM sets it", w->text,
                     s->base);
         return;
     }

@@ -74,8 +74,8 @@ static void check_entrypoint(struct hr_lint *l, const struct hr_instruction *e)
 {
     const struct hr_instruction *cmd = l->target->cmd;
     if (!e->json && *e->rest) {
-        hr_lint_say(l, HR_LINT_ENTRYPOINT_SHELL_FORM, e, NULL, "ENTRYPOINT %.100s runs in a shell",
-                    e->rest);
+        hr_lint_say(l, HR_LINT_ENTRYPOINT_SHELL_FORM, e, NULL,
+                    "ENTRYPOINT %.100s runs in a shell, which loses flags and signals", e->rest);
         return;
     }
     if (starts_server(e))
@@ -83,9 +83,13 @@ static void check_entrypoint(struct hr_lint *l, const struct hr_instruction *e)
     if (only_inits(e) && cmd && starts_server(cmd) &&
         strcmp(name_of(e->words.at[0].text), "fips-entrypoint") == 0)
         return;
-    hr_lint_say(l, HR_LINT_ENTRYPOINT_REPLACED, e, e->words.n ? &e->words.at[0] : NULL,
-                "ENTRYPOINT %s%.100s", e->words.n ? "is " : "is empty: the base's is gone",
-                e->words.n ? e->words.at[0].text : "");
+    if (e->words.n)
+        hr_lint_say(l, HR_LINT_ENTRYPOINT_REPLACED, e, &e->words.at[0],
+                    "ENTRYPOINT is %.100s, which does not end in the agent-server's command",
+                    e->words.at[0].text);
+    else
+        hr_lint_say(l, HR_LINT_ENTRYPOINT_REPLACED, e, NULL,
+                    "ENTRYPOINT is empty: the base's, which is the agent-server, is gone");
 }
 
 static void check_cmd(struct hr_lint *l, const struct hr_instruction *cmd)
@@ -112,7 +116,7 @@ void hr_check_entrypoint(struct hr_lint *l)
         check_entrypoint(l, l->target->entrypoint);
     /* With another entrypoint nobody knows what CMD is for. */
     if (l->target->cmd && !l->target->cmd->broken &&
-        (!l->target->entrypoint || starts_server(l->target->entrypoint)))
+        (l->target->entrypoint ? starts_server(l->target->entrypoint) : l->server_base))
         check_cmd(l, l->target->cmd);
 }
 
@@ -132,9 +136,11 @@ void hr_check_user(struct hr_lint *l)
         return;
     const char *user = i->words.at[0].expanded;
     if (is_user(user, "root", "0"))
-        hr_lint_say(l, HR_LINT_USER_ROOT, i, &i->words.at[0], "the last USER is %s", user);
-    else if (!is_user(user, "openhands", "10001"))
-        hr_lint_say(l, HR_LINT_USER_CHANGED, i, &i->words.at[0], "the last USER is %.100s", user);
+        hr_lint_say(l, HR_LINT_USER_ROOT, i, &i->words.at[0],
+                    "the last USER is %s: the agent would run as root", user);
+    else if (l->server_base && !is_user(user, "openhands", "10001"))
+        hr_lint_say(l, HR_LINT_USER_CHANGED, i, &i->words.at[0],
+                    "the last USER is %.100s, the base's is openhands", user);
 }
 
 /* ---- STOPSIGNAL, HEALTHCHECK, VOLUME --------------------------------------------------------- */
@@ -148,7 +154,8 @@ static void check_signal(struct hr_lint *l, const struct hr_site *s)
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         if (strcasecmp(w->expanded, good[i]) == 0)
             return;
-    hr_lint_say(l, HR_LINT_STOP_SIGNAL, s->i, w, "STOPSIGNAL %.100s", w->expanded);
+    hr_lint_say(l, HR_LINT_STOP_SIGNAL, s->i, w, "STOPSIGNAL %.100s does not stop the server",
+                w->expanded);
 }
 
 /* Does a word name this port of the own machine? */
@@ -170,7 +177,8 @@ static void check_health(struct hr_lint *l, const struct hr_site *s)
             const struct hr_script_word *word = &s->script.commands[c].words[w];
             if (!asks_server(word->text))
                 continue;
-            hr_lint_say_in(l, HR_LINT_HEALTHCHECK_SERVER, s->i, word, "HEALTHCHECK asks %.100s",
+            hr_lint_say_in(l, HR_LINT_HEALTHCHECK_SERVER, s->i, word,
+                           "HEALTHCHECK asks %.100s, and the platform chooses the port",
                            word->text);
             return;
         }
@@ -180,10 +188,8 @@ static void check_health(struct hr_lint *l, const struct hr_site *s)
 static const struct hr_site *copied_later(const struct hr_lint *l, const struct hr_site *s,
                                           const char *folder)
 {
-    char to[HR_LINT_PATH];
     for (const struct hr_site *later = s + 1; later < l->sites + l->d->ninstructions; later++)
-        if (later->kept && (later->i->kind == HR_COPY || later->i->kind == HR_ADD) &&
-            hr_copy_target(later, NULL, to) && hr_path_in(to, folder))
+        if (later->kept && later->to && hr_path_in(later->to, folder))
             return later;
     return NULL;
 }

@@ -37,7 +37,6 @@ static void check_state(struct hr_lint *l, const struct hr_site *s, const struct
 
 static void check_workspace(struct hr_lint *l, const struct hr_site *s, const struct hr_word *w)
 {
-    char to[HR_LINT_PATH];
     const char *path = w->expanded;
     bool whole = strcmp(path, ".") == 0 || strcmp(path, "./") == 0 || strcmp(path, "*") == 0 ||
                  strcmp(path, "/") == 0;
@@ -47,9 +46,9 @@ static void check_workspace(struct hr_lint *l, const struct hr_site *s, const st
     if (is_name(path, ".git"))
         hr_lint_say(l, HR_LINT_WORKSPACE_COPIED, s->i, w, "%s of %.200s",
                     hr_instruction_name(s->i->kind), path);
-    else if (whole && hr_copy_target(s, NULL, to) && hr_path_in(to, "/workspace"))
+    else if (whole && s->to && hr_path_in(s->to, "/workspace"))
         hr_lint_say(l, HR_LINT_WORKSPACE_COPIED, s->i, w, "the whole build context goes to %.200s",
-                    to);
+                    s->to);
 }
 
 /* ---- handrail's own -------------------------------------------------------------------------- */
@@ -57,13 +56,12 @@ static void check_workspace(struct hr_lint *l, const struct hr_site *s, const st
 /* The folder that "/opt/handrail" is copied to, from wherever it was built. */
 static void check_folder(struct hr_lint *l, const struct hr_site *s, const struct hr_word *w)
 {
-    char to[HR_LINT_PATH];
     if (strcmp(w->expanded, "/opt/handrail") != 0 && strcmp(w->expanded, "/opt/handrail/") != 0)
         return;
-    if (!hr_copy_target(s, NULL, to) || strcmp(to, "/opt/handrail") == 0 || !s->kept)
+    if (!s->to || strcmp(s->to, "/opt/handrail") == 0 || !s->kept)
         return;
     hr_lint_say(l, HR_LINT_HANDRAIL_FOLDER, s->i, w, "/opt/handrail is copied to %.200s",
-                *to ? to : "/");
+                *s->to ? s->to : "/");
 }
 
 static void check_config(struct hr_lint *l, const struct hr_site *s, const struct hr_word *w)
@@ -95,7 +93,8 @@ static void check_url(struct hr_lint *l, const struct hr_site *s, const struct h
     size_t n = strcspn(w->expanded, "#?");
     bool git = n > 4 && strncmp(w->expanded + n - 4, ".git", 4) == 0;
     if (s->i->kind == HR_ADD && url && !git && !hr_instruction_flag(s->i, "checksum"))
-        hr_lint_say(l, HR_LINT_ADD_URL, s->i, w, "ADD %.200s", w->expanded);
+        hr_lint_say(l, HR_LINT_ADD_URL, s->i, w, "ADD %.200s: nothing checks what comes from there",
+                    w->expanded);
 }
 
 void hr_check_copies(struct hr_lint *l, const struct hr_site *s)

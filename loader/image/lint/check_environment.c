@@ -74,7 +74,8 @@ static void check_keys(struct hr_lint *l)
         if (v->value && hr_preflight_blank(v->value) &&
             (strcmp(v->name, "SESSION_API_KEY") == 0 ||
              strncmp(v->name, list, sizeof(list) - 1) == 0))
-            hr_lint_say(l, HR_LINT_SESSION_KEY_EMPTY, v->by, v->word, "%s is empty", v->name);
+            hr_lint_say(l, HR_LINT_SESSION_KEY_EMPTY, v->by, v->word,
+                        "%s is empty: the server would ask for no key", v->name);
 }
 
 static void check_unused(struct hr_lint *l)
@@ -105,7 +106,8 @@ void hr_check_environment(struct hr_lint *l)
     for (size_t i = 0; i < 2; i++) {
         const struct hr_variable *v = hr_stage_variable(l->target, linker[i]);
         if (v && v->environment && (!v->value || *v->value))
-            hr_lint_say(l, HR_LINT_LIBRARY_PATH, v->by, v->word, "ENV %s", v->name);
+            hr_lint_say(l, HR_LINT_LIBRARY_PATH, v->by, v->word,
+                        "ENV %s reaches every program of the container", v->name);
     }
 }
 
@@ -133,13 +135,12 @@ static bool is_module(const char *path, const char *name)
 /* Does the folder that something is copied to lie where modules are looked for? */
 static bool is_on_path(const struct hr_lint *l, const struct hr_site *s)
 {
-    char to[HR_LINT_PATH];
     if (hr_stage_variable(l->target, "CUSTOM_AGENT_PATH") ||
         hr_stage_variable(l->target, "OH_EXTRA_PYTHON_PATH") ||
-        hr_stage_variable(l->target, "PYTHONPATH") || !hr_copy_target(s, NULL, to))
+        hr_stage_variable(l->target, "PYTHONPATH") || !s->to)
         return true;
-    return !*to || strcmp(to, "/app") == 0 || strstr(to, "python") ||
-           (s->workdir && strcmp(to, s->workdir) == 0);
+    return !*s->to || strcmp(s->to, "/app") == 0 || strstr(s->to, "python") ||
+           (s->workdir && strcmp(s->to, s->workdir) == 0);
 }
 
 /* Can this instruction bring a module of that name?  A folder, an archive and most commands can

@@ -45,13 +45,12 @@ static bool starts(const struct hr_instruction *i)
 /* Does this instruction bring /opt/handrail? */
 static bool brings(const struct hr_site *s)
 {
-    char to[HR_LINT_PATH];
     if (!s->kept || (s->i->kind != HR_COPY && s->i->kind != HR_ADD))
         return false;
     for (size_t k = 0; k < hr_copy_sources(s->i); k++)
         if (hr_path_in(s->i->words.at[k].expanded, own_folder))
             return true;
-    return hr_copy_target(s, NULL, to) && strcmp(to, own_folder) == 0;
+    return s->to && strcmp(s->to, own_folder) == 0;
 }
 
 void hr_lint_find_handrail(struct hr_lint *l)
@@ -76,7 +75,7 @@ static bool is_root(const char *user)
 static void check_user(struct hr_lint *l, const struct hr_site *s, const struct hr_command *c)
 {
     /* Of the base only an agent-server's user is known. */
-    bool other = s->user ? !is_root(s->user) : *l->version || l->server;
+    bool other = s->user ? !is_root(s->user) : l->server_base;
     bool sudo = hr_command_find(c, 0, "sudo") < c->first;
     if (other && !sudo)
         hr_lint_say_in(l, HR_LINT_HANDRAIL_INSTALL_USER, s->i, &c->words[c->first],
@@ -87,14 +86,13 @@ static void check_user(struct hr_lint *l, const struct hr_site *s, const struct 
 static void check_late(struct hr_lint *l, const struct hr_site *s)
 {
     static const char *const folders[] = {"/app/config", "/app/tools"};
-    char to[HR_LINT_PATH];
-    if (!s->kept || (s->i->kind != HR_COPY && s->i->kind != HR_ADD) || !hr_copy_target(s, NULL, to))
+    if (!s->kept || !s->to)
         return;
     for (size_t i = 0; i < 2; i++)
-        if (hr_path_in(to, folders[i]))
+        if (hr_path_in(s->to, folders[i]))
             hr_lint_say(l, HR_LINT_HANDRAIL_INSTALL_EARLY, s->i, NULL,
                         "%s to %.200s behind handrail install", hr_instruction_name(s->i->kind),
-                        to);
+                        s->to);
 }
 
 void hr_check_handrail(struct hr_lint *l)

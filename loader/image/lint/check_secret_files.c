@@ -46,7 +46,7 @@ void hr_check_secret_files(struct hr_lint *l, const struct hr_site *s)
     for (size_t k = 0; k < hr_copy_sources(s->i); k++) {
         const struct hr_word *w = &s->i->words.at[k];
         if (hr_secret_file(w->expanded))
-            hr_lint_say(l, HR_LINT_SECRET_FILE, s->i, w, "%s of %.200s",
+            hr_lint_say(l, HR_LINT_SECRET_FILE, s->i, w, "%s of %.200s, which holds secrets",
                         hr_instruction_name(s->i->kind), w->expanded);
         else if (stage && runs(l, stage))
             check_home(l, s, w);

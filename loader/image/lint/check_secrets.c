@@ -33,7 +33,8 @@ static void check_env(struct hr_lint *l, const struct hr_site *s)
             hr_lint_say(l, HR_LINT_SECRET_IN_ENV, s->i, w, "ENV %s takes the value of ARG %s",
                         w->text, v->name);
         else if (w->known && hr_secret_literal(w->expanded))
-            hr_lint_say(l, HR_LINT_SECRET_IN_ENV, s->i, w, "ENV %s has a value", w->text);
+            hr_lint_say(l, HR_LINT_SECRET_IN_ENV, s->i, w,
+                        "ENV %s: its value is in the image for all to read", w->text);
     }
 }
 
@@ -42,7 +43,8 @@ static void check_arg(struct hr_lint *l, const struct hr_site *s)
     for (size_t k = 0; k < s->i->words.n; k++) {
         const struct hr_word *w = &s->i->words.at[k];
         if (hr_secret_variable(w->text) && (!w->value || !*w->value || hr_secret_literal(w->value)))
-            hr_lint_say(l, HR_LINT_SECRET_IN_ARG, s->i, w, "ARG %s", w->text);
+            hr_lint_say(l, HR_LINT_SECRET_IN_ARG, s->i, w,
+                        "ARG %s: its value stays in the image's history", w->text);
     }
 }
 

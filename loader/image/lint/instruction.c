@@ -137,6 +137,11 @@ static void check_words(struct hr_dockerfile *d, struct hr_instruction *i, const
             type->least == 2 ? "needs a source and a destination" : "needs an argument");
         return;
     }
+    for (size_t k = 0; i->kind == HR_ARG && k < i->words.n; k++)
+        if (!*i->words.at[k].text) {
+            bad(d, i, i->rest, "needs a name before =");
+            return;
+        }
     if (i->onbuild && (i->kind == HR_MAINTAINER || i->kind == HR_FROM))
         bad(d, i, text, "cannot stand after ONBUILD");
     else if (i->kind == HR_FROM)

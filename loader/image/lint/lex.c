@@ -134,7 +134,7 @@ static int cut(struct level *v, const struct variable *x, char kind, const char 
     size_t value_n = strlen(x->value);
     long found = -1;
     int err = hr_pattern_match(pattern + longest, n - longest, x->value, value_n, kind == '%',
-                               longest, &found);
+                               longest, &v->l->work, &found);
     if (err)
         return err == -EINVAL ? wrong(v, "a pattern with an escape that means nothing") : err;
     size_t gone = found > 0 ? (size_t)found : 0;
@@ -191,8 +191,8 @@ static int replace(struct level *v, const struct variable *x, bool all,
     while (!err && *p) {
         long n = -1;
         if (more)
-            err =
-                hr_pattern_match(hr_buf_str(pattern), pattern->len, p, strlen(p), false, true, &n);
+            err = hr_pattern_match(hr_buf_str(pattern), pattern->len, p, strlen(p), false, true,
+                                   &v->l->work, &n);
         if (err)
             return err == -EINVAL ? wrong(v, "a pattern with an escape that means nothing") : err;
         if (n > 0) {

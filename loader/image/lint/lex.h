@@ -29,6 +29,7 @@ struct hr_lex {
     enum hr_variable_state (*get)(const void *context, const char *name, size_t n,
                                   const char **ret_value);
     const void *context;
+    size_t work; /* steps that may be taken for patterns; becomes less */
     /* Results. */
     struct hr_buf *out;   /* the word */
     struct hr_buf *words; /* unless NULL: what it falls apart into, each ended by a NUL */
@@ -37,7 +38,7 @@ struct hr_lex {
 };
 
 /* Resolve text.  0, -EINVAL: it is wrong, and l->error says how; -E2BIG: the result is over the
- * maximum of a buffer; -ENOMEM. */
+ * maximum of a buffer, or too much work; -ENOMEM. */
 int hr_lex(struct hr_lex *l, const char *text);
 
 #endif

@@ -99,6 +99,15 @@ static int step(struct hr_lint *l, const struct hr_site *s, struct hr_site *afte
     return 0;
 }
 
+static int read_target(struct hr_lint *l, struct hr_site *s)
+{
+    char path[HR_LINT_PATH];
+    if (!hr_copy_target(s, NULL, path))
+        return 0;
+    s->to = hr_arena_copy(&l->d->arena, path, strlen(path));
+    return s->to ? 0 : -ENOMEM;
+}
+
 static int read_sites(struct hr_lint *l)
 {
     struct hr_site now = {0};
@@ -115,6 +124,8 @@ static int read_sites(struct hr_lint *l)
         if (s->i->kind == HR_RUN || s->i->kind == HR_CMD || s->i->kind == HR_ENTRYPOINT ||
             s->i->kind == HR_HEALTHCHECK)
             err = hr_script_read(d, s->i, &s->script);
+        else if (s->i->kind == HR_COPY || s->i->kind == HR_ADD)
+            err = read_target(l, s);
         if (!err)
             err = step(l, s, &now);
         if (s->stage)
@@ -131,7 +142,8 @@ static void look_at_base(struct hr_lint *l)
     if (!root)
         return;
     struct hr_reference ref = hr_reference_read(root->base);
-    l->server = memmem(ref.name, ref.name_n, name, sizeof(name) - 1) != NULL;
+    l->server_base = memmem(ref.name, ref.name_n, name, sizeof(name) - 1) != NULL;
+    l->server = l->server_base;
     const char *tag = ref.tag ? ref.tag : "";
     tag += *tag == 'v';
     size_t n = strspn(tag, "0123456789.");

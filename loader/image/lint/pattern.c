@@ -79,7 +79,7 @@ static void step(const struct piece *pieces, size_t n, bool suffix, bool *in, co
 }
 
 int hr_pattern_match(const char *pattern, size_t n, const char *value, size_t value_n, bool suffix,
-                     bool longest, long *ret_n)
+                     bool longest, size_t *work, long *ret_n)
 {
     struct piece pieces[HR_PATTERN_MAX];
     bool in[HR_PATTERN_MAX + 1] = {true};
@@ -93,6 +93,9 @@ int hr_pattern_match(const char *pattern, size_t n, const char *value, size_t va
             *ret_n = (long)used;
         if (used == value_n || (in[n] && !longest))
             return 0;
+        if (*work < n + 1)
+            return -E2BIG;
+        *work -= n + 1;
         const char *at = suffix ? value + value_n - used : value + used;
         size_t size = suffix ? character_before(at, value_n - used) : character(at, value_n - used);
         step(pieces, n, suffix, in, suffix ? at - size : at, size);

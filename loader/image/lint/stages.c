@@ -18,6 +18,7 @@ struct reader {
     struct hr_stage *stage; /* NULL: before the first FROM */
     size_t nvariables;
     size_t text; /* bytes that may still come of substitution */
+    size_t work; /* steps that may still be taken for its patterns */
 };
 
 /* ---- variables ------------------------------------------------------------------------------- */
@@ -104,14 +105,17 @@ static const char *expand(struct reader *r, struct hr_instruction *i, const stru
         return text;
     struct hr_buf out;
     hr_buf_init(&out, r->text < HR_LEX_VALUE ? r->text : HR_LEX_VALUE);
-    struct hr_lex l = {.escape = r->d->escape, .get = get, .context = r, .out = &out};
+    struct hr_lex l = {
+        .escape = r->d->escape, .get = get, .context = r, .work = r->work, .out = &out};
     int err = hr_lex(&l, text);
+    r->work = l.work;
     const char *result = err ? text : hr_arena_copy(&r->d->arena, hr_buf_str(&out), out.len);
     if (err == -ENOMEM)
         result = NULL;
     else if (err)
         hr_problem_in_line(r->d, err == -E2BIG ? HR_PROBLEM_LIMIT : HR_PROBLEM_SYNTAX, w->line,
-                           "%.100s: %s", text, err == -E2BIG ? "it becomes too long" : l.error);
+                           "%.100s: %s", text,
+                           err == -E2BIG ? "it becomes too long, or takes too long" : l.error);
     if (err)
         i->broken = true;
     *ret_known = !err && !l.unknown;
@@ -283,7 +287,7 @@ static void leave_words(struct hr_words *words)
 
 int hr_stages_read(struct hr_dockerfile *d, struct hr_stages *s)
 {
-    struct reader r = {.d = d, .s = s, .text = HR_STAGES_TEXT};
+    struct reader r = {.d = d, .s = s, .text = HR_STAGES_TEXT, .work = HR_STAGES_WORK};
     *s = (struct hr_stages){.at = hr_arena_alloc(&d->arena, HR_STAGES_MAX * sizeof(*s->at))};
     if (!s->at)
         return -ENOMEM;

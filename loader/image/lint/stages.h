@@ -9,9 +9,10 @@
 #include "dockerfile.h"
 
 enum {
-    HR_STAGES_MAX = 200,              /* in one file */
-    HR_STAGES_VARIABLES = 1000,       /* set in one file */
-    HR_STAGES_TEXT = 8 * 1024 * 1024, /* bytes of what substitution makes of one file */
+    HR_STAGES_MAX = 200,               /* in one file */
+    HR_STAGES_VARIABLES = 1000,        /* set in one file */
+    HR_STAGES_TEXT = 8 * 1024 * 1024,  /* bytes of what substitution makes of one file */
+    HR_STAGES_WORK = 20 * 1000 * 1000, /* steps of patterns in substitutions of one file: 50 ms */
 };
 
 struct hr_variable {

@@ -354,10 +354,12 @@ int hr_words_flags(struct hr_dockerfile *d, const char *text, struct hr_words *r
     const char *p = skip_byte_spaces(text);
     while (!err && more && p[0] == '-' && p[1] == '-') {
         p = skip_byte_spaces(read_flag(&r, p, &err));
+        if (err)
+            break;
         more = strcmp(hr_buf_str(&r.part), "--") != 0;
         hr_buf_consume(&r.part, 2);
         r.started = more;
-        err = err ? err : end_word(&r);
+        err = end_word(&r);
     }
     if (!err)
         *ret_rest = hr_skip_space(p);
