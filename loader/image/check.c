@@ -273,12 +273,6 @@ static int usage(const char *arg)
     return HR_EXIT_USAGE;
 }
 
-static const char *value_of(const char *arg, const char *option)
-{
-    size_t n = strlen(option);
-    return strncmp(arg, option, n) == 0 && arg[n] ? arg + n : NULL;
-}
-
 /* 0; HR_EXIT_USAGE; -1: help was asked for, and given. */
 static int parse(char **argv, struct hr_check_options *o, struct hr_report *report)
 {
@@ -300,15 +294,15 @@ static int parse(char **argv, struct hr_check_options *o, struct hr_report *repo
         }
         if (strcmp(*argv, "--build") == 0)
             o->at_build = true;
-        else if ((value = value_of(*argv, "--user=")))
+        else if ((value = hr_report_value(*argv, "--user=")))
             o->user = value;
-        else if ((value = value_of(*argv, "--root=")))
+        else if ((value = hr_report_value(*argv, "--root=")))
             o->root = value;
-        else if ((value = value_of(*argv, "--spec=")))
+        else if ((value = hr_report_value(*argv, "--spec=")))
             o->spec = value;
-        else if ((value = value_of(*argv, "--spec-only=")))
+        else if ((value = hr_report_value(*argv, "--spec-only=")))
             o->spec_only = value;
-        else if ((value = value_of(*argv, "--server=")) && ngiven < HR_SITES_MAX)
+        else if ((value = hr_report_value(*argv, "--server=")) && ngiven < HR_SITES_MAX)
             o->given[ngiven++] = value;
         else
             return usage(*argv);
@@ -320,11 +314,8 @@ static int parse(char **argv, struct hr_check_options *o, struct hr_report *repo
 static int look(struct hr_check_options *o, struct hr_report *report)
 {
     int code = hr_check_spec_read(o);
-    int err = code ? 0 : hr_root_enter(o->root);
-    if (err) {
-        (void)fprintf(stderr, "handrail check: --root=%s: %s\n", o->root, strerror(-err));
-        code = HR_REPORT_EXIT_NO_INPUT;
-    }
+    if (!code)
+        code = hr_root_enter("check", o->root);
     if (!code && o->spec_only)
         code = hr_check_spec_alone(o, report);
     else if (!code)

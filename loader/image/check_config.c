@@ -60,31 +60,29 @@ static bool take_line(const char *line, size_t n)
 
 /* ---- secrets --------------------------------------------------------------------------------- */
 
-enum { DEPTH_MAX = 16, POINTER_MAX = 512 };
+enum { DEPTH_MAX = 16 };
 
 /* Each text in it under a name that says so.  A path only says where a secret is. */
 static void find_secrets(struct hr_image_check *c, const char *file, json_t *value,
                          const char *pointer, int depth)
 {
-    char below[POINTER_MAX];
+    struct hr_pointer below;
     const char *key = NULL;
     json_t *member = NULL;
     size_t i;
     if (depth > DEPTH_MAX)
         return;
-    json_array_foreach (value, i, member) {
-        (void)snprintf(below, sizeof(below), "%s/%zu", pointer, i);
-        find_secrets(c, file, member, below, depth + 1);
-    }
+    json_array_foreach (value, i, member)
+        find_secrets(c, file, member, hr_pointer_index(&below, pointer, i), depth + 1);
     json_object_foreach (value, key, member) {
         const char *text = json_string_value(member);
-        (void)snprintf(below, sizeof(below), "%s/%s", pointer, key);
+        (void)hr_pointer_key(&below, pointer, key);
         if (text && *text && *text != '/' && hr_secrets_name(key, strlen(key)))
             hr_report_add(c->report, &hr_check_rules[HR_RULE_SECRET_READABLE],
-                          &(struct hr_place){.file = file, .pointer = below}, NULL,
+                          &(struct hr_place){.file = file, .pointer = below.text}, NULL,
                           "its name says that it is secret, and everybody may read this file");
         else
-            find_secrets(c, file, member, below, depth + 1);
+            find_secrets(c, file, member, below.text, depth + 1);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,6 +125,17 @@ static void check_handrail(struct hr_image_check *c)
     }
 }
 
+/* HANDRAIL_SERVER, which counts more than what lies beside the name. */
+static void check_named(struct hr_image_check *c)
+{
+    const char *given = getenv("HANDRAIL_SERVER");
+    if (given && *given && (*given != '/' || !hr_program_is_executable(given)))
+        hr_report_add(c->report, &hr_check_rules[HR_RULE_SERVER_LOST],
+                      &(struct hr_place){.file = given},
+                      "Set HANDRAIL_SERVER to the absolute path of the server, or to nothing.",
+                      "HANDRAIL_SERVER names this, which cannot be run");
+}
+
 void hr_check_server(struct hr_image_check *c)
 {
     static struct hr_site sites[HR_SITES_MAX];
@@ -147,6 +159,7 @@ void hr_check_server(struct hr_image_check *c)
                                                    : "handrail is in the server's place",
                       site->version[0] ? ", agent-server " : "", site->version);
     }
+    check_named(c);
     if (!servers && !c->options->given[0])
         hr_report_add(c->report, &hr_check_rules[HR_RULE_SERVER_NOT_FOUND], NULL, NULL,
                       "there is no agent-server on PATH or in /agent-server/.venv");

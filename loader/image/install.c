@@ -78,13 +78,6 @@ static int usage(const struct job *j, const char *fmt, ...)
     return HR_EXIT_USAGE;
 }
 
-/* The value of "--name=value", or NULL. */
-static const char *value_of(const char *arg, const char *name)
-{
-    size_t n = strlen(name);
-    return strncmp(arg, name, n) == 0 && arg[n] == '=' && arg[n + 1] ? arg + n + 1 : NULL;
-}
-
 /* 0; HR_EXIT_USAGE; -1: help was asked for, and given. */
 static int parse(struct job *j, char **argv, bool installs)
 {
@@ -104,9 +97,9 @@ static int parse(struct job *j, char **argv, bool installs)
             j->dry_run = true;
         else if (installs && strcmp(*argv, "--no-check") == 0)
             j->no_check = true;
-        else if ((value = value_of(*argv, "--root")))
+        else if ((value = hr_report_value(*argv, "--root=")))
             j->root = value;
-        else if ((value = value_of(*argv, "--server")) && j->ngiven < HR_SITES_MAX)
+        else if ((value = hr_report_value(*argv, "--server=")) && j->ngiven < HR_SITES_MAX)
             j->given[j->ngiven++] = value;
         else
             return usage(j, "unexpected argument %s", *argv);
@@ -251,14 +244,8 @@ static int run(struct job *j, char **argv)
     hr_report_init(&j->report, argv[0]);
     hr_report_rules(&j->report, hr_check_rules, HR_NCHECK_RULES);
     int code = parse(j, argv, j->swap == hr_swap_in);
-    if (!code) {
-        int err = hr_root_enter(j->root);
-        if (err) {
-            (void)fprintf(stderr, "handrail %s: --root=%s: %s\n", j->command, j->root,
-                          strerror(-err));
-            code = HR_REPORT_EXIT_NO_INPUT;
-        }
-    }
+    if (!code)
+        code = hr_root_enter(j->command, j->root);
     if (!code) {
         if (prepare(j))
             change(j);

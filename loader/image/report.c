@@ -52,6 +52,12 @@ int hr_report_option(struct hr_report *r, const char *arg)
     return -EINVAL;
 }
 
+const char *hr_report_value(const char *arg, const char *option)
+{
+    size_t n = strlen(option);
+    return strncmp(arg, option, n) == 0 && arg[n] ? arg + n : NULL;
+}
+
 /* ---- collecting ------------------------------------------------------------------------------ */
 
 static json_t *clean_string(const char *s)

@@ -72,6 +72,10 @@ void hr_report_rules(struct hr_report *r, const struct hr_rule *rules, size_t n)
  * 0: it is another; -EINVAL: it is one with a wrong value, and this has been said. */
 int hr_report_option(struct hr_report *r, const char *arg);
 
+/* The value of an option "--name=value" in `option` "--name="; NULL: it is another one, or empty.
+ */
+const char *hr_report_value(const char *arg, const char *option);
+
 /* Add a finding of a rule.  All text is copied, and cleaned of what is not UTF-8.  fix: what to do
  * here; NULL: what the rule says. */
 void hr_report_add(struct hr_report *r, const struct hr_rule *rule, const struct hr_place *place,

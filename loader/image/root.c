@@ -4,6 +4,7 @@
 
 #include "common/fd.h"
 #include "loader/config/program.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +40,8 @@ static int become_able(void)
     return err ? err : put("/proc/self/gid_map", gid);
 }
 
-int hr_root_enter(const char *folder)
+static int enter(const char *folder)
 {
-    if (!folder)
-        return 0;
     if (chroot(folder) < 0) {
         int err = errno == EPERM ? become_able() : -errno;
         if (err)
@@ -50,9 +49,20 @@ int hr_root_enter(const char *folder)
         if (chroot(folder) < 0)
             return -errno;
     }
-    elsewhere = true;
-    (void)unsetenv("PATH");
     return chdir("/") < 0 ? -errno : 0;
+}
+
+int hr_root_enter(const char *command, const char *folder)
+{
+    int err = folder ? enter(folder) : 0;
+    if (err) {
+        (void)fprintf(stderr, "handrail %s: --root=%s: %s\n", command, folder, strerror(-err));
+        return HR_REPORT_EXIT_NO_INPUT;
+    }
+    elsewhere = folder != NULL;
+    if (elsewhere)
+        (void)unsetenv("PATH");
+    return 0;
 }
 
 void hr_root_program(const char *name, char out[PATH_MAX])

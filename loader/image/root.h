@@ -6,9 +6,10 @@
 #include <limits.h>
 
 /* Make the folder this process's root, for all that follows; NULL: stay.  Without privileges this
- * takes a user namespace.  The environment's PATH is not that of the image, and is dropped. Nothing
- * of such an image may be run: it may be another machine's, or somebody else's.  0 or -errno. */
-int hr_root_enter(const char *folder);
+ * takes a user namespace.  The environment's PATH is not that of the image, and is dropped.
+ * Nothing of such an image may be run: it may be another machine's, or somebody else's.  0, or
+ * HR_REPORT_EXIT_NO_INPUT after saying why, in the command's name. */
+int hr_root_enter(const char *command, const char *folder);
 
 /* Handrail as the image has it, in bin: /opt/handrail/bin/NAME below another root, else beside
  * ourselves. */

@@ -88,6 +88,12 @@ class Server(Image):
         self.server.unlink()
         self.assertEqual(list(self.findings("--build", code=1)), ["server-not-found"])
 
+    def test_a_server_that_a_variable_names(self) -> None:
+        self.assertEqual(self.findings("--build", HANDRAIL_SERVER="/bin/sh"), {})
+        for name in ("/none/such", "sh"):
+            found = self.findings("--build", code=1, HANDRAIL_SERVER=name)
+            self.assertEqual(found["server-lost"]["file"], name)
+
     def test_a_version_that_is_not_known(self) -> None:
         (self.bin / "openhands-agent-server.real.version").unlink()
         self.assertEqual(list(self.findings("--build")), ["server-version-unknown"])
@@ -321,7 +327,7 @@ class Container(Image):
 
     def test_secrets(self) -> None:
         path = self.config / "agent_config.json"
-        path.write_text(json.dumps({"environment": {"LLM_API_KEY": "sk-1", "TOKEN_FILE": "/x"}}))
+        path.write_text(json.dumps({"environment": {"LLM_API_KEY": "sk-1", "OH_TOKEN": "/x"}}))
         self.assertEqual(self.here()["secret-readable"]["pointer"], "/environment/LLM_API_KEY")
         path.chmod(0o600)
         self.assertEqual(self.here(), {})
