@@ -2,27 +2,14 @@
  * Rules about ports.  See check.h. */
 #include "check.h"
 #include "common/fd.h"
+#include "loader/image/port_owner.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* Whose they are, and by which variable its owner is told so. */
-static const struct port {
-    int64_t number;
-    const char *whose;
-    const char *variables[3];
-} ports[] = {
-    {60000, "the agent-server", {NULL}},
-    {60001, "VSCode", {"OH_VSCODE_PORT", "VSCODE_PORT", NULL}},
-    {12000, "the first worker", {"WORKER_1", NULL}},
-    {12001, "the second worker", {"WORKER_2", NULL}},
-    {60010, "handrail's health endpoints", {NULL}},
-    {60011, "handrail's tools", {NULL}},
-};
-
-/* The port that a text is: a number, and perhaps /tcp behind it. */
-static const struct port *taken(const char *text, size_t n)
+/* Who has the port that a text is: a number, and perhaps /tcp behind it. */
+static const struct hr_port_owner *taken(const char *text, size_t n)
 {
     char number[8];
     int64_t value = 0;
@@ -31,11 +18,7 @@ static const struct port *taken(const char *text, size_t n)
     if (digits >= sizeof(number) || (slash && strncasecmp(slash, "/udp", 4) == 0))
         return NULL;
     (void)snprintf(number, sizeof(number), "%.*s", (int)digits, text);
-    for (size_t i = 0;
-         hr_parse_int(number, 1, 65535, &value) == 0 && i < sizeof(ports) / sizeof(ports[0]); i++)
-        if (ports[i].number == value)
-            return &ports[i];
-    return NULL;
+    return hr_parse_int(number, 1, 65535, &value) == 0 ? hr_port_owner(value) : NULL;
 }
 
 static void check_expose(struct hr_lint *l, const struct hr_site *s)
@@ -44,9 +27,9 @@ static void check_expose(struct hr_lint *l, const struct hr_site *s)
         const struct hr_word *w = &s->i->words.at[k];
         for (const char *p = w->expanded; *p;) {
             size_t n = strcspn(p, " ");
-            const struct port *port = taken(p, n);
+            const struct hr_port_owner *port = taken(p, n);
             /* Handrail's health endpoints are there to be reached, and so is the server. */
-            if (port && port->number != 60000 && !(port->number == 60010 && l->handrail))
+            if (port && port->port != 60000 && !(port->port == 60010 && l->handrail))
                 hr_lint_say(l, HR_LINT_PORT_EXPOSED, s->i, w, "EXPOSE %.*s: that port is for %s",
                             (int)n, p, port->whose);
             p += n + strspn(p + n, " ");
@@ -54,7 +37,7 @@ static void check_expose(struct hr_lint *l, const struct hr_site *s)
     }
 }
 
-static bool is_owners(const struct port *port, const char *variable)
+static bool is_owners(const struct hr_port_owner *port, const char *variable)
 {
     for (size_t i = 0; port->variables[i]; i++)
         if (strcmp(variable, port->variables[i]) == 0)
@@ -73,7 +56,7 @@ static void check_variables(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t k = 0; k < s->i->words.n; k++) {
         const struct hr_word *w = &s->i->words.at[k];
-        const struct port *port = taken(w->expanded, strlen(w->expanded));
+        const struct hr_port_owner *port = taken(w->expanded, strlen(w->expanded));
         bool worker = strncmp(w->text, "WORKER_", 7) == 0;
         if (port && (names_port(w->text) || worker) && !is_owners(port, w->text))
             hr_lint_say(l, HR_LINT_PORT_CLASH, s->i, w, "%s=%s is the port of %s", w->text,
@@ -101,8 +84,8 @@ static void check_command(struct hr_lint *l, const struct hr_site *s)
         for (size_t k = 0; k < s->script.commands[c].n; k++) {
             const struct hr_script_word *w = &s->script.commands[c].words[k];
             const char *value = port_option(&s->script.commands[c], k);
-            const struct port *port = taken(value, strlen(value));
-            if (port && port->number != 60000)
+            const struct hr_port_owner *port = taken(value, strlen(value));
+            if (port && port->port != 60000)
                 hr_lint_say_in(l, HR_LINT_PORT_CLASH, s->i, w, "--port %s is the port of %s", value,
                                port->whose);
         }

@@ -4,6 +4,7 @@
 
 #include "expression.h"
 #include "loader/config/server_command.h"
+#include "loader/image/port_owner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +13,6 @@
 enum { PORT_MAX = 65535, PORT_NAME_MAX = 15, COMMAND_MAX = 64 };
 
 static char server_name[] = HR_SPEC_SERVER_NAME;
-
-/* Whose they are, unless its own configuration moves it.  The port may be named in a specification
- * under a name that begins so; "": it is not for others to reach. */
-static const struct {
-    uint16_t port;
-    const char *name;
-    const char *whose;
-} reserved[] = {
-    {60000, "agent-server", "the agent-server"},
-    {60001, "vscode", "VSCode"},
-    {12000, "worker", "the first worker"},
-    {12001, "worker", "the second worker"},
-    {60010, "handrail", "handrail's health endpoints"},
-    {60011, "", "handrail's tools, for the agent alone"},
-};
 
 uint16_t hr_spec_port(const struct hr_yaml_node *port)
 {
@@ -62,15 +48,12 @@ static void check_name(const struct hr_spec *s, const struct hr_yaml_node *port)
 static void check_reserved(const struct hr_spec *s, const struct hr_yaml_node *port)
 {
     const char *name = hr_spec_text(hr_yaml_member(port, "name"));
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-        const char *own = reserved[i].name;
-        if (reserved[i].port != hr_spec_port(port) || !name ||
-            (*own && strncmp(name, own, strlen(own)) == 0))
-            continue;
-        hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_RESERVED,
-                    "%u is the port of %s%s%s", reserved[i].port, reserved[i].whose,
-                    *own ? ", which may be named here as " : "", own);
-    }
+    const struct hr_port_owner *owner = hr_port_owner(hr_spec_port(port));
+    if (!owner || !name || (*owner->name && strncmp(name, owner->name, strlen(owner->name)) == 0))
+        return;
+    hr_spec_say(s, hr_yaml_member(port, "port"), HR_SPEC_PORT_RESERVED, "%u is the port of %s%s%s",
+                owner->port, owner->whose, *owner->name ? ", which may be named here as " : "",
+                owner->name);
 }
 
 /* The first port before this one with that name or number; NULL: there is none. */
