@@ -253,7 +253,7 @@ def check_confined(c: Container) -> None:
 
 def check_status(c: Container) -> None:
     """What the manuals say an operator types."""
-    for command in (["status"], ["probe", "ready"], ["crashes"]):
+    for command in (["status"], ["probe", "ready"], ["crashes"], ["check"]):
         done = c.execute("/opt/handrail/bin/handrail", *command)
         if done.returncode:
             raise Failure(f"handrail {command}: {done.returncode}: {done.stdout}{done.stderr}")
@@ -306,6 +306,10 @@ def check_agent(c: Container) -> None:
     asked = request(int(c.model.url.split(":")[2].split("/")[0]), "GET", "/_requests").text
     expect("You look into data that others own.", asked)
     say("MySpecializedAgent, by name and by default")
+    wrong = c.execute("env", "CUSTOM_AGENT_CLASS=Nope",
+                      "/opt/handrail/bin/handrail", "check", "--build")
+    if wrong.returncode != 1 or "[agent-class]" not in wrong.stdout:
+        raise Failure(f"no such class: {wrong.returncode}: {wrong.stdout}{wrong.stderr}")
 
 
 def check_spec(c: Container) -> None:
