@@ -133,6 +133,25 @@ class Context(unittest.TestCase):
         (self.here / ".git").mkdir()
         self.assertEqual(self.findings(text, str(self.here)), [("workspace-copied", 2)])
 
+    def test_remotes_of_a_clone(self):
+        text = "FROM scratch\nCOPY src /a\n"
+        (self.here / ".dockerignore").write_text("**/.env\n")
+        (self.here / "src" / ".git").mkdir()
+        config = self.here / "src" / ".git" / "config"
+        config.write_text('[remote "origin"]\n\turl = https://example.com/x.git\n')
+        self.assertEqual(self.findings(text, str(self.here)), [])
+        config.write_text('[remote "origin"]\n\turl = https://me:pw@example.com/x.git\n')
+        self.assertEqual(self.findings(text, str(self.here)), [("git-remote-password", 2)])
+        (self.here / ".dockerignore").write_text("**/.env\n**/.git\n")
+        self.assertEqual(self.findings(text, str(self.here)), [])
+
+    def test_what_is_no_file_is_not_waited_for(self):
+        (self.here / "src" / ".git").mkdir()
+        os.mkfifo(self.here / "src" / ".git" / "config")
+        os.mkfifo(self.here / ".dockerignore")
+        self.assertEqual(self.findings("FROM scratch\nCOPY src /a\n", str(self.here)),
+                         [("secret-file", 2)])
+
     def test_endless_links_end(self):
         (self.here / "src" / "loop").symlink_to(self.here)
         text = "FROM scratch\nCOPY . /a\n"
@@ -146,6 +165,12 @@ class OwnFiles(unittest.TestCase):
         for file in files:
             done = run("lint", "--strict", str(file))
             self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_the_examples_have_what_they_copy(self):
+        folders = [f.parent for f in ROOT.glob("docker/examples/*/Dockerfile")]
+        self.assertGreaterEqual(len(folders), 3)
+        done = run("lint", "--strict", *map(str, folders))
+        self.assertEqual(done.returncode, 0, done.stdout)
 
 
 class Explain(unittest.TestCase):

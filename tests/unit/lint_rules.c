@@ -185,6 +185,7 @@ static const struct {
     {HR_LINT_SECRET_IN_ENV, 0, BASE "ENV API_TOKEN=changeme SECRET_KEY=/run/secrets/key\n"},
     {HR_LINT_SECRET_IN_ENV, 0, "FROM a:1 AS b\nENV API_KEY=abcdefgh\nFROM scratch\n"},
     {HR_LINT_SECRET_IN_ARG, 2, BASE "ARG GITHUB_TOKEN\n"},
+    {HR_LINT_SECRET_IN_ARG, 2, BASE "ARG GITHUB_TOKEN=\"\"\n"},
     {HR_LINT_SECRET_IN_ARG, 1, "ARG api_key=abcdefgh\n" BASE},
     {HR_LINT_SECRET_IN_ARG, 0, BASE "ARG GITHUB_TOKEN_FILE\nARG PATTERN\nARG KEYBOARD=de\n"},
     {HR_LINT_SECRET_VALUE, 2, BASE "RUN curl -H 'x: " TOKEN "' https://example.com\n"},

@@ -91,6 +91,10 @@ void hr_check_habits(struct hr_lint *l, const struct hr_site *s);
 
 /* ---- what they share ---- */
 
+/* Has a word "scheme://user:password@", or "scheme://token@" with what looks like one? ret_literal:
+ * it is written out, and no variable. */
+bool hr_url_password(const char *word, bool *ret_literal);
+
 /* The parts of an image's name. */
 struct hr_reference hr_reference_read(const char *image);
 

@@ -55,21 +55,19 @@ void hr_check_secret_files(struct hr_lint *l, const struct hr_site *s)
 
 /* ---- RUN ------------------------------------------------------------------------------------- */
 
-/* The end of "scheme://user:password@" in a word, or "scheme://token@" with what looks like one;
- * NULL: there is none.  ret_literal: the password is written out. */
-static const char *url_password(const char *word, bool *ret_literal)
+bool hr_url_password(const char *word, bool *ret_literal)
 {
     const char *at = strstr(word, "://");
     if (!at)
-        return NULL;
+        return false;
     at += 3;
     size_t n = strcspn(at, "/?# \t\"'");
     const char *host = memchr(at, '@', n);
     const char *colon = host ? memchr(at, ':', (size_t)(host - at)) : NULL;
     if (!host || (!colon && *at != '$' && host - at < 20) || (colon && colon + 1 == host))
-        return NULL;
+        return false;
     *ret_literal = !memchr(at, '$', (size_t)(host - at));
-    return host;
+    return true;
 }
 
 /* Does a later command of the same RUN give the remote another URL, or take .git away? */
@@ -98,7 +96,7 @@ static void check_urls(struct hr_lint *l, const struct hr_site *s, size_t index)
                 hr_command_find(c, 0, "submodule") < c->n);
     for (size_t k = 0; k < c->n; k++) {
         bool literal = false;
-        if (!url_password(c->words[k].text, &literal))
+        if (!hr_url_password(c->words[k].text, &literal))
             continue;
         if (keeps && !is_mended(&s->script, index))
             hr_lint_say_in(l, HR_LINT_GIT_REMOTE_PASSWORD, s->i, &c->words[k],

@@ -42,7 +42,8 @@ static void check_arg(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t k = 0; k < s->i->words.n; k++) {
         const struct hr_word *w = &s->i->words.at[k];
-        if (hr_secret_variable(w->text) && (!w->value || !*w->value || hr_secret_literal(w->value)))
+        if (hr_secret_variable(w->text) &&
+            (!w->known || !*w->expanded || hr_secret_literal(w->expanded)))
             hr_lint_say(l, HR_LINT_SECRET_IN_ARG, s->i, w,
                         "ARG %s: its value stays in the image's history", w->text);
     }

@@ -37,12 +37,12 @@ static void help(void)
         "Exit code: 0 no errors, 1 errors, 64 wrong usage, 66 a file cannot be read.\n");
 }
 
-/* Read a file, up to a byte more than is looked at. */
-static int read_file(const char *path, struct hr_buf *text)
+/* Read a file, as far as text may grow.  flags: more ones for open(). */
+static int read_file(const char *path, int flags, struct hr_buf *text)
 {
     int fd = STDIN_FILENO;
     if (strcmp(path, "-") != 0)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
         return -errno;
     int err = hr_read_fd(fd, text);
@@ -61,12 +61,12 @@ static int read_ignore(const char *path, const char *context, struct hr_ignore *
     hr_buf_init(&text, HR_IGNORE_MAX);
     int err = hr_buf_addf(&name, "%s.dockerignore", path);
     if (!err)
-        err = read_file(hr_buf_str(&name), &text);
+        err = read_file(hr_buf_str(&name), O_NONBLOCK, &text);
     if (err == -ENOENT) {
         hr_buf_reset(&name);
         err = hr_buf_addf(&name, "%s/.dockerignore", context);
         if (!err)
-            err = read_file(hr_buf_str(&name), &text);
+            err = read_file(hr_buf_str(&name), O_NONBLOCK, &text);
     }
     if (err == -ENOENT)
         err = 0;
@@ -107,13 +107,13 @@ static int lint_path(struct hr_report *report, const char *path, const char *con
     struct hr_buf inside;
     hr_buf_init(&text, HR_DOCKERFILE_MAX + 1);
     hr_buf_init(&inside, PATH_BYTES);
-    int err = read_file(path, &text);
+    int err = read_file(path, 0, &text);
     if (err == -EISDIR) {
         bool slash = *path && path[strlen(path) - 1] == '/';
         context = context ? context : path;
         err = hr_buf_addf(&inside, "%s%sDockerfile", path, slash ? "" : "/");
         path = err ? path : hr_buf_str(&inside);
-        err = err ? err : read_file(path, &text);
+        err = err ? err : read_file(path, 0, &text);
     }
     int code = lint_file(report, path, context, err, &text);
     hr_buf_free(&text);

@@ -2,10 +2,13 @@
  * Rules that need the build context: is there what COPY takes, and what else comes with it?  See
  * check.h. */
 #include "check.h"
+#include "common/buf.h"
+#include "common/fd.h"
 #include "secret_file.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +16,10 @@
 #include <sys/stat.h>
 
 enum {
-    DEPTH_MAX = 6,       /* of folders that are looked into */
-    ENTRIES_MAX = 20000, /* files and folders that are looked at, for one instruction */
-    SECRETS_MAX = 10,    /* said, for one instruction */
+    DEPTH_MAX = 6,            /* of folders that are looked into */
+    ENTRIES_MAX = 20000,      /* files and folders that are looked at, for one instruction */
+    SECRETS_MAX = 10,         /* said, for one instruction */
+    CONFIG_MAX = 1024 * 1024, /* bytes of .git/config */
 };
 
 /* A path of the context, without "." parts and slashes at either end; "" is the context. */
@@ -127,6 +131,32 @@ static void look_into(struct walk *k, const char *folder, unsigned depth)
         (void)closedir(dir);
 }
 
+/* A clone that is copied with its remotes: what git keeps of their passwords. */
+static void check_remotes(struct hr_lint *l, const struct hr_site *s, const struct hr_word *w,
+                          const char *folder)
+{
+    char path[HR_LINT_PATH];
+    char where[HR_LINT_PATH];
+    bool literal = false;
+    bool found = false;
+    struct hr_buf text;
+    if (snprintf(path, sizeof(path), "%s%s.git/config", folder, *folder ? "/" : "") >=
+            (int)sizeof(path) ||
+        !hr_context_has(l, path) || !full(l, path, where))
+        return;
+    hr_buf_init(&text, CONFIG_MAX);
+    int fd = open(where, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* whatever it is */
+    if (fd >= 0 && hr_read_fd(fd, &text) == 0)
+        for (const char *p = hr_buf_str(&text); !found && (p = strstr(p, "://")); p++)
+            found = hr_url_password(p, &literal);
+    hr_close(&fd);
+    hr_buf_free(&text);
+    if (found)
+        hr_lint_say(l, HR_LINT_GIT_REMOTE_PASSWORD, s->i, w,
+                    "%s of %.200s brings %.200s, where a remote has a password",
+                    hr_instruction_name(s->i->kind), w->expanded, path);
+}
+
 static bool is_from_context(const struct hr_instruction *i, const struct hr_word *w)
 {
     return !hr_instruction_flag(i, "from") && w->known && strncmp(w->expanded, "<<", 2) != 0 &&
@@ -146,8 +176,10 @@ void hr_check_context(struct hr_lint *l)
                 continue;
             check_source(l, s, w, path);
             struct walk walk = {.l = l, .s = s, .w = w};
-            if (s->kept && !has_wildcard(path) && !hr_secret_file(path))
-                look_into(&walk, path, 0);
+            if (!s->kept || has_wildcard(path) || hr_secret_file(path))
+                continue;
+            look_into(&walk, path, 0);
+            check_remotes(l, s, w, path);
         }
     }
 }
