@@ -115,7 +115,8 @@ struct hr_board_crash {
     uint32_t life;  /* its `starts` */
     int32_t pid;
     uint32_t core;     /* 1: a core was dumped */
-    int64_t wall_ms;   /* when; since 1970 */
+    int64_t wall_ms;   /* when; since 1970, for people: that clock may be set */
+    int64_t mono_ms;   /* the same, CLOCK_MONOTONIC */
     int64_t uptime_ms; /* of the process */
     int64_t user_ms;   /* processor time, with that of its children it had waited for */
     int64_t system_ms;

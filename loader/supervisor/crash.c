@@ -78,6 +78,7 @@ void hr_crash_summary(const struct hr_crash *c, struct hr_board_crash *ret)
         .pid = c->pid,
         .core = WIFSIGNALED(c->status) && WCOREDUMP(c->status),
         .wall_ms = c->wall_ms,
+        .mono_ms = c->mono_ms,
         .uptime_ms = c->uptime_ms,
         .user_ms = c->user_ms,
         .system_ms = c->system_ms,

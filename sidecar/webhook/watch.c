@@ -149,7 +149,7 @@ static void know_news(struct hr_watch *w, uint32_t life)
     if (!hr_board_get_phase(w->board, &p))
         w->steps = p.nsteps;
     while (ended && w->steps > first_step(&p) &&
-           p.steps[(w->steps - 1) % HR_PHASE_STEPS].wall_ms >= own.wall_ms)
+           p.steps[(w->steps - 1) % HR_PHASE_STEPS].since_ms >= own.mono_ms)
         w->steps--;
 }
 

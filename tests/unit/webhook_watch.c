@@ -47,18 +47,23 @@ static void put(uint32_t index, const char *name, uint32_t kind, uint32_t starts
     hr_board_put_service(writer, index, &s);
 }
 
+static int64_t wall_ahead_ms; /* of the monotonic clock */
+
 static void put_crash(uint64_t number, const char *service, uint32_t life)
 {
-    struct hr_board_crash c = {.number = number, .life = life, .wall_ms = (int64_t)number * 1000};
+    struct hr_board_crash c = {.number = number,
+                               .life = life,
+                               .wall_ms = (int64_t)number * 1000 + wall_ahead_ms,
+                               .mono_ms = (int64_t)number * 1000};
     (void)snprintf(c.service, sizeof(c.service), "%s", service);
     hr_board_put_crash(writer, &c);
 }
 
 static struct hr_board_phase phases;
 
-static void put_phase(enum hr_pod_phase phase, int64_t wall_ms)
+static void put_phase(enum hr_pod_phase phase, int64_t now_ms)
 {
-    hr_phase_enter(&phases, phase, wall_ms, wall_ms);
+    hr_phase_enter(&phases, phase, now_ms, now_ms + wall_ahead_ms);
     hr_board_put_phase(writer, &phases);
 }
 
@@ -234,6 +239,28 @@ static void a_later_life_does_not_tell_again(void **state)
     assert_string_equal(heard(), "service.crashed {\"number\":6}\n");
 }
 
+/* The clock on the wall was set while all that happened, to one side or to the other. */
+static void a_clock_that_is_set_changes_nothing(void **state)
+{
+    static const int64_t hour_ms = 3600000;
+    for (int forwards = 0; forwards < 2; forwards++) {
+        wall_ahead_ms = forwards ? 0 : hour_ms;
+        put_phase(HR_POD_WARMING, 500);
+        put_crash(1, "sidecar", 1);
+        wall_ahead_ms = forwards ? hour_ms : 0;
+        put_phase(HR_POD_WARM, 1500);
+        put(0, "server", HR_SERVER, 3);
+        put(1, "sidecar", HR_SIDECAR, 2);
+        hr_watch_begin(&watch);
+        const char *all = heard();
+        assert_null(strstr(all, "\"to\":\"warming\""));
+        assert_non_null(strstr(all, "\"to\":\"warm\""));
+        (void)close_board(state);
+        assert_int_equal(open_board(state), 0);
+    }
+    wall_ahead_ms = 0;
+}
+
 /* It was restarted because somebody wanted it: there is no crash of its own. */
 static void a_later_life_after_no_crash(void **state)
 {
@@ -259,6 +286,7 @@ int main(void)
         TEST(what_happens_is_told_once),
         TEST(the_first_life_tells_what_was_before_it),
         TEST(many_crashes_in_order),
+        TEST(a_clock_that_is_set_changes_nothing),
         TEST(phases_are_told),
         TEST(more_phases_than_are_kept),
         TEST(a_plugin_in_anothers_place_is_no_restart),
