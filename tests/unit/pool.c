@@ -40,6 +40,8 @@ static int claims;   /* handed over */
 static int refuse;   /* -errno of handing over; 0: it is taken */
 static char claim[4096];
 static bool is_ready;
+static const char *note; /* the annotations */
+static int told_labels;  /* how often they were told to be others */
 
 /* ---- PID 1 ---- */
 
@@ -84,6 +86,13 @@ static int hand_over(const char *line, int fd, void *arg)
     claims++;
     put_hook(1, HR_STARTING);
     return 0;
+}
+
+static void on_labels(bool news, void *arg)
+{
+    (void)news;
+    (void)arg;
+    told_labels++;
 }
 
 static int ready_ok(char *reason, size_t size, void *arg)
@@ -139,7 +148,7 @@ static void write_labels(const char *labels)
     (void)snprintf(path, sizeof(path), "%s/%s", dir, version);
     assert_int_equal(mkdir(path, 0700), 0);
     put_file(version, "labels", labels);
-    put_file(version, "annotations", "note=\"n\"");
+    put_file(version, "annotations", note);
     (void)snprintf(path, sizeof(path), "%s/..data_tmp", dir);
     (void)snprintf(other, sizeof(other), "%s/..data", dir);
     assert_int_equal(symlink(version, path), 0);
@@ -201,6 +210,8 @@ static int set_up(void **state)
     claims = refuse = 0;
     claim[0] = '\0';
     is_ready = true;
+    note = "note=\"n\"";
+    told_labels = 0;
     server.state = NULL;
     publish();
     put_server(0, HR_DOWN);
@@ -213,7 +224,8 @@ static int set_up(void **state)
                                   .podinfo_dir = dir,
                                   .notify = notify,
                                   .hand_over = hand_over,
-                                  .ready_ok = ready_ok};
+                                  .ready_ok = ready_ok,
+                                  .on_labels = on_labels};
     return 0;
 }
 
@@ -352,6 +364,25 @@ static void a_fresh_server_is_not_used(void **state)
     server.info = "{\"uptime\":9,\"idle_time\":3}";
     another_sidecar();
     await_phase(HR_POD_ACTIVE);
+}
+
+/* Controllers write them at any time; who asks is told the present ones. */
+static void annotations_alone_are_no_event(void **state)
+{
+    (void)state;
+    write_labels(POOLED);
+    make_pool();
+    look(50);
+    assert_int_equal(told_labels, 1);
+    note = "note=\"another\"";
+    write_labels(POOLED);
+    look(100);
+    assert_int_equal(told_labels, 1);
+    assert_string_equal(json_string_value(json_object_get(hr_pool_annotations(pool), "note")),
+                        "another");
+    write_labels(CLAIMED);
+    look(100);
+    assert_int_equal(told_labels, 2);
 }
 
 /* What the helper in the server says of it is not waited for with the next question. */
@@ -663,6 +694,7 @@ int main(void)
         TEST(one_claim_whatever_becomes_of_the_sidecar),
         TEST(used_after_the_claim),
         TEST(a_fresh_server_is_not_used),
+        TEST(annotations_alone_are_no_event),
         TEST(a_use_that_the_helper_tells_of_is_known_at_once),
         TEST(what_the_helper_tells_of_in_the_pool_is_no_use),
         TEST(conversations_are_counted_with_the_key),
