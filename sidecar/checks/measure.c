@@ -118,6 +118,7 @@ int hr_measure_delay_ms(const struct hr_measure *m, const struct hr_life *life, 
 static void wait_ms(struct hr_measure *m, int ms)
 {
     ev_timer_stop(m->loop, &m->timer);
+    m->due_ms = m->now_ms() + ms;
     ev_timer_set(&m->timer, (double)ms / 1000, 0.);
     ev_timer_start(m->loop, &m->timer);
 }
@@ -181,11 +182,23 @@ static void ask(struct hr_measure *m)
     m->method->start(m);
 }
 
+static void excuse(struct hr_measure *m)
+{
+    int64_t late_ms = m->now_ms() - m->due_ms;
+    if (late_ms < HR_MEASURE_LATE_MS)
+        return;
+    if (m->busy)
+        m->asked_ms += late_ms;
+    if (m->failing_since)
+        m->failing_since += late_ms;
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct hr_measure *m = w->data;
     (void)loop;
     (void)events;
+    excuse(m);
     if (!m->busy) {
         ask(m);
         return;

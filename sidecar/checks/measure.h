@@ -14,6 +14,9 @@
  * to question, so that a hiccup has time to pass; what a time-out took counts, so that a hang is
  * not waited for twice.
  *
+ * Time in which we did not run ourselves is nobody's failure: a pod that was frozen, or had no
+ * processor, goes on where it was.
+ *
  * Loop's thread only.
  */
 #ifndef HR_SIDECAR_CHECKS_MEASURE_H
@@ -29,6 +32,7 @@ enum {
     HR_FAST_FOR_MS = 120000,  /* of a life: then a closed port is asked at failing_ms */
     HR_SOON_FOR_MS = 1000,    /* after the server said that it is about to open its port ... */
     HR_SOON_MS = 3,           /* ... it is asked this often */
+    HR_MEASURE_LATE_MS = 200, /* a timer that is later than this says that we did not run */
     HR_MEASURE_MESSAGE = 200, /* bytes */
 };
 
@@ -114,6 +118,7 @@ struct hr_measure {
     /* measuring */
     bool busy;
     int64_t soon_until_ms;
+    int64_t due_ms; /* of the timer */
     ev_timer timer;
 };
 

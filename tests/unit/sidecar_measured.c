@@ -245,6 +245,30 @@ static void a_port_of_another_address(void **state)
     }
 }
 
+/* A pod that was frozen for ten minutes goes on where it was. */
+static void time_in_which_we_did_not_run_is_no_failure(void **state)
+{
+    (void)state;
+    int number = fix.port;
+    hr_http_free(fix.http);
+    fix.http = NULL;
+    hr_close(&fix.listen_fd);
+    port_of_ours(number);
+    port.m.policy.period_ms = port.m.failing_ms = 50;
+    hr_measure_start(&port.m);
+    (void)until_result();
+    int64_t before = clock_now() - port.m.failing_since;
+    assert_in_range(before, 0, 2000);
+    skew += 600000; /* between two questions */
+    (void)until_result();
+    assert_in_range(clock_now() - port.m.failing_since, before, before + 5000);
+    int64_t since = port.m.failing_since;
+    (void)until_result(); /* in time: it counts again */
+    assert_true(port.m.failing_since == since);
+    hr_measure_stop(&port.m);
+    skew -= 600000;
+}
+
 /* An address that does not answer at all: the time-out is the frame's. */
 static void a_port_that_swallows_everything(void **state)
 {
@@ -877,6 +901,7 @@ int main(void)
         T(what_is_not_about_the_server_outlives_it),
         T(the_pace_is_easy_while_something_else_knows),
         T(a_port_opens_and_closes),
+        T(time_in_which_we_did_not_run_is_no_failure),
         T(a_port_of_another_address),
         T(a_port_that_swallows_everything),
         T(a_closed_port_is_never_taken),
