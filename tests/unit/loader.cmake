@@ -1,4 +1,4 @@
-foreach(name address web_url agent_command agent_config agent_config_memory check_setting config one_string options program registry rewrite
+foreach(name address web_url agent_command agent_config agent_config_memory check_setting config config_file one_string options program registry rewrite
     server_command server_version setting_value settings settings_schema)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
