@@ -72,7 +72,8 @@ char **hr_check_command(const struct hr_image_check *c, char *two[2]);
  * which says only what it cannot mend. */
 void hr_check_site(struct hr_report *r, const struct hr_site *site, bool installing);
 
-/* Everything, for install: 0 or an exit code of reports.  The report is printed by the caller. */
+/* Check all of it into the report, which is the caller's to print; lines for people are printed as
+ * they come. */
 void hr_check_image(const struct hr_check_options *o, struct hr_report *report);
 
 #endif

@@ -196,10 +196,13 @@ static void say(const struct job *j, const struct hr_site *site, bool changed)
         (void)printf("%s: %sthe server%s\n", site->path, would, version);
 }
 
-/* The places that were changed before the one that failed go back. */
+/* The places that were changed go back, up to the one that failed, of which at least the note of
+ * its version is to go. */
 static void undo(struct job *j, const bool *changed, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (changed[i])
+            hr_site_look(&j->search, &j->sites[i]);
         int err = changed[i] ? j->undo(&j->search, &j->sites[i]) : 0;
         if (err)
             hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE),
@@ -223,7 +226,7 @@ static void change(struct job *j)
             continue;
         hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE),
                       &(struct hr_place){.file = site->path}, NULL, "%s", strerror(-err));
-        undo(j, changed, i);
+        undo(j, changed, i + 1);
         return;
     }
     for (size_t i = 0; i < j->nsites; i++)

@@ -452,7 +452,7 @@ class Killed(Image):
 
     def test_where_a_file_has_one_name_only(self) -> None:
         """Neither way can be gone: nothing is changed, and that is said."""
-        self.program(self.server)
+        self.program(self.server, HELP % "--import-modules")
         before = snapshot(self.dir)
         said = self.install(code=1, **NO_LEAKS, prefix=self.strace(
             "renameat2:error=EINVAL", "link,linkat:error=EPERM"))
@@ -461,8 +461,8 @@ class Killed(Image):
         self.assertEqual(snapshot(self.dir), before)
 
     def test_all_places_or_none(self) -> None:
-        second = self.program(self.dir / "second/openhands-agent-server")
-        self.program(self.server)
+        second = self.program(self.dir / "second/openhands-agent-server", HELP % "--check-browser")
+        self.program(self.server, HELP % "--import-modules")
         before = snapshot(self.dir)
         said = self.install(
             code=1, **NO_LEAKS, PATH=f"{self.bin}:{second.parent}",
