@@ -33,10 +33,13 @@ bool hr_secret_variable(const char *name)
                                         "DEPLOY",     "SSH",     "ACCOUNT", "MASTER"};
     static const char *const keys[] = {"KEY", "KEYS"};
     static const char *const harmless[] = {
-        "FILE",   "PATH",    "DIR",   "FOLDER", "URL",    "URI",    "NAME",     "ID",
-        "LENGTH", "LIMIT",   "MAX",   "MIN",    "TTL",    "EXPIRY", "TIMEOUT",  "PUBLIC",
-        "HASH",   "ALGO",    "TYPE",  "FORMAT", "HEADER", "COUNT",  "REQUIRED", "ENABLED",
-        "ISSUER", "EXPIRES", "STORE", "HELPER", "PREFIX", "REALM",  "SIZE",     "VERSION"};
+        "FILE",    "PATH",     "DIR",     "FOLDER", "URL",       "URI",      "NAME",
+        "ID",      "LENGTH",   "LIMIT",   "MAX",    "MIN",       "TTL",      "EXPIRY",
+        "TIMEOUT", "PUBLIC",   "HASH",    "ALGO",   "TYPE",      "FORMAT",   "HEADER",
+        "COUNT",   "REQUIRED", "ENABLED", "ISSUER", "ALGORITHM", "AUDIENCE", "EXPIRATION",
+        "SCOPE",   "HOST",     "PORT",    "USER",   "USERNAME",  "PROVIDER", "BACKEND",
+        "MODE",    "POLICY",   "EXPIRES", "STORE",  "HELPER",    "PREFIX",   "REALM",
+        "SIZE",    "VERSION"};
     bool found = false;
     size_t before = 0;
     for (const char *p = name; *p;) {

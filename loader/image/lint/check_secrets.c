@@ -22,12 +22,29 @@ static const struct hr_variable *from_argument(const struct hr_site *s, const ch
     return NULL;
 }
 
+/* "scheme://user:password@host", written out, of a host that is not only this one. */
+static bool has_password(const struct hr_word *w)
+{
+    static const char *const here[] = {"@localhost", "@127.0.0.1", "@[::1]"};
+    bool literal = false;
+    if (!w->known || !hr_url_password(w->expanded, &literal) || !literal)
+        return false;
+    for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+        if (strstr(w->expanded, here[i]))
+            return false;
+    return true;
+}
+
 static void check_env(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t k = 0; k < s->i->words.n; k++) {
         const struct hr_word *w = &s->i->words.at[k];
-        if (!hr_secret_variable(w->text))
+        if (!hr_secret_variable(w->text)) {
+            if (has_password(w))
+                hr_lint_say(l, HR_LINT_SECRET_IN_ENV, s->i, w, "ENV %s is a URL with a password",
+                            w->text);
             continue;
+        }
         const struct hr_variable *v = w->known ? NULL : from_argument(s, w->value);
         if (v)
             hr_lint_say(l, HR_LINT_SECRET_IN_ENV, s->i, w, "ENV %s takes the value of ARG %s",
@@ -77,6 +94,10 @@ static void look_for_tokens(struct hr_lint *l, const struct hr_site *s, const ch
 void hr_check_secret_values(struct hr_lint *l, const struct hr_site *s)
 {
     look_for_tokens(l, s, s->i->rest);
+    for (size_t k = 0; s->i->kind == HR_ADD && k < hr_copy_sources(s->i); k++)
+        if (has_password(&s->i->words.at[k]))
+            hr_lint_say(l, HR_LINT_SECRET_VALUE, s->i, &s->i->words.at[k],
+                        "ADD of a URL with a password");
     for (size_t k = 0; k < s->i->nheredocs; k++)
         look_for_tokens(l, s, s->i->heredocs[k].body);
 }
