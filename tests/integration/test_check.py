@@ -236,12 +236,26 @@ class Plugins(Image):
             {"name": "echo"}, {"name": "terminal"}, {"name": "Mine", "module": "mine"},
             {"name": "eco"}]}))
         self.registry(self.entry("echo", SAMPLES / "echo.so"))
-        found = self.findings()["tool-unknown"]
+        found = self.findings("--build")["tool-unknown"]
         self.assertIn('no plugin has the tool "eco"', found["message"])
         self.assertEqual(found["pointer"], "/tools/3/name")
         self.assertEqual(found["file"], str(self.config / "agent_config.json"))
         self.registry(self.entry("echo", SAMPLES / "none.so"))
         self.assertNotIn("tool-unknown", self.findings(code=1))  # the plugin may have it
+
+    def test_a_kernel_that_lacks_what_confines_it(self) -> None:
+        """A warning, and an error where the registry asks for it."""
+        without = (sys.executable, str(Path(__file__).with_name("without.py")), "landlock")
+        entry = self.entry("echo", SAMPLES / "echo.so")
+        self.registry(entry)
+        found = self.findings("--build", prefix=without)
+        self.assertEqual(list(found), ["confinement-missing"])
+        self.assertIn("plugin echo is not kept from: files",
+                      found["confinement-missing"]["message"])
+        self.registry({**entry, "confinement": {"required": True}})
+        found = self.findings("--build", code=1, prefix=without)
+        self.assertEqual(list(found), ["plugin-start"])
+        self.assertIn("cannot be enforced", found["plugin-start"]["message"])
 
     def test_a_bad_one_does_not_hide_another(self) -> None:
         self.registry(self.entry("none"), self.entry("bad_create"),
