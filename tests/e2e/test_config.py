@@ -24,7 +24,7 @@ from harness import (  # noqa: E402
     SESSION_KEY, START_SECONDS, AgentApi, ScriptedModel, calling, real_environment,
 )
 from support import (  # noqa: E402
-    SAMPLES, SKIPPED, Handrail, become_subreaper, real_server,
+    SAMPLES, SKIPPED, Handrail, become_subreaper, real_server, wait_for,
 )
 
 SERVER = real_server()
@@ -141,8 +141,7 @@ class AToolThatIsNotThere(ServerCase):
     def test_the_reason_is_told(self) -> None:
         self.h.wait_line("tool ModelCash: module tools.custom does not register it "
                          r"\(but ModelCache\)", timeout=START_SECONDS)
-        answer = self.h.wait_status("/readyz", 503, 10)
-        self.assertIn("tool ModelCash", answer.text)
+        wait_for("readiness to say so", lambda: "tool ModelCash" in self.h.get("/readyz").text, 10)
         self.assertEqual(self.h.stop(), 143)
 
 

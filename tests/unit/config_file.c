@@ -17,9 +17,9 @@ static void pointers(void **state)
     assert_string_equal(hr_pointer_index(&p, "/x", 12), "/x/12");
     memset(key, '~', sizeof(key) - 1);
     key[sizeof(key) - 1] = '\0';
-    hr_pointer_key(&p, "", key);
+    (void)hr_pointer_key(&p, "", key);
     assert_int_equal(strlen(p.text), 1 + 2 * 64 + 3); /* cut, and that is shown */
-    assert_string_equal(p.text + 1 + (2 * 64), "...");
+    assert_string_equal(&p.text[129], "...");
 }
 
 static void names_of_types(void **state)
