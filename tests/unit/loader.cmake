@@ -55,7 +55,7 @@ add_test(NAME unit/spec
   COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_spec.py
           $<TARGET_FILE:spec-runner> $<TARGET_FILE:schema-runner>)
 set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
-foreach(name lint_dockerfile lint_ignore lint_lex lint_memory lint_rules lint_script)
+foreach(name lint_dockerfile lint_ignore lint_lex lint_memory lint_rules lint_script lint_stages)
   hr_unit_test(${name} DEPS hr_image_lint hr_common)
 endforeach()
 target_link_options(unit-lint_memory PRIVATE
