@@ -54,11 +54,13 @@ static bool number_text(const struct hr_setting *s, const json_t *v, char out[NU
 {
     bool seconds = s->type == HR_SETTING_SECONDS;
     double unit = seconds ? MS : 1;
-    double value = json_number_value(v);
+    double value = json_number_value(v) + 0.0; /* -0 is 0 */
     /* Compared before it is rounded, as a JSON Schema does. */
     if (!json_is_number(v) || !(value >= (double)s->min / unit && value <= (double)s->max / unit) ||
         (!seconds && value != floor(value)))
         return false;
+    if (seconds && value > 0 && value < 1.0 / MS)
+        value = 1.0 / MS; /* 0 often means something else */
     (void)snprintf(out, NUMBER_MAX, seconds ? "%.3f" : "%.0f", value);
     return true;
 }

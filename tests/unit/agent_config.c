@@ -203,6 +203,22 @@ static void a_key_that_is_there_twice_hides_nothing(void **state)
     hr_config_free(&c);
 }
 
+static void numbers_at_the_edge_of_nothing(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse("{'handrail':{'grace':-0.0,'budget':-0.0,'stable':-0,"
+                           "'stop-timeout':0.0004,'watchdog':4e1}}",
+                           &c),
+                     0);
+    assert_int_equal(c.grace_ms, 0);
+    assert_int_equal(c.server.budget, 0);
+    assert_int_equal(c.server.stable_ms, 0);
+    assert_int_equal(c.server.stop_timeout_ms, 1); /* 0 would be no limit at all */
+    assert_int_equal(c.watchdog_ms, 40000);
+    hr_config_free(&c);
+}
+
 /* Every key of the table, as JSON has it, comes out as it went in. */
 static void every_setting_can_be_set(void **state)
 {
@@ -406,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_full_file),
         cmocka_unit_test(each_problem_is_one_line_with_its_place),
         cmocka_unit_test(a_key_that_is_there_twice_hides_nothing),
+        cmocka_unit_test(numbers_at_the_edge_of_nothing),
         cmocka_unit_test(every_setting_can_be_set),
         cmocka_unit_test(who_wins),
         cmocka_unit_test(all_problems_of_all_sources_at_once),

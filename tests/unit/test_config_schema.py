@@ -55,6 +55,7 @@ GOOD = [
     (AGENT, {"agent": {"module": "native:echo"}}), (AGENT, {"agent": {"module": "/a/b.so"}}),
     (AGENT, {"agent": {"module": "_x1.ä", "class": "Grün"}}),
     (AGENT, {"handrail": {"grace": 0, "backoff": 0.001, "stable": 86400, "budget": 100.0}}),
+    (AGENT, {"handrail": {"grace": -0.0, "budget": -0.0, "stop-timeout": 1e-4, "watchdog": 4e1}}),
     (AGENT, {"handrail": {"check": [], "rewrite": [], "mcp-addr": "[::1]:1"}}),
     (REGISTRY, {"plugins": []}),
     (REGISTRY, {"plugins": [{"id": "a", "path": "/a", "confinement": {}}]}),
@@ -99,7 +100,7 @@ BEYOND_SCHEMA = [
     (REGISTRY, {"plugins": [{"id": f"p{i}", "path": "/x"} for i in range(33)]}),
 ]
 
-VALUES = [None, True, False, 0, 1, -1, 64, 70000, 2.5, 1e12, "", "x", "a.b", "/x", "/x.so", "native:a",
+VALUES = [None, True, False, 0, 1, -1, 64, 70000, 2.5, 1e12, -0.0, 40.0, 1e-4, "", "x", "a.b", "/x", "/x.so", "native:a",
           "A B", "ä", "\0", "always", "on", "HUP:TERM", "http://h/", ":1", "aB" * 32, [], ["x"],
           ["/x"], [443], {}, {"x": 1}, {"name": "n"}, {"module": "m"}, {"id": "z", "path": "/z"}]
 KEYS = ["agent", "tools", "environment", "handrail", "plugins", "$schema", "module", "class",
