@@ -84,9 +84,12 @@ json_t *hr_config_file_parse(struct hr_config_file *f, const char *text, size_t 
     if (root)
         return root;
     f->problems++;
-    hr_error("%s: line %d, column %d: not valid JSON: %s", f->name, e.line, e.column, e.text);
+    bool twice = json_error_code(&e) == json_error_duplicate_key;
+    const char *quoted = twice ? NULL : strstr(e.text, " near '"); /* it may be a secret */
+    hr_error("%s: line %d, column %d: not valid JSON: %.*s", f->name, e.line, e.column,
+             quoted ? (int)(quoted - e.text) : JSON_ERROR_TEXT_LENGTH, e.text);
     /* With a key twice it still says much that may be wrong as well. */
-    return json_error_code(&e) == json_error_duplicate_key ? json_loadb(text, len, 0, &e) : NULL;
+    return twice ? json_loadb(text, len, 0, &e) : NULL;
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */

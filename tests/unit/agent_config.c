@@ -203,6 +203,26 @@ static void a_key_that_is_there_twice_hides_nothing(void **state)
     hr_config_free(&c);
 }
 
+/* The text around a mistake is somebody's value as often as not. */
+static void what_is_no_json_is_not_repeated(void **state)
+{
+    static const char *const texts[] = {
+        "{'environment':{'KEY' 'geheim'}}",        "{'environment':{'KEY':'geheim,\n'B':'x'}}",
+        "{'environment':{'KEY':geheim}}",          "{'environment':{'KEY':'geheim\\q'}}",
+        "{'environment':{'KEY':'geheim\\u0000'}}", "{'environment':{'KEY':'x'},'geheim",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct hr_config c;
+        assert_int_equal(parse(texts[i], &c), 78);
+        assert_non_null(strstr(said, "a.json: line 1, column "));
+        assert_non_null(strstr(said, "not valid JSON: "));
+        assert_null(strstr(said, "geh"));
+        assert_int_equal(lines(), 1);
+        hr_config_free(&c);
+    }
+}
+
 static void numbers_at_the_edge_of_nothing(void **state)
 {
     struct hr_config c;
@@ -422,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_full_file),
         cmocka_unit_test(each_problem_is_one_line_with_its_place),
         cmocka_unit_test(a_key_that_is_there_twice_hides_nothing),
+        cmocka_unit_test(what_is_no_json_is_not_repeated),
         cmocka_unit_test(numbers_at_the_edge_of_nothing),
         cmocka_unit_test(every_setting_can_be_set),
         cmocka_unit_test(who_wins),
