@@ -215,16 +215,6 @@ static void read_environment(struct hr_config_file *f, const json_t *root)
 
 /* ---- our own settings ------------------------------------------------------------------------ */
 
-static void say_unknown(struct hr_config_file *f, const char *at, const char *key)
-{
-    char came[128];
-    const char *nearest = hr_setting_nearest(key);
-    (void)snprintf(came, sizeof(came),
-                   nearest ? "an unknown key: did you mean \"%s\"?" : "an unknown key",
-                   nearest ? nearest : "");
-    hr_config_problem(f, at, "the name of an option of handrail run, without its dashes", came);
-}
-
 /* What the object says, into `own`. */
 static void read_settings(struct hr_config_file *f, const json_t *object, struct hr_config *own)
 {
@@ -235,7 +225,9 @@ static void read_settings(struct hr_config_file *f, const json_t *object, struct
         const char *at = hr_pointer_key(&p, "/handrail", key);
         const struct hr_setting *s = hr_setting_find(key, strlen(key));
         if (!s) {
-            say_unknown(f, at, key);
+            hr_config_unknown_key(f, at,
+                                  "the name of an option of handrail run, without its dashes",
+                                  hr_config_file_is_full(f) ? NULL : hr_setting_nearest(key));
         } else if (strcmp(key, "config-dir") == 0) {
             hr_config_problem(f, at, "an option or HANDRAIL_CONFIG_DIR", "a key of this file");
         } else {
@@ -273,7 +265,7 @@ int hr_agent_config_parse(const char *name, const char *text, size_t len, struct
     json_decref(c->agent_config);
     c->agent_config = root; /* the settings borrow from it */
     hr_settings_merge(c, &own);
-    return f.problems ? HR_EXIT_CONFIG : 0;
+    return hr_config_file_done(&f);
 }
 
 int hr_agent_config_load(struct hr_config *c)

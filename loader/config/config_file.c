@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/fd.h"
+#include "common/handoff.h"
 #include "common/log.h"
 #include "common/nearest.h"
 
@@ -114,9 +115,22 @@ const char *hr_config_type_name(const json_t *v)
 void hr_config_problem(struct hr_config_file *f, const char *pointer, const char *expected,
                        const char *came)
 {
+    if (!hr_config_file_is_full(f))
+        hr_error("%s: %s: expected %s, got %s", f->name, *pointer ? pointer : "(top level)",
+                 expected, came);
     f->problems++;
-    hr_error("%s: %s: expected %s, got %s", f->name, *pointer ? pointer : "(top level)", expected,
-             came);
+}
+
+int hr_config_file_done(const struct hr_config_file *f)
+{
+    if (f->problems > HR_CONFIG_PROBLEMS_MAX)
+        hr_error("%s: and %d problems more", f->name, f->problems - HR_CONFIG_PROBLEMS_MAX);
+    return f->problems ? HR_EXIT_CONFIG : 0;
+}
+
+bool hr_config_file_is_full(const struct hr_config_file *f)
+{
+    return f->problems >= HR_CONFIG_PROBLEMS_MAX;
 }
 
 const char *hr_config_nearest(const char *word, const char *const *known, size_t n)
@@ -141,27 +155,33 @@ static void one_of(const char *const *known, size_t n, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "one of ", known[i]);
 }
 
+void hr_config_unknown_key(struct hr_config_file *f, const char *pointer, const char *expected,
+                           const char *nearest)
+{
+    char came[128];
+    (void)snprintf(came, sizeof(came),
+                   nearest ? "an unknown key: did you mean \"%s\"?" : "an unknown key",
+                   nearest ? nearest : "");
+    hr_config_problem(f, pointer, expected, came);
+}
+
 void hr_config_unknown_keys(struct hr_config_file *f, const char *pointer, const json_t *object,
                             const char *const *known, size_t n)
 {
     struct hr_pointer p;
     char expected[512];
-    char came[128];
     const char *key = NULL;
     json_t *v = NULL;
+    one_of(known, n, expected, sizeof(expected));
     /* jansson's iteration takes no const object, and changes nothing */
     json_object_foreach ((json_t *)(uintptr_t)object, key, v) {
         bool ok = false;
         for (size_t i = 0; i < n; i++)
             ok = ok || strcmp(key, known[i]) == 0;
-        if (ok)
-            continue;
-        const char *nearest = hr_config_nearest(key, known, n);
-        one_of(known, n, expected, sizeof(expected));
-        (void)snprintf(came, sizeof(came),
-                       nearest ? "an unknown key: did you mean \"%s\"?" : "an unknown key",
-                       nearest ? nearest : "");
-        hr_config_problem(f, hr_pointer_key(&p, pointer, key), expected, came);
+        if (!ok)
+            hr_config_unknown_key(f, hr_pointer_key(&p, pointer, key), expected,
+                                  hr_config_file_is_full(f) ? NULL
+                                                            : hr_config_nearest(key, known, n));
     }
 }
 

@@ -18,13 +18,14 @@ struct hr_buf;
 
 enum {
     HR_CONFIG_FILE_MAX = 256 * 1024, /* bytes of a file */
+    HR_CONFIG_PROBLEMS_MAX = 100,    /* that are said of one file, each; the rest are counted */
     HR_CONFIG_POINTER = 256,         /* bytes of a JSON pointer in a message; a longer one is cut */
 };
 
 /* One file being read. */
 struct hr_config_file {
     const char *name; /* for messages; borrowed */
-    int problems;     /* that were said */
+    int problems;     /* that were found */
 };
 
 struct hr_pointer {
@@ -57,6 +58,16 @@ void hr_config_unknown_keys(struct hr_config_file *f, const char *pointer, const
 
 /* The one of the n words that this was probably meant to be (common/nearest.h), or NULL. */
 const char *hr_config_nearest(const char *word, const char *const *known, size_t n);
+
+/* A key that is not known: a problem.  pointer: of the key; nearest: what was meant, or NULL. */
+void hr_config_unknown_key(struct hr_config_file *f, const char *pointer, const char *expected,
+                           const char *nearest);
+
+/* Is no further problem said?  Then nothing need be found out for it. */
+bool hr_config_file_is_full(const struct hr_config_file *f);
+
+/* All has been looked at: say how many problems were not said.  0 without any, or 78. */
+int hr_config_file_done(const struct hr_config_file *f);
 
 /* The optional string `key`, borrowed; NULL if there is none, or after saying that it is wrong. */
 const char *hr_config_string(struct hr_config_file *f, const char *pointer, const json_t *object,

@@ -59,16 +59,14 @@ static const char *get_sha256(struct hr_config_file *f, const char *at, const js
     return "";
 }
 
-static void check_unique(struct hr_config_file *f, const char *at, const json_t *plugins,
-                         size_t index, const char *id)
+/* ids: those before it. */
+static void check_unique(struct hr_config_file *f, const char *at, json_t *ids, const char *id)
 {
     struct hr_pointer p;
-    for (size_t i = 0; i < index; i++) {
-        const char *other = json_string_value(json_object_get(json_array_get(plugins, i), "id"));
-        if (other && strcmp(other, id) == 0)
-            hr_config_problem(f, hr_pointer_key(&p, at, "id"), "an id that no other plugin has",
-                              id);
-    }
+    if (json_object_get(ids, id))
+        hr_config_problem(f, hr_pointer_key(&p, at, "id"), "an id that no other plugin has", id);
+    else if (json_object_set_new(ids, id, json_true()) < 0)
+        hr_config_problem(f, at, "enough memory", "none");
 }
 
 /* Where in the registry the confinement is that is being read. */
@@ -118,8 +116,8 @@ static void put_object(json_t **place, json_t *given)
     *place = json_incref(given);
 }
 
-/* One entry into c, if it is right and enabled. */
-static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t index,
+/* One entry into c, if it is right and enabled.  ids: those before it. */
+static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t index, json_t *ids,
                        struct hr_config *c)
 {
     static const char *const known[] = {"id",       "path",   "sha256",     "enabled",
@@ -140,7 +138,7 @@ static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t i
     if (json_is_string(json_object_get(entry, "id")) && !valid_id(id))
         hr_config_problem(f, hr_pointer_key(&p, at, "id"), want_id, *id ? id : "an empty one");
     if (*id)
-        check_unique(f, at, plugins, index, id);
+        check_unique(f, at, ids, id);
     const char *path = get_string(f, at, entry, "path", want_path);
     if (json_is_string(json_object_get(entry, "path")) &&
         (path[0] != '/' || strlen(path) >= PATH_MAX))
@@ -185,8 +183,10 @@ static void read_top(struct hr_config_file *f, const json_t *root, struct hr_con
         hr_config_problem(f, "/plugins", "an array", hr_config_type_name(plugins));
         return;
     }
+    json_t *ids = json_object();
     for (size_t i = 0; i < json_array_size(plugins); i++)
-        read_entry(f, plugins, i, c);
+        read_entry(f, plugins, i, ids, c);
+    json_decref(ids);
 }
 
 int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_config *c)
@@ -196,7 +196,7 @@ int hr_registry_parse(const char *name, const char *text, size_t len, struct hr_
     if (root)
         read_top(&f, root, c);
     json_decref(root);
-    return f.problems ? HR_EXIT_CONFIG : 0;
+    return hr_config_file_done(&f);
 }
 
 static int64_t nanoseconds(const struct timespec *t)

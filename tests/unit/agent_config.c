@@ -223,6 +223,21 @@ static void what_is_no_json_is_not_repeated(void **state)
     }
 }
 
+static void a_thousand_problems_are_counted(void **state)
+{
+    static char text[64 * 1024] = "{'environment':{";
+    struct hr_config c;
+    (void)state;
+    size_t n = strlen(text);
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s'V%d':%d", i ? "," : "", i, i);
+    (void)snprintf(text + n, sizeof(text) - n, "},'handrail':{'graze':1}}");
+    assert_int_equal(parse(text, &c), 78);
+    assert_int_equal(lines(), HR_CONFIG_PROBLEMS_MAX + 1);
+    assert_non_null(strstr(said, "a.json: and 901 problems more\n"));
+    hr_config_free(&c);
+}
+
 static void numbers_at_the_edge_of_nothing(void **state)
 {
     struct hr_config c;
@@ -443,6 +458,7 @@ int main(void)
         cmocka_unit_test(each_problem_is_one_line_with_its_place),
         cmocka_unit_test(a_key_that_is_there_twice_hides_nothing),
         cmocka_unit_test(what_is_no_json_is_not_repeated),
+        cmocka_unit_test(a_thousand_problems_are_counted),
         cmocka_unit_test(numbers_at_the_edge_of_nothing),
         cmocka_unit_test(every_setting_can_be_set),
         cmocka_unit_test(who_wins),
