@@ -299,16 +299,19 @@ static const char *of_agent(const struct hr_config *c, const char *key)
 
 const char *hr_agent_config_module(const struct hr_config *c, const char **ret_where)
 {
-    const char *given = getenv(module_variable);
-    const char *other = json_string_value(
-        json_object_get(json_object_get(c->agent_config, "environment"), module_variable));
-    *ret_where = module_variable;
-    if (!is_blank(given))
-        return given;
-    given = of_agent(c, "module");
+    const char *variable = getenv(module_variable);
+    const char *given = of_agent(c, "module");
+    *ret_where = json_object_get(c->environment, module_variable)
+                     ? "the agent's module, as it was when the container was started,"
+                     : module_variable;
+    if (!is_blank(variable))
+        return variable;
     if (given)
         *ret_where = "\"module\" of \"agent\" in agent_config.json";
-    return given ? given : is_blank(other) ? NULL : other;
+    else if (!variable)
+        given = json_string_value(
+            json_object_get(json_object_get(c->agent_config, "environment"), module_variable));
+    return is_blank(given) ? NULL : given;
 }
 
 /* Into our environment, and noted.  0 or -ENOMEM. */
@@ -420,12 +423,13 @@ int hr_agent_config_native(struct hr_config *c)
         return 0;
     const char *id = module[0] == '/' ? NULL : module + strlen("native:");
     struct hr_plugin_config *p = find_native(c, id, module);
+    bool later = c->environment && is_blank(getenv(module_variable)); /* with the next start */
     if (p) {
-        p->required = true;
+        p->required = p->required || !later;
         return 0;
     }
     if (!id)
-        return add_native(c, where, module);
+        return later ? 0 : add_native(c, where, module);
     hr_error("%s is \"%s\": %s has no enabled plugin with the id \"%s\": list it there", where,
              module, c->registry_path, id);
     return HR_EXIT_CONFIG;

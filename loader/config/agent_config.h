@@ -43,6 +43,8 @@ int hr_agent_config_apply(struct hr_config *c);
 const char *hr_agent_config_module(const struct hr_config *c, const char **ret_where);
 
 /* With a module that is native, see that its plugin is loaded, and waited for.  After the registry.
+ * Once the environment is made, another module of the file is one for the next start: it is only
+ * looked for.
  * 0, or 78 after one line that says what is wrong. */
 int hr_agent_config_native(struct hr_config *c);
 

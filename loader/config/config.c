@@ -245,6 +245,18 @@ static int load_webhook(struct hr_config *c)
     return 0;
 }
 
+/* What has to go together, all being known.  0 or 78. */
+static int match_all(struct hr_config *c)
+{
+    int code = c->stdio ? match_backoff(c, "toolhost-", &c->toolhosts) : match_settings(c);
+    if (code || !c->sidecar || c->nested || c->stdio)
+        return code;
+    code = load_webhook(c);
+    if (!code)
+        code = load_agent(c);
+    return code ? code : check_addresses(c);
+}
+
 /* What does not come from the command line.  Everything is read, also after a first problem: all of
  * them are said in one run. */
 static int load_sources(struct hr_config *c)
@@ -266,14 +278,7 @@ static int load(struct hr_config *c)
     c->nested = hr_config_is_nested();
     int code = load_sources(c);
     if (!code)
-        code = match_settings(c);
-    if (!code && c->sidecar && !c->nested) {
-        code = load_webhook(c);
-        if (!code)
-            code = load_agent(c);
-        if (!code)
-            code = check_addresses(c);
-    }
+        code = match_all(c);
     return code ? code : hr_agent_config_apply(c);
 }
 
@@ -347,7 +352,7 @@ int hr_config_load_mcp(char **argv, struct hr_config *ret)
     if (!code)
         code = load_sources(&c);
     if (!code)
-        code = match_backoff(&c, "toolhost-", &c.toolhosts);
+        code = match_all(&c);
     if (!code)
         code = hr_agent_config_apply(&c);
     if (code)
@@ -364,6 +369,7 @@ static void inherit(struct hr_config *c, const struct hr_config *old)
         if (old->origins[i] > HR_FROM_FILE)
             hr_setting_copy(c, old, &hr_settings[i]);
     c->command = old->command;
+    c->environment = json_incref(old->environment);
     memcpy(c->registry_path, old->registry_path, sizeof(c->registry_path));
     memcpy(c->agent_config_path, old->agent_config_path, sizeof(c->agent_config_path));
 }
@@ -386,8 +392,11 @@ int hr_config_reread(const struct hr_config *old, const struct hr_config_text *a
                      hr_registry_parse(c.registry_path, registry->text, (size_t)registry->len, &c));
     if (!code)
         code = hr_agent_config_native(&c);
+    bool sidecar = c.sidecar;
+    c.sidecar = old->sidecar; /* what follows from it goes on doing so */
     if (!code)
-        code = c.stdio ? match_backoff(&c, "toolhost-", &c.toolhosts) : match_settings(&c);
+        code = match_all(&c);
+    c.sidecar = sidecar;
     if (code)
         hr_config_free(&c);
     else

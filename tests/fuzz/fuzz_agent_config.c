@@ -31,9 +31,11 @@ static void reread(const struct hr_config *c, const char *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static char server[] = "agent-server";
+    static char *command[] = {server, NULL};
     static struct hr_config c;
     hr_log_init("fuzz", HR_LOG_NONE); /* its messages are not the point */
-    c = (struct hr_config){0};
+    c = (struct hr_config){.command = command};
     hr_settings_default(&c);
     if (hr_agent_config_parse("fuzz", (const char *)data, size, &c) == 0)
         reread(&c, (const char *)data, size);

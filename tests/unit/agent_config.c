@@ -451,6 +451,77 @@ static void read_again(void **state)
     clean_environment();
 }
 
+/* A reread that is given this agent_config.json, and one plugin, "echo". */
+static int reread(const struct hr_config *c, const char *quoted, struct hr_config *again)
+{
+    static const char plugins[] = "{\"plugins\":[{\"id\":\"echo\",\"path\":\"/x/echo.so\"}]}";
+    const struct hr_config_text registry = {plugins, sizeof(plugins) - 1};
+    char *text = unquoted(quoted);
+    const struct hr_config_text agent_config = {text, (ssize_t)strlen(text)};
+    hear_begin();
+    int code = hr_config_reread(c, &agent_config, &registry, again);
+    hear_end();
+    free(text);
+    return code;
+}
+
+/* What takes a new start is checked as that will, and has no effect before. */
+static void read_again_for_the_next_start(void **state)
+{
+    struct hr_config c;
+    struct hr_config again;
+    (void)state;
+    clean_environment();
+    put_file("agent_config.json", "{}");
+    assert_int_equal(load(ARGS("x"), &c), 0);
+    assert_int_equal(reread(&c, "{'handrail':{'sidecar':false}}", &again), 0);
+    assert_false(again.sidecar);
+    assert_int_equal(again.grace_ms, 25000);
+    assert_int_equal(again.server.restart, HR_RESTART_ON_FAILURE);
+    hr_config_free(&again);
+    assert_int_equal(reread(&c, "{'handrail':{'mcp-addr':'0.0.0.0:1'}}", &again), 78);
+    assert_non_null(strstr(said, "on a loopback address only"));
+    assert_int_equal(reread(&c, "{'handrail':{'agent-port':60010}}", &again), 78);
+    assert_non_null(strstr(said, "ports clash"));
+    assert_int_equal(reread(&c, "{'agent':{'module':'native:echo'}}", &again), 0);
+    assert_false(again.plugins[0].required);
+    hr_config_free(&again);
+    assert_int_equal(reread(&c, "{'agent':{'module':'/y/mine.so'}}", &again), 0);
+    assert_int_equal(again.nplugins, 1);
+    hr_config_free(&again);
+    assert_int_equal(reread(&c, "{'agent':{'module':'native:no'}}", &again), 78);
+    assert_non_null(strstr(said, "no enabled plugin with the id \"no\""));
+    hr_config_free(&c);
+    put_file("agent_config.json", "{'agent':{'module':'native:no'}}");
+    put_file("tool_registry.json", "{'plugins':[{'id':'no','path':'/x/no.so'}]}");
+    assert_int_equal(load(ARGS("x"), &c), 0);
+    assert_int_equal(reread(&c, "{}", &again), 78);
+    assert_non_null(strstr(said, "module, as it was when the container was started, is \"native:"));
+    hr_config_free(&c);
+    remove_file("tool_registry.json");
+    remove_file("agent_config.json");
+    clean_environment();
+}
+
+/* A variable of the container counts, be it empty: for Python, and for plugins. */
+static void a_module_that_is_empty(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    clean_environment();
+    put_file("agent_config.json", "{'environment':{'CUSTOM_AGENT_MODULE':'/x/mine.so'}}");
+    assert_int_equal(load(ARGS("x"), &c), 0);
+    assert_int_equal(c.nplugins, 1);
+    hr_config_free(&c);
+    (void)setenv("CUSTOM_AGENT_MODULE", "", 1);
+    assert_int_equal(load(ARGS("x"), &c), 0);
+    assert_int_equal(c.nplugins, 0);
+    assert_string_equal(getenv("CUSTOM_AGENT_MODULE"), "");
+    hr_config_free(&c);
+    remove_file("agent_config.json");
+    clean_environment();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +537,8 @@ int main(void)
         cmocka_unit_test(what_is_no_file),
         cmocka_unit_test(native_agents),
         cmocka_unit_test(read_again),
+        cmocka_unit_test(read_again_for_the_next_start),
+        cmocka_unit_test(a_module_that_is_empty),
     };
     if (!mkdtemp(folder))
         return 1;
