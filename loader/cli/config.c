@@ -242,8 +242,9 @@ static json_t *plugins_json(const struct hr_config *c)
             in_file(c->registry_path, hr_pointer_index(&at, "/plugins", (size_t)p->entry), source);
         else
             (void)snprintf(source, sizeof(source), "the agent's module");
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "id", p->id, "path",
-                                                    p->path, "required", p->required, "source",
+        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:b, s:o}", "id", p->id, "path",
+                                                    hr_json_text(p->path, strlen(p->path)),
+                                                    "required", p->required, "source",
                                                     hr_json_text(source, strlen(source))));
     }
     return list;

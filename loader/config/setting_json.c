@@ -2,6 +2,7 @@
  * A setting's value as JSON.  See setting_json.h. */
 #include "setting_json.h"
 
+#include "common/json_text.h"
 #include "setting_value.h"
 
 #include <math.h>
@@ -110,7 +111,7 @@ static json_t *list_json(const char *text, const char *separator)
     json_t *list = json_array();
     while (*text) {
         size_t n = strcspn(text, separator);
-        (void)json_array_append_new(list, json_stringn(text, n));
+        (void)json_array_append_new(list, hr_json_text(text, n));
         text += n + (text[n] != '\0');
     }
     return list;
@@ -128,6 +129,6 @@ json_t *hr_setting_json(const struct hr_config *c, const struct hr_setting *s)
                                  : json_integer(strtoll(text, NULL, 10));
     case HR_SETTING_REWRITE: return list_json(text, ",");
     case HR_SETTING_CHECKS: return list_json(text, ";");
-    default: return *text ? json_string(text) : json_null();
+    default: return *text ? hr_json_text(text, strlen(text)) : json_null();
     }
 }

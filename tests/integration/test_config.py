@@ -198,6 +198,12 @@ class Shown(Folder):
         self.assertEqual(told["server"]["command"][:3], [str(real), "--port", "7"])
         self.assertEqual(told["settings"]["agent-port"]["value"], 7)
 
+    def test_names_that_are_no_utf_8(self):
+        told = json.loads(self.handrail("config", "--json", b"--crash-dir=/c/\xff",
+                                        CUSTOM_AGENT_MODULE=b"/x/\xff.so").stdout)
+        self.assertEqual(told["settings"]["crash-dir"]["value"], "/c/\ufffd")
+        self.assertEqual([p["path"] for p in told["plugins"]], ["/x/\ufffd.so"])
+
     def test_a_native_agent(self):
         told = json.loads(self.handrail("config", "--json", CUSTOM_AGENT_MODULE="/x/y.so").stdout)
         self.assertEqual(told["plugins"], [{"id": "y", "path": "/x/y.so", "required": True,
