@@ -104,9 +104,11 @@ static bool is_name(const json_t *v)
     return n >= 1 && n <= 128 && strspn(json_string_value(v), allowed) == n;
 }
 
+/* A whole number, which may be written 40.0: so has it JSON Schema. */
 static bool is_number(const json_t *v, json_int_t min, json_int_t max)
 {
-    return json_is_integer(v) && json_integer_value(v) >= min && json_integer_value(v) <= max;
+    double d = json_number_value(v);
+    return json_is_number(v) && d >= (double)min && d <= (double)max && (double)(json_int_t)d == d;
 }
 
 static bool item_ok(enum type type, const json_t *v)
@@ -144,7 +146,7 @@ static void read_value(struct reader *r, const struct key *k, const json_t *v, v
     case NUMBER:
         if (!is_number(v, k->min, k->max))
             say(r, pointer, k->expected, v);
-        *(json_int_t *)member = json_integer_value(v);
+        *(json_int_t *)member = is_number(v, k->min, k->max) ? (json_int_t)json_number_value(v) : 0;
         break;
     case PATH:
         if (!is_path(v))

@@ -155,7 +155,7 @@ static void allow_ports(struct rules *r, const json_t *list, uint64_t allowed)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct port_attr a = {.allowed = allowed,
-                              .port = (uint64_t)json_integer_value(json_array_get(list, i))};
+                              .port = (uint64_t)json_number_value(json_array_get(list, i))};
         if (syscall(SYS_landlock_add_rule, r->fd, RULE_PORT, &a, 0) < 0 && !r->err)
             r->err = -errno;
     }

@@ -58,6 +58,8 @@ GOOD = [
     (AGENT, {"handrail": {"grace": -0.0, "budget": -0.0, "stop-timeout": 1e-4, "watchdog": 4e1}}),
     (AGENT, {"handrail": {"check": [], "rewrite": [], "mcp-addr": "[::1]:1"}}),
     (REGISTRY, {"plugins": []}),
+    (REGISTRY, {"plugins": [{"id": "a", "path": "/a", "confinement": {
+        "network": True, "tcp_connect": [443.0], "nice": -0.0, "open_files": 64.0}}]}),
     (REGISTRY, {"plugins": [{"id": "a", "path": "/a", "confinement": {}}]}),
 ]
 
