@@ -2,14 +2,15 @@
  * handrail explain: the rules of the commands for images. */
 #include "commands.h"
 #include "common/handoff.h"
+#include "common/nearest.h"
 #include "lint/rules.h"
 #include "report.h"
 #include "rules.h"
 #include "spec/rules.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Every table of rules there is. */
@@ -23,7 +24,7 @@ static const struct table {
     {"check --spec", hr_spec_rules, HR_SPEC_NRULES},
 };
 
-enum { TABLES = sizeof(tables) / sizeof(tables[0]), ID_MAX = 100 };
+enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static void help(void)
 {
@@ -54,53 +55,38 @@ static void explain_all(void)
         }
 }
 
-static size_t least(size_t a, size_t b, size_t c)
-{
-    size_t ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* How many letters must be changed, added or removed to make b of a. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[ID_MAX + 1];
-    size_t an = strlen(a);
-    size_t bn = strlen(b);
-    if (an > ID_MAX || bn > ID_MAX)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= bn; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= an; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= bn; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = least(row[j] + 1, row[j - 1] + 1, changed);
-        }
-    }
-    return row[bn];
-}
-
-/* The rule of that name, or NULL; *ret_nearest then has the most similar name. */
+/* The rule of that name, or NULL; *ret_nearest then has the name that was probably meant, or NULL.
+ */
 static const struct hr_rule *find(const char *id, const char **ret_nearest)
 {
-    size_t nearest = SIZE_MAX;
+    unsigned nearest = UINT_MAX;
+    *ret_nearest = NULL;
     for (size_t t = 0; t < TABLES; t++)
         for (size_t i = 0; i < tables[t].n; i++) {
             const struct hr_rule *rule = &tables[t].rules[i];
-            size_t far = distance(id, rule->id);
-            if (!far)
-                return rule;
             /* A part of a name is what people remember. */
-            if (strlen(id) > 2 && strstr(rule->id, id))
-                far = 1;
-            if (far < nearest) {
+            bool part = strlen(id) > 2 && strstr(rule->id, id);
+            unsigned far = part ? 1 : hr_word_distance(id, rule->id);
+            if (strcmp(id, rule->id) == 0)
+                return rule;
+            if (far < nearest && (part || hr_word_is_near(id, far))) {
                 nearest = far;
                 *ret_nearest = rule->id;
             }
         }
     return NULL;
+}
+
+/* There is no such rule. */
+static int unknown(const char *id, const char *nearest)
+{
+    if (nearest)
+        (void)fprintf(stderr, "handrail explain: no rule is called %s: did you mean %s?\n", id,
+                      nearest);
+    else
+        (void)fprintf(stderr,
+                      "handrail explain: no rule is called %s: handrail explain lists them\n", id);
+    return HR_EXIT_USAGE;
 }
 
 int hr_image_explain(char **argv)
@@ -109,7 +95,7 @@ int hr_image_explain(char **argv)
     if (!argv[1])
         list();
     for (char **arg = argv + 1; *arg; arg++) {
-        const char *nearest = "";
+        const char *nearest = NULL;
         const struct hr_rule *rule = find(*arg, &nearest);
         if (strcmp(*arg, "--help") == 0 || strcmp(*arg, "-h") == 0) {
             help();
@@ -120,9 +106,7 @@ int hr_image_explain(char **argv)
                 (void)printf("\n\n");
             hr_rule_print(stdout, rule);
         } else {
-            (void)fprintf(stderr, "handrail explain: no rule is called %s: did you mean %s?\n",
-                          *arg, nearest);
-            code = HR_EXIT_USAGE;
+            code = unknown(*arg, nearest);
         }
     }
     return code;

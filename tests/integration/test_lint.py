@@ -189,10 +189,18 @@ class Explain(unittest.TestCase):
             self.assertIn(f"{rule} (", everything)
 
     def test_did_you_mean(self):
-        done = run("explain", "syntacks")
+        done = run("explain", "sintax")
         self.assertEqual(done.returncode, 64)
         self.assertIn("did you mean syntax?", done.stderr)
         self.assertIn("did you mean empty-continuation?", run("explain", "continuation").stderr)
+        self.assertIn("explain lists them", run("explain", "quite-something-else").stderr)
+
+
+class Comments(unittest.TestCase):
+    def test_a_slip_of_the_pen(self):
+        done = run("lint", "-", text="# handrail-lint ignore=user_rot\nFROM scratch\n")
+        self.assertIn("there is no such rule: user_rot [suppression-unknown]\n"
+                      "    fix: Did you mean user-root?\n", done.stdout)
 
 
 class Formats(unittest.TestCase):

@@ -3,9 +3,12 @@
  * it stands in or before, "# handrail-lint ignore-file=RULE" for all.  See check.h. */
 #include "check.h"
 
+#include "common/nearest.h"
 #include "parse.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +37,28 @@ static void unknown(struct hr_lint *l, const struct hr_remark *remark, const cha
                   (int)(n < SHOWN ? n : SHOWN), what);
 }
 
+/* A name that no rule has: which one was probably meant? */
+static void no_rule(struct hr_lint *l, const struct hr_remark *remark, const char *name, size_t n)
+{
+    enum { NAME = 64, SUGGESTED = 100 /* warnings: behind so many nobody reads them */ };
+    char word[NAME];
+    char fix[NAME * 2];
+    const char *meant = NULL;
+    unsigned nearest = UINT_MAX;
+    (void)snprintf(word, sizeof(word), "%.*s", (int)(n < NAME ? n : NAME), name);
+    for (int i = 0; l->report->warnings < SUGGESTED && i < HR_LINT_NRULES; i++) {
+        unsigned distance = hr_word_distance(word, hr_lint_rules[i].id);
+        if (distance < nearest && hr_word_is_near(word, distance)) {
+            nearest = distance;
+            meant = hr_lint_rules[i].id;
+        }
+    }
+    if (meant)
+        (void)snprintf(fix, sizeof(fix), "Did you mean %s?", meant);
+    hr_lint_found(l, HR_LINT_SUPPRESSION_UNKNOWN, NULL, remark->line, 0, meant ? fix : NULL,
+                  "there is no such rule: %s", word);
+}
+
 /* The rules of one comment: up to a blank; what comes then is for people. */
 static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const char *p,
                        const struct hr_instruction *instruction)
@@ -46,7 +71,7 @@ static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const 
             s->instruction = instruction;
             l->nsuppressions++;
         } else if (n) {
-            unknown(l, remark, "there is no such rule", p, n);
+            no_rule(l, remark, p, n);
         }
         p += n + (p[n] == ',');
     }
