@@ -2,6 +2,8 @@
  * handrail install and uninstall: all the places of an image, or none. */
 #include "check.h"
 #include "commands.h"
+#include "common/clock.h"
+#include "common/fd.h"
 #include "common/handoff.h"
 #include "loader/config/program.h"
 #include "server_probe.h"
@@ -10,11 +12,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+enum {
+    TURN_WAIT_MS = 2 * HR_SERVER_PROBE_MS, /* the other may be asking a slow server */
+    TURN_LOOK_MS = 50,
+};
 
 struct job {
     const char *command; /* "install" */
@@ -136,6 +145,31 @@ static bool concerns(const struct job *j, const struct hr_site *site)
     return site->state != done && site->state != HR_SITE_STRANGER;
 }
 
+/* Between looking at a place and changing it nobody else may change it: of two at once, one would
+ * take the other's link for a leftover, and remove or overwrite what has become the server.  What
+ * is locked is the root folder: every image has one, and to lock it needs no permission.
+ * ret_lock: -1 where a file system has no locks.  false: somebody else did not come to an end. */
+static bool take_turn(struct job *j, int *ret_lock)
+{
+    int lock = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t until = hr_now_ms() + TURN_WAIT_MS;
+    int err = 0;
+    while (lock >= 0 && (err = flock(lock, LOCK_EX | LOCK_NB) < 0 ? errno : 0) == EWOULDBLOCK &&
+           hr_now_ms() < until)
+        (void)poll(NULL, 0, TURN_LOOK_MS);
+    if (err)
+        hr_close(&lock);
+    if (err == EWOULDBLOCK) {
+        hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE), NULL,
+                      "See who holds a lock on the folder /, and let it come to an end.",
+                      "another install or uninstall was at work in it for %d s",
+                      TURN_WAIT_MS / 1000);
+        return false;
+    }
+    *ret_lock = lock;
+    return true;
+}
+
 /* Everything that is wrong is found before anything is changed.  false: something is. */
 static bool prepare(struct job *j)
 {
@@ -250,8 +284,10 @@ static int run(struct job *j, char **argv)
     if (!code)
         code = hr_root_enter(j->command, j->root);
     if (!code) {
-        if (prepare(j))
+        int turn = -1;
+        if (take_turn(j, &turn) && prepare(j))
             change(j);
+        hr_close(&turn);
         if (j->swap == hr_swap_in && !j->report.errors && !j->dry_run && !j->no_check)
             check(j);
         code = hr_report_end(&j->report, stdout);

@@ -2,6 +2,7 @@
 """handrail install and uninstall: every state that a server's place can be in, and being killed at
 every system call in between."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -470,6 +471,39 @@ class Killed(Image):
         (self.dir / "trace").unlink()
         self.assertIn(f"{second}: error: ", said)
         self.assertEqual(snapshot(self.dir), before)
+
+
+class AtOnce(Image):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_each_in_its_turn(self) -> None:
+        """Who has looked at a place is the only one to change it, until all is changed."""
+        self.program(self.dir / "opt/handrail/bin/handrail", "#!/bin/true\n")
+        self.program(self.dir / "usr/local/bin/openhands-agent-server")
+        plain = snapshot(self.dir)
+        lock = os.open(self.dir, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with subprocess.Popen([HANDRAIL, "install", "--no-check", f"--root={self.dir}"],
+                              env={**self.sanitizer(), **NO_LEAKS}) as other:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                other.wait(1)
+            self.assertEqual(snapshot(self.dir), plain)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            self.assertEqual(other.wait(60), 0)
+        self.assertNotEqual(snapshot(self.dir), plain)
+
+    def test_none_of_them_loses_the_server(self) -> None:
+        self.program(self.server)
+        plain = snapshot(self.dir)
+        for _ in range(5):
+            commands = [[HANDRAIL, command, *Killed.options(command)]
+                        for command in ("install", "uninstall") * 3]
+            others = [subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                                       env={"PATH": str(self.bin), **self.sanitizer()})
+                      for command in commands]
+            self.assertEqual([other.wait(60) for other in others], [0] * len(others))
+            self.uninstall()
+            self.assertEqual(snapshot(self.dir), plain)
 
 
 class AnotherRoot(Image):
