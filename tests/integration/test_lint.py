@@ -61,6 +61,8 @@ class Command(unittest.TestCase):
             self.assertIn("2 errors", named.stdout)
             self.assertIn("Dockerfile:2:1: ", run("lint", cwd=folder).stdout)
             self.assertIn(f"{folder}/Dockerfile:2:1: ", run("lint", folder).stdout)
+            apart = run("lint", "--context=.", "--", "other", cwd=folder)
+            self.assertIn("other:2:1: error: NEITHER", apart.stdout)
             missing = run("lint", "nowhere", "Dockerfile", cwd=folder)
             self.assertEqual(missing.returncode, 66)
             self.assertIn("cannot read nowhere", missing.stderr)
