@@ -7,7 +7,9 @@
 #include "common/sockets.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,8 @@ bool hr_port_is_foreign(int port, pid_t server)
     if (holds(&l, pid)) /* nearly always: then nobody else has to be looked at */
         return false;
     int64_t since = started(server);
+    if (since < 0 && kill(server, 0) < 0 && errno == ESRCH)
+        return true; /* it has ended, and the board does not show it yet: another one answers */
     DIR *dir = l.n && since >= 0 ? opendir("/proc") : NULL;
     const struct dirent *entry = NULL;
     while (dir && (entry = readdir(dir))) {
