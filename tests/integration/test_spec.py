@@ -35,6 +35,7 @@ class Spec(unittest.TestCase):
         clean = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS") or k in ("PATH", "HOME")}
         # Other tests' handrails are not this one's container.
         clean["HANDRAIL_CONTROL"] = str(self.dir / "nobody")
+        clean["HANDRAIL_HEALTH_ADDR"] = clean["HANDRAIL_MCP_ADDR"] = "127.0.0.1:0"
         done = subprocess.run([HANDRAIL, "check", *options], capture_output=True, text=True, timeout=60,
                               check=False, env={**clean, **env})
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
