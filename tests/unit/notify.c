@@ -33,7 +33,8 @@ static void what_is_understood(void **state)
     assert_true(n.trigger && n.stopping && !n.beat && !n.ready);
     assert_int_equal(n.watchdog_ms, 30000);
     n = parse("X_HANDRAIL_AGENT=ok");
-    assert_true(n.agent_ok);
+    assert_true(n.agent_ok && !n.activity);
+    assert_true(parse("X_HANDRAIL_ACTIVITY=1").activity);
     n = parse("X_HANDRAIL_AGENT_ERROR=module x: a=b\nX_HANDRAIL_INIT=77");
     assert_string_equal(n.agent_error, "module x: a=b");
     assert_int_equal(n.init_bytes, 77);
@@ -54,12 +55,14 @@ static void what_is_not(void **state)
                                           "=",
                                           "BARRIER=1\nFDSTORE=1",
                                           "X_HANDRAIL_LAG_MS=-1",
+                                          "X_HANDRAIL_ACTIVITY=0",
+                                          "X_HANDRAIL_ACTIVITY=11",
                                           "X_HANDRAIL_INIT=99999999999999999999",
                                           "MAINPID=1"};
     (void)state;
     for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
         struct hr_notice n = parse(nothing[i]);
-        assert_false(n.ready || n.stopping || n.beat || n.trigger || n.agent_ok);
+        assert_false(n.ready || n.stopping || n.beat || n.trigger || n.agent_ok || n.activity);
         assert_int_equal(n.watchdog_ms, -1);
         assert_int_equal(n.lag_ms, -1);
         assert_int_equal(n.init_bytes, -1);
