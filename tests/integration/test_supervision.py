@@ -2,6 +2,7 @@
 """What handrail does for a server beyond keeping it up: notifications, watchdog, crash reports,
 output, leftovers."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -16,7 +17,7 @@ import unittest
 from pathlib import Path
 
 from harness import client, crash_report, running, sample, service, standin
-from support import HANDRAIL, wait_for
+from support import HANDRAIL, descendants, wait_for
 
 # The environment of a handrail that is started by hand.
 BARE = {"PATH": os.environ["PATH"], "HANDRAIL_HEALTH_ADDR": "127.0.0.1:0",
@@ -521,6 +522,42 @@ class Leftovers(unittest.TestCase):
         self.assertFalse(alive)
         alive, _ = self.crash_and_see("pass", "--cleanup=none")
         self.assertTrue(alive)
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """Stuck as on a disk that does not answer: a kill waits until it is thawed."""
+    group = FREEZER / f"handrail-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "freezer.state").write_text("FROZEN")
+        wait_for("the freeze", lambda: (group / "freezer.state").read_text() == "FROZEN\n", 5)
+        yield
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        wait_for("its end", lambda: not (group / "cgroup.procs").read_text(), 10)
+        group.rmdir()
+
+
+class Stuck(unittest.TestCase):
+    @unittest.skipUnless(os.geteuid() == 0 and os.access(FREEZER, os.W_OK),
+                         "no freezer of cgroup 1 that is ours")
+    def test_a_stop_does_not_wait_for_what_was_killed_and_is_stuck(self):
+        with running(["sh", "-c", "setsid sleep 1000 & exec sleep 999"],
+                     options=["--grace=15"]) as h:
+            h.wait_line("sidecar: ready")
+            child = wait_for("the child", lambda: [
+                p.pid for p in descendants(h.pid) if list(p.argv) == ["sleep", "1000"]], 5)[0]
+            with frozen(child):
+                os.kill(child, signal.SIGKILL)
+                began = time.monotonic()
+                self.assertEqual(h.stop(), 143)
+                self.assertLess(time.monotonic() - began, 5)
+                self.assertIn(f"pid {child} (sleep) was killed and is stuck", h.log())
 
 
 if __name__ == "__main__":
