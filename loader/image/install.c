@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/handoff.h"
+#include "loader/cli/text.h"
 #include "loader/config/program.h"
 #include "server_probe.h"
 #include "swap.h"
@@ -219,15 +220,18 @@ static void say(const struct job *j, const struct hr_site *site, bool changed)
     if (site->version[0])
         (void)snprintf(version, sizeof(version), " (agent-server %s)", site->version);
     const char *would = !j->dry_run ? "" : changed ? "would be: " : "";
-    if (site->kind == HR_SITE_PYTHON)
-        (void)printf("%s: %s%s%s\n", site->path, would,
-                     in ? "python -m openhands.agent_server is run by handrail" : "removed",
-                     version);
-    else if (in)
-        (void)printf("%s: %shandrail, the server is %s" HR_REAL_SUFFIX "%s\n", site->path, would,
-                     strrchr(site->path, '/') + 1, version);
-    else
-        (void)printf("%s: %sthe server%s\n", site->path, would, version);
+    hr_text_print(stdout, site->path);
+    (void)printf(": %s", would);
+    if (site->kind == HR_SITE_PYTHON) {
+        (void)printf("%s", in ? "python -m openhands.agent_server is run by handrail" : "removed");
+    } else if (in) {
+        (void)printf("handrail, the server is ");
+        hr_text_print(stdout, strrchr(site->path, '/') + 1);
+        (void)printf(HR_REAL_SUFFIX);
+    } else {
+        (void)printf("the server");
+    }
+    (void)printf("%s\n", version);
 }
 
 /* The places that were changed go back, up to the one that failed, of which at least the note of

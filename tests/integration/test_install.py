@@ -260,6 +260,12 @@ class Names(Image):
         said = self.install(f"--server={self.dir}/none", code=1)
         self.assertIn(f"{self.dir}/none: error: there is no such file [server-not-found]", said)
 
+    def test_a_name_cannot_paint(self) -> None:
+        server = self.program(self.dir / "a\x1b[31m\n b" / "openhands-agent-server")
+        for said in (self.install(f"--server={server}"), self.uninstall(f"--server={server}")):
+            self.assertNotIn("\x1b", said)
+            self.assertEqual(said.count("\n"), 2, said)
+
     def test_handrail_is_no_server(self) -> None:
         said = self.install(f"--server={HANDRAIL}", code=1)
         self.assertIn("[server-lost]", said)
