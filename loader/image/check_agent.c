@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTPUT_MAX = 256 * 1024, IMPORT_MS = 60 * 1000 };
+enum {
+    OUTPUT_MAX = 256 * 1024,
+    IMPORT_MS = 60 * 1000,
+    CHECKED = 100, /* _CHECKED of the helper: it has come to its end, and found nothing */
+};
 
 static const char helper_says[] = "handrail_agent: ";
 
@@ -56,7 +60,7 @@ static void judge(struct hr_image_check *c, int err, int status, char *output)
     } else if (err) {
         (void)snprintf(text, sizeof(text), "the image's python cannot be run: %s", strerror(-err));
         add(c, text);
-    } else if (status != 0) {
+    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != CHECKED) {
         add(c, last_line(output));
     } else {
         hr_check_good(c, "the modules of the agent and its tools can be imported%s%s",

@@ -999,9 +999,12 @@ def _start() -> None:
             helper.import_agent()
 
 
+_CHECKED = 100  # the exit code if all is well; not 0, with which a module may end python itself
+
+
 def _check(modules: list[str]) -> int:
     """As a program, for handrail check: say what is wrong with the custom agent and with the other
-    modules that the server is to import, without a server."""
+    modules that the server is to import, without a server.  Returns the exit code."""
     sys.modules["handrail_agent"] = sys.modules[__name__]  # which they may import
     path = os.environ.get("OH_EXTRA_PYTHON_PATH", "").split(":")
     sys.path[:0] = [folder.strip() for folder in path if folder.strip()]
@@ -1016,9 +1019,10 @@ def _check(modules: list[str]) -> int:
             if name != helper._module_name:
                 helper._found(_import_problem(name, error))
     helper._check_agent()
-    return 1 if helper._wrong else 0
+    return 1 if helper._wrong else _CHECKED
 
 
 if __name__ == "__main__":
-    sys.exit(_check([name.strip() for name in "".join(sys.argv[1:]).split(",") if name.strip()]))
+    _code = _check([name.strip() for name in "".join(sys.argv[1:]).split(",") if name.strip()])
+    os._exit(_code)  # a thread that a module has started does not hold it up, as in the server
 _start()

@@ -304,6 +304,15 @@ class Agent(Image):
         found = self.check("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
         self.assertEqual(list(found), ["agent-class"])
 
+    def test_one_that_ends_python(self) -> None:
+        found = self.check("import os\nos._exit(0)\n")
+        self.assertEqual(found["agent-class"]["message"], "it ended without a word")
+
+    def test_a_thread_of_it_holds_nothing_up(self) -> None:
+        self.assertEqual(self.check("import threading, time\n"
+                                    "threading.Thread(target=time.sleep, args=(300,)).start()\n",
+                                    code=0), {})
+
     def test_modules_of_tools(self) -> None:
         (self.config / "agent_config.json").write_text(json.dumps(
             {"tools": [{"name": "Tool", "module": "no_tools"}]}))
