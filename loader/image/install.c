@@ -124,6 +124,17 @@ static const struct hr_rule *rule(enum hr_check_rule id)
     return &hr_check_rules[id];
 }
 
+/* What to do about it; NULL: what the rule says, which is for a user who may not. */
+static const char *fix_of(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM: return NULL;
+    case EROFS: return "Install while the image is built: this file system is read-only.";
+    default: return "Nothing was changed: see to the cause, and run it again.";
+    }
+}
+
 /* Can its folder be changed? */
 static void judge_folder(struct job *j, const struct hr_site *site)
 {
@@ -132,10 +143,7 @@ static void judge_folder(struct job *j, const struct hr_site *site)
     const struct hr_place place = {.file = dirname(path)};
     if (faccessat(AT_FDCWD, place.file, W_OK | X_OK, AT_EACCESS) == 0)
         return;
-    hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE), &place,
-                  errno == EROFS ? "Install while the image is built: this file system is "
-                                   "read-only."
-                                 : NULL,
+    hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE), &place, fix_of(errno),
                   "no file in it can be renamed: %s", strerror(errno));
 }
 
@@ -263,7 +271,7 @@ static void change(struct job *j)
         if (!err)
             continue;
         hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE),
-                      &(struct hr_place){.file = site->path}, NULL, "%s", strerror(-err));
+                      &(struct hr_place){.file = site->path}, fix_of(-err), "%s", strerror(-err));
         undo(j, changed, i + 1);
         return;
     }

@@ -465,6 +465,9 @@ class Killed(Image):
             "renameat2:error=EINVAL", "link,linkat:error=EPERM"))
         (self.dir / "trace").unlink()
         self.assertIn("[cannot-change]", said)
+        self.assertIn("Nothing was changed", self.install(code=1, **NO_LEAKS, prefix=self.strace(
+            "symlink,symlinkat:error=ENOSPC", "link,linkat:error=ENOSPC")))
+        (self.dir / "trace").unlink()
         self.assertEqual(snapshot(self.dir), before)
 
     def test_all_places_or_none(self) -> None:
