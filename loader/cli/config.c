@@ -142,7 +142,8 @@ static json_t *files_json(const struct hr_config *c)
                  {"tool_registry.json", c->registry_path}};
     json_t *list = json_object();
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        const char *how = !c->sidecar                        ? "not read: --no-sidecar"
+        bool said_so = i == 0 && hr_setting_origin(c, "sidecar") == HR_FROM_FILE;
+        const char *how = !c->sidecar && !said_so            ? "not read: there is no sidecar"
                           : access(files[i].path, F_OK) == 0 ? "read"
                                                              : "there is none";
         (void)json_object_set_new(list, files[i].name, entry(masked(files[i].path), how));
@@ -259,7 +260,7 @@ static int show(const struct hr_config *c, bool all, bool as_json)
     int code = none ? 0 : hr_agent_command(c, c->command, environ, &command);
     if (code)
         return code;
-    if (none || hr_is_agent_server(c->command))
+    if (c->sidecar && (none || hr_is_agent_server(c->command)))
         hr_preflight_environment(c, none ? environ : command.env, NULL, NULL);
     hr_secrets_init(environ);
     json_t *config = json_pack("{s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o}", "files", files_json(c),

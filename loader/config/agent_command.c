@@ -405,7 +405,8 @@ int hr_agent_command_in(const struct hr_agent_places *places, const struct hr_co
 {
     struct plan p = {0};
     struct hr_agent_command c = {0};
-    int code = hr_is_agent_server(argv) ? make_plan(&p, places, config, argv, env) : 0;
+    bool plain = !config->sidecar && !config->nested; /* it runs what it is given */
+    int code = !plain && hr_is_agent_server(argv) ? make_plan(&p, places, config, argv, env) : 0;
     if (code)
         return code;
     int err = build(&p, argv, env, &c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The agent-server's command line and environment as handrail starts it: with its Python helper and
  * the modules of the custom agent and of its tools imported, all found, and reachable while it
- * waits to be initialised. Any other command stays as it is.
+ * waits to be initialised. Any other command stays as it is; a plain init changes none.
  *
  * Called by the supervisor before the first start, and by a nested handrail before it becomes the
  * command; what one has added the other leaves alone.  Start-up only: it allocates. */

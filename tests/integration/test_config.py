@@ -198,6 +198,24 @@ class Shown(Folder):
         self.assertEqual(told["server"]["command"][:3], [str(real), "--port", "7"])
         self.assertEqual(told["settings"]["agent-port"]["value"], 7)
 
+    def test_a_plain_init_by_the_file(self):
+        server = self.folder / "agent-server"
+        server.write_text("#!/bin/sh\necho \"$A$@\"\n")
+        server.chmod(0o755)
+        self.write({"agent": {"module": "mine"}, "environment": {"A": "file"},
+                    "handrail": {"sidecar": False}}, "{")
+        told = json.loads(self.handrail("config", "--json", "--", str(server), "-x").stdout)
+        self.assertEqual(told["server"]["command"], [str(server), "-x"])
+        self.assertEqual(told["files"]["agent_config.json"]["source"], "read")
+        self.assertEqual(told["files"]["tool_registry.json"]["source"],
+                         "not read: there is no sidecar")
+        self.assertEqual(told["environment"]["A"]["value"], "file")
+        self.assertNotIn("OH_EXTRA_PYTHON_PATH", told["environment"])
+        self.assertEqual(self.handrail("run", "--", str(server), "-x").stdout, "file-x\n")
+        told = json.loads(self.handrail("config", "--json", HANDRAIL_SIDECAR="off").stdout)
+        self.assertEqual(told["files"]["agent_config.json"]["source"],
+                         "not read: there is no sidecar")
+
     def test_names_that_are_no_utf_8(self):
         told = json.loads(self.handrail("config", "--json", b"--crash-dir=/c/\xff",
                                         CUSTOM_AGENT_MODULE=b"/x/\xff.so").stdout)

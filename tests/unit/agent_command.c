@@ -60,7 +60,7 @@ static void other_commands(void **state)
 static char app[] = "/tmp/handrail-app-XXXXXX";
 static char cwd[] = "/tmp/handrail-cwd-XXXXXX";
 static struct hr_agent_places places = {.helper = "/h/share/python", .app = app, .cwd = cwd};
-static struct hr_config config = {.helper = true};
+static struct hr_config config = {.helper = true, .sidecar = true};
 static struct hr_agent_command got;
 
 static void same_list(char *const *list, const char *const *wanted)
