@@ -31,7 +31,7 @@ struct hr_confinement {
 };
 
 /* One thing that is wrong.  pointer: JSON pointer within the object.  came: borrowed; NULL: the key
- * itself is not known. */
+ * itself, which pointer has as it is, without escapes, is not known. */
 typedef void hr_confinement_problem(void *arg, const char *pointer, const char *expected,
                                     const json_t *came);
 

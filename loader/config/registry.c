@@ -80,11 +80,13 @@ static void confinement_problem(void *arg, const char *pointer, const char *expe
 {
     const struct confinement_at *where = arg;
     char text[2 * HR_CONFIG_POINTER];
+    struct hr_pointer p;
     const char *what = !came                  ? "an unknown key"
                        : json_is_string(came) ? json_string_value(came)
                                               : hr_config_type_name(came);
-    (void)snprintf(text, sizeof(text), "%s/confinement%s", where->at, pointer);
-    hr_config_problem(where->f, text, expected, what);
+    (void)snprintf(text, sizeof(text), "%s/confinement%s", where->at, came ? pointer : "");
+    hr_config_problem(where->f, came ? text : hr_pointer_key(&p, text, pointer + 1), expected,
+                      what);
 }
 
 static void check_confinement(struct hr_config_file *f, const char *at, const json_t *confinement)

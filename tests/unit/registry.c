@@ -73,6 +73,8 @@ static void each_problem_is_one_line_with_its_place(void **state)
          "/plugins/0/config: expected an object, got an array"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"nice\":99}}]}",
          "/plugins/0/confinement/nice: expected a number, 0 to 19, got a number"},
+        {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"a/b~c\":9}}]}",
+         "/plugins/0/confinement/a~1b~0c: expected a key of confinement, got an unknown key"},
         {"{\"plugins\":[{\"id\":\"a\",\"path\":\"/a\",\"confinement\":{\"nize\":9}}]}",
          "/plugins/0/confinement/nize: expected a key of confinement, such as nice, got an "
          "unknown"},
