@@ -5,6 +5,7 @@
 #include "expo.h"
 
 #include "utf8.h"
+#include "whole.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -148,7 +149,7 @@ static void put_number(struct hr_expo *e, double v)
         put_text(e, v > 0 ? "+Inf" : "-Inf");
     } else if (isnan(v)) {
         put_text(e, "NaN");
-    } else if (fabs(v) < 1e15 && v == floor(v)) {
+    } else if (fabs(v) < 1e15 && v == hr_whole_part(v)) {
         put_whole(e, v);
     } else {
         (void)snprintf(text, sizeof(text), "%.15g", v);

@@ -3,6 +3,8 @@
  * way to a comparison. */
 #include "run.h"
 
+#include "common/whole.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 bool hr_schema_number_integral(const json_t *v)
 {
     return json_is_integer(v) ||
-           (json_is_real(v) && trunc(json_real_value(v)) == json_real_value(v));
+           (json_is_real(v) && hr_whole_part(json_real_value(v)) == json_real_value(v));
 }
 
 static int cmp_double(double a, double b)
@@ -25,7 +27,7 @@ static int cmp_int_real(json_int_t i, double d)
         return -1;
     if (d < -0x1p63)
         return 1;
-    double whole = trunc(d);
+    double whole = hr_whole_part(d);
     json_int_t w = (json_int_t)whole;
     return i != w ? (i > w) - (i < w) : cmp_double(whole, d);
 }

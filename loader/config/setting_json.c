@@ -3,6 +3,7 @@
 #include "setting_json.h"
 
 #include "common/json_text.h"
+#include "common/whole.h"
 #include "setting_value.h"
 
 #include <math.h>
@@ -58,7 +59,7 @@ static bool number_text(const struct hr_setting *s, const json_t *v, char out[NU
     double value = json_number_value(v) + 0.0; /* -0 is 0 */
     /* Compared before it is rounded, as a JSON Schema does. */
     if (!json_is_number(v) || !(value >= (double)s->min / unit && value <= (double)s->max / unit) ||
-        (!seconds && value != floor(value)))
+        (!seconds && value != hr_whole_part(value)))
         return false;
     if (seconds && value > 0 && value < 1.0 / MS)
         value = 1.0 / MS; /* 0 often means something else */
