@@ -320,7 +320,7 @@ static int watch_lines(hr_watch_look *look, void *arg, int64_t period_ms, const 
             (void)poll(NULL, 0, (int)(then_ms - hr_now_ms()));
         (void)fputs(between, stdout);
         (void)look(stdout, arg);
-        if (fflush(stdout))
+        if (fflush(stdout) || ferror(stdout))
             return HR_EXIT_IOERR;
     }
 }
@@ -334,8 +334,9 @@ int hr_watch(hr_watch_look *look, void *arg, int64_t period_ms, bool lines)
         code = watch_screen(look, arg, period_ms, &first);
     } else if (code == 0) {
         (void)fwrite(first.text, 1, first.len, stdout);
-        code =
-            fflush(stdout) ? HR_EXIT_IOERR : watch_lines(look, arg, period_ms, lines ? "" : "\n");
+        code = fflush(stdout) || ferror(stdout)
+                   ? HR_EXIT_IOERR
+                   : watch_lines(look, arg, period_ms, lines ? "" : "\n");
     } else if (code > 0) {
         (void)fwrite(first.text, 1, first.len, stderr);
     }
