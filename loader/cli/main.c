@@ -105,13 +105,16 @@ static int command_run(char **argv)
     return run(argv + 1, false);
 }
 
-/* Another program of ours: PID 1 is not to carry what only authors need. */
+/* Another program of ours: PID 1 is not to carry what only authors need.  It is one that the
+ * dynamic linker starts, with nothing in it but what it names itself. */
 static int become_own(const char *name, char **argv)
 {
     char folder[4000];
     char path[sizeof(folder) + 32];
     hr_program_own_folder(folder, sizeof(folder));
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)unsetenv("LD_PRELOAD");
+    (void)unsetenv("LD_AUDIT");
     (void)execv(path, argv);
     hr_error("cannot run %s: %s: install the whole of handrail", path, strerror(errno));
     return HR_EXIT_SOFTWARE;
