@@ -6,7 +6,7 @@ JOBS ?= 2
 PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-containers bench clean
+.PHONY: help build run test test-containers release test-release bench clean
 
 help: ## this list
 	@echo "Handrail: entrypoint and health sidecar for agent-server images"
@@ -28,10 +28,18 @@ test: ## every check and test, with a closing line that counts them
 test-containers: ## the images of docker/, built and run for real; needs root, buildah, runc
 	@PYTHON=$(PYTHON) sh tests/containers/run.sh
 
+release: ## /opt/handrail for any image, from pinned sources, in build-release/opt
+	@sh tests/setup.sh release
+	@JOBS=$(JOBS) sh docker/release/build.sh
+
+test-release: ## the release: its files, hostile surroundings, memory; AGAIN=1 compares a second build
+	@sh tests/setup.sh release
+	@JOBS=$(JOBS) PYTHON=$(PYTHON) sh tests/release/run.sh $(if $(AGAIN),--reproduce)
+
 bench: ## speed and size, beside a peer in the same run
 	@sh tests/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tests/bench/bench.py
 
 clean: ## remove what was built (not the agent-server in the cache folder)
-	rm -rf build build-asan build-tsan build-fuzz build-release
+	rm -rf build build-asan build-tsan build-fuzz build-release build-release-arm64

@@ -85,7 +85,7 @@ tidy=$!
 step build-asan build asan build-asan && tests build-asan -L 'unit|integration|fuzz'
 # The schema validator has no threads, and limits on processor time that this build would reach.
 step build-tsan build tsan build-tsan && tests build-tsan -L unit -E unit/schema
-for check in format banned layout scripts; do
+for check in format banned layout scripts pins; do
     step "lint-$check" sh tests/lint/lint.sh "$check"
 done
 step lint-tidy finished "$tidy" "$logs/tidy.log"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Install what is missing, and say so.  A second run finds everything and takes no time.
 #
-#   tests/setup.sh build | test | run | bench     what that goal of the Makefile needs
+#   tests/setup.sh build | test | run | bench | release   what that goal of the Makefile needs
 #   tests/setup.sh venv [REQUIREMENTS]            print where the environment of that file lies; of
 #                                                 the agent-server's if none is given
 #   tests/setup.sh node                           the same of Node and the packages of MCP's clients
@@ -25,6 +25,8 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
     strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
+
+release_packages="cmake ninja-build gcc make pkg-config dpkg-dev gperf scdoc python3 apt"
 
 say() { echo "setup: $*"; }
 warn() { echo "setup: $*" >&2; }
@@ -223,6 +225,7 @@ test)
         prometheus_package
     ;;
 run) packages $build_packages && agent_server ;;
+release) packages $release_packages ;;
 bench) packages $build_packages $bench_packages && agent_server && node_packages ;;
 venv)
     requirements=${2:-$requirements}
@@ -231,7 +234,7 @@ venv)
 node) node_path ;;
 prometheus) prometheus_path ;;
 *)
-    warn "usage: tests/setup.sh build | test | run | bench | venv [REQUIREMENTS] | node | prometheus"
+    warn "usage: tests/setup.sh build | test | run | bench | release | venv [REQUIREMENTS] | node | prometheus"
     exit 64
     ;;
 esac

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("HANDRAIL_BUILD_DIR") or ROOT / "build")
 TREE = BUILD / "opt" / "handrail"
-HANDRAIL = TREE / "bin" / "handrail"
+HANDRAIL = Path(os.environ.get("HANDRAIL_BIN") or TREE / "bin" / "handrail")
 SAMPLES = TREE / "share" / "plugins"
 STANDIN = ROOT / "tests" / "standin" / "agent_server.py"
 SCRIPTED_LLM = ROOT / "tests" / "standin" / "llm.py"

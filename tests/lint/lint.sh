@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The rules that a script can check.  Usage: lint.sh format|banned|layout|scripts|tidy [BUILD_DIR]
+# The rules that a script can check.  Usage: lint.sh format|banned|layout|scripts|pins|tidy [BUILD_DIR]
 # Run from anywhere; looks at the files git knows or would add.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -70,16 +70,29 @@ scripts() {
     return $bad
 }
 
+# What a release is built from is pinned, line for line.
+pins() {
+    awk '
+        /^#/ || /^suite [a-z]+$/ || /^epoch [1-9][0-9]*$/ { next }
+        NF != 7 || $3 !~ /^(source|all|amd64|arm64)$/ || $5 !~ /^debian(-security)?$/ ||
+        $6 !~ /^pool\/.*\.(dsc|deb|tar\.[gx]z|diff\.gz)$/ || $7 !~ /^[0-9a-f]+$/ || length($7) != 64 {
+            print FILENAME ":" FNR ": not PACKAGE VERSION ARCHITECTURE LICENCE ARCHIVE PATH SHA256"
+            bad = 1
+        }
+        seen[$6]++ { print FILENAME ":" FNR ": " $6 " is pinned twice"; bad = 1 }
+        END { exit bad }' docker/release/packages.txt >&2
+}
+
 tidy() {
     sources 'common/*.c' 'loader/*.c' 'sidecar/*.c' 'sample-plugins/*.c' 'sample-plugins/*.cpp' |
         xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$1"
 }
 
 case "${1-}" in
-format | banned | layout | scripts) "$1" ;;
+format | banned | layout | scripts | pins) "$1" ;;
 tidy) tidy "${2:-build}" ;;
 *)
-    echo "usage: $0 format|banned|layout|scripts|tidy [BUILD_DIR]" >&2
+    echo "usage: $0 format|banned|layout|scripts|pins|tidy [BUILD_DIR]" >&2
     exit 64
     ;;
 esac
