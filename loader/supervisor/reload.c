@@ -278,6 +278,17 @@ static void mark_changes(struct hr_supervisor *sup)
             changed == 1 ? "" : "s");
 }
 
+/* A file that was there and is gone is like an empty one: a volume may have gone with it. */
+static void tell_gone(const struct hr_config *c)
+{
+    bool was[FILES] = {[AGENT_CONFIG] = c->agent_config};
+    for (uint32_t i = 0; i < c->nplugins; i++)
+        was[REGISTRY] = was[REGISTRY] || c->plugins[i].path;
+    for (int i = 0; i < FILES; i++)
+        if (was[i] && found.len[i] == -ENOENT)
+            hr_warn("reload: %s is not there any more: going on as without it", path_of(c, i));
+}
+
 void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
 {
     struct hr_reload *r = &sup->reload;
@@ -290,6 +301,7 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
     if (code) {
         hr_error("reload: nothing is changed: settings and the present plugins stay");
     } else {
+        tell_gone(sup->config);
         hr_reload_settings(sup, &fresh);
         lay_out(sup);
         mark_changes(sup);

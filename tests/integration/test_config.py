@@ -329,6 +329,7 @@ class Reload(unittest.TestCase):
             (h.folder / "agent_config.json").unlink()
             h.process.send_signal(signal.SIGHUP)
             h.wait_line("grace is now 25, was 1.5")
+            h.wait_line("agent_config.json is not there any more: going on as without it")
             self.assertEqual(h.stop(), 143)
 
 
