@@ -2,6 +2,7 @@
  * handrail check: the server, and whether handrail is in its place. */
 #include "check.h"
 
+#include "common/fd.h"
 #include "loader/config/program.h"
 
 #include <errno.h>
@@ -65,6 +66,30 @@ void hr_check_site(struct hr_report *r, const struct hr_site *site, bool install
     case HR_SITE_INSTALLED:
     case HR_NSITE_STATES: return;
     }
+}
+
+/* A script of a folder that has moved, or with the lines of Windows, is all that a program is, and
+ * no kernel can run it. */
+static void check_interpreter(struct hr_image_check *c, const struct hr_site *site)
+{
+    char real[PATH_MAX];
+    char line[PATH_MAX] = "";
+    if (site->kind != HR_SITE_PROGRAM || !hr_site_real(site, real))
+        return;
+    int fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+    hr_close(&fd);
+    if (n < 3 || strncmp(line, "#!", 2) != 0)
+        return;
+    char *interpreter = line + 2 + strspn(line + 2, " \t");
+    interpreter[strcspn(interpreter, " \t\n")] = '\0';
+    if (*interpreter != '/' || hr_program_is_executable(interpreter))
+        return;
+    hr_report_add(c->report, &hr_check_rules[HR_RULE_SERVER_UNUSABLE],
+                  &(struct hr_place){.file = real},
+                  "Put that program there, or correct the line; one that ends as on Windows names "
+                  "a program with ^M in its name.",
+                  "its first line names %s, which cannot be run", interpreter);
 }
 
 /* What the server's version means. */
@@ -153,6 +178,7 @@ void hr_check_server(struct hr_image_check *c)
         if (site->state != HR_SITE_INSTALLED)
             continue;
         keep(c, site);
+        check_interpreter(c, site);
         check_version(c, site);
         hr_check_good(c, "%s: %s%s%s", site->path,
                       site->kind == HR_SITE_PYTHON ? "python's server starts below handrail"

@@ -97,6 +97,16 @@ class Server(Image):
             found = self.findings("--build", code=1, HANDRAIL_SERVER=name)
             self.assertEqual(found["server-lost"]["file"], name)
 
+    def test_a_script_that_no_kernel_runs(self) -> None:
+        real = self.server.with_name(self.server.name + ".real")
+        for line, name in (("#!/bin/sh\r", "/bin/sh^M"),
+                           ("#! /gone/venv/bin/python", "/gone/venv/bin/python")):
+            real.write_text(f"{line}\necho\n")
+            said = self.run_it("check", "--build", code=1)
+            self.assertIn(f"its first line names {name}, which cannot be run [server-unusable]", said)
+        real.write_text("#!/usr/bin/env python3\n")
+        self.assertEqual(self.findings("--build"), {})
+
     def test_a_version_that_is_not_known(self) -> None:
         (self.bin / "openhands-agent-server.real.version").unlink()
         self.assertEqual(list(self.findings("--build")), ["server-version-unknown"])
