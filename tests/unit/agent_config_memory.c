@@ -5,41 +5,13 @@
  * cannot grow.) */
 #include "check.h"
 #include "common/log.h"
+#include "failing_memory.h"
 #include "loader/config/agent_config.h"
 #include "loader/config/registry.h"
 #include "loader/config/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static long until_failure; /* 0: none fails */
-
-static int fails(void)
-{
-    return until_failure > 0 && --until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
 
 static const char agent_text[] =
     "{\"agent\":{\"module\":\"/x/b.so\"},\"tools\":[{\"name\":\"t\",\"module\":\"m\"}],"
@@ -71,10 +43,9 @@ static void what_is_right(void **state)
     long n = 1;
     (void)state;
     for (int left = 1; left; n++) {
-        until_failure = n;
+        fail_allocation(n);
         (void)read_all(agent_text, registry_text);
-        left = until_failure == 0; /* one has failed */
-        until_failure = 0;
+        left = allocation_has_failed();
     }
     assert_true(n > 50);
     assert_int_equal(read_all(agent_text, registry_text), 0);
@@ -84,10 +55,9 @@ static void what_is_wrong(void **state)
 {
     (void)state;
     for (int left = 1, n = 1; left; n++) {
-        until_failure = n;
+        fail_allocation(n);
         int code = read_all("{\"handrail\":{\"grace\":-1}}", registry_text);
-        left = until_failure == 0;
-        until_failure = 0;
+        left = allocation_has_failed();
         assert_int_equal(code, 78);
     }
 }

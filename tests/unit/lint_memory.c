@@ -5,45 +5,12 @@
 #include "loader/image/lint/lint.h"
 
 #include "check.h"
+#include "failing_memory.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-static long left = -1; /* allocations that still succeed; -1: all do */
-static bool failed;
-
-static bool give(void)
-{
-    if (left == 0) {
-        failed = true;
-        return false;
-    }
-    left -= left > 0;
-    return true;
-}
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_malloc(size_t n)
-{
-    return give() ? __real_malloc(n) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return give() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n)
-{
-    return give() ? __real_realloc(p, n) : NULL;
-}
 
 static const char text[] =
     "# escape=\\\n"
@@ -73,15 +40,12 @@ static void each_allocation_fails_once(void **state)
 {
     (void)state;
     assert_int_equal(run(), 0);
-    long n = 0;
-    for (;; n++) {
-        failed = false;
-        left = n;
+    long n = 1;
+    for (bool failed = true; failed; n++) {
+        fail_allocation(n);
         int err = run();
-        left = -1;
-        if (!failed)
-            break;
-        assert_true(err == 0 || err == -ENOMEM);
+        failed = allocation_has_failed();
+        assert_true(err == 0 || (failed && err == -ENOMEM));
     }
     assert_true(n > 50);
 }

@@ -1,9 +1,8 @@
-foreach(name address web_url agent_command agent_config agent_config_memory check_setting config config_file one_string options program registry rewrite
+foreach(name address web_url agent_command agent_config check_setting config config_file one_string options program registry rewrite
     server_command server_version setting_value settings settings_schema)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
-target_link_options(unit-agent_config_memory PRIVATE
-  -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
+hr_memory_test(agent_config_memory DEPS hr_config hr_common)
 target_compile_definitions(unit-settings_schema PRIVATE
   HR_SCHEMA="${PROJECT_SOURCE_DIR}/plugin-api/schema/agent_config.schema.json"
   HR_README="${PROJECT_SOURCE_DIR}/loader/config/README.md")
@@ -39,11 +38,10 @@ foreach(name cli_claim_env cli_text probe_answer)
   hr_unit_test(${name} DEPS hr_cli hr_common)
 endforeach()
 hr_unit_test(image_report DEPS hr_image_report hr_common)
-foreach(name spec_hold spec_memory spec_yaml spec_rules)
+foreach(name spec_hold spec_yaml spec_rules)
   hr_unit_test(${name} SOURCES unit/spec_help.c DEPS hr_image_spec hr_common)
 endforeach()
-target_link_options(unit-spec_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
-  -Wl,--wrap=strdup,--wrap=strndup)
+hr_memory_test(spec_memory SOURCES unit/spec_help.c DEPS hr_image_spec hr_common)
 target_compile_definitions(unit-spec_hold PRIVATE HR_PLUGINS="${HANDRAIL_TREE}/share/plugins")
 target_compile_definitions(unit-spec_rules PRIVATE
   HR_SPEC_README="${PROJECT_SOURCE_DIR}/loader/image/spec/README.md")
@@ -55,11 +53,10 @@ add_test(NAME unit/spec
   COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/unit/test_spec.py
           $<TARGET_FILE:spec-runner> $<TARGET_FILE:schema-runner>)
 set_tests_properties(unit/spec PROPERTIES TIMEOUT 120 LABELS unit)
-foreach(name lint_dockerfile lint_ignore lint_lex lint_memory lint_rules lint_script lint_stages)
+foreach(name lint_dockerfile lint_ignore lint_lex lint_rules lint_script lint_stages)
   hr_unit_test(${name} DEPS hr_image_lint hr_common)
 endforeach()
-target_link_options(unit-lint_memory PRIVATE
-  -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
+hr_memory_test(lint_memory DEPS hr_image_lint hr_common)
 target_compile_definitions(unit-lint_rules PRIVATE
   HR_LINT_README="${PROJECT_SOURCE_DIR}/loader/image/lint/README.md")
 hr_unit_test(image_limited DEPS hr_image hr_common)

@@ -1,8 +1,7 @@
-foreach(name schema schema_refusals schema_limits schema_memory)
+foreach(name schema schema_refusals schema_limits)
   hr_unit_test(${name} DEPS hr_schema SOURCES unit/schema_help.c)
 endforeach()
-target_link_options(unit-schema_memory PRIVATE
-  -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
+hr_memory_test(schema_memory DEPS hr_schema SOURCES unit/schema_help.c)
 
 # The official test suite, downloaded once into the user's cache; skipped where that is impossible.
 add_executable(schema-runner unit/schema_runner.c)

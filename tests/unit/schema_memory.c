@@ -4,40 +4,12 @@
  * which are linked statically.  The metaschema is not among them, because jansson's parser loses
  * characters, silently, when its buffer cannot grow. */
 #include "check.h"
+#include "failing_memory.h"
 #include "schema_help.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static long until_failure; /* 0: none fails */
-
-static int fails(void)
-{
-    return until_failure > 0 && --until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
 
 static const char schema_text[] =
     "{'$id':'http://x/','type':'object','properties':{'a':{'$ref':'b'},'m':{'maximum':3},"
@@ -57,9 +29,9 @@ static void compiling(void **state)
     for (; err; n++) {
         struct hr_schema *s = NULL;
         char why[512] = "";
-        until_failure = n;
+        fail_allocation(n);
         err = hr_schema_compile(schema, NULL, &s, why, sizeof(why));
-        until_failure = 0;
+        (void)allocation_has_failed();
         if (err && (err != -ENOMEM || s || strcmp(why, "no memory for the schema") != 0))
             fail_msg("allocation %ld: %d: %s", n, err, why);
         hr_schema_free(s);
@@ -79,10 +51,9 @@ static void validating(const char *instance, int right)
     for (long n = 1; failed; n++) {
         struct hr_buf errors;
         hr_buf_init(&errors, 4096);
-        until_failure = n;
+        fail_allocation(n);
         int rc = hr_schema_validate(s, v, &errors);
-        failed = until_failure == 0; /* it came to that allocation */
-        until_failure = 0;
+        failed = allocation_has_failed();
         hr_buf_free(&errors);
         if (rc != right && !(failed && rc == -ENOMEM))
             fail_msg("allocation %ld: %d", n, rc);

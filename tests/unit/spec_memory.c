@@ -3,54 +3,12 @@
  * linker: it counts those of this program, and of jansson and libyaml, which are linked statically.
  * What cannot be read for want of memory must not look as if it had been read, and be good. */
 #include "check.h"
+#include "failing_memory.h"
 #include "spec_help.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-char *__real_strdup(const char *s);
-char *__real_strndup(const char *s, size_t n);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-char *__wrap_strdup(const char *s);
-char *__wrap_strndup(const char *s, size_t n);
-
-static long until_failure; /* 0: none fails */
-
-static bool fails(void)
-{
-    return until_failure > 0 && --until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return fails() ? NULL : __real_strdup(s);
-}
-
-char *__wrap_strndup(const char *s, size_t n)
-{
-    return fails() ? NULL : __real_strndup(s, n);
-}
 
 static const char good[] = "id: &id agents/ml:1\n"
                            "name: ML agent\n"
@@ -71,10 +29,9 @@ static void checking(void **state)
     for (bool failed = true; failed; n++) {
         struct hr_report r;
         hr_report_init(&r, "check");
-        until_failure = n;
+        fail_allocation(n);
         err = hr_spec_check("spec.yaml", good, sizeof(good) - 1, NULL, &r);
-        failed = until_failure == 0;
-        until_failure = 0;
+        failed = allocation_has_failed();
         if (err != -ENOMEM && (err || r.errors != 1))
             fail_msg("allocation %ld: %d, %zu errors", n, err, r.errors);
         whole += err == 0;
