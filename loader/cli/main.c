@@ -32,6 +32,17 @@ static int load(char **argv, bool as_server, struct hr_config *config)
     return code;
 }
 
+/* Returns only if it cannot be run: with the exit code. */
+static int exec_command(const struct hr_agent_command *command)
+{
+    hr_info("HANDRAIL_SUPERVISED=1, there is a supervisor already: running %s in our place",
+            command->argv[0]);
+    (void)execvpe(command->argv[0], command->argv, command->env);
+    int err = errno;
+    hr_error("cannot run %s: %s", command->argv[0], strerror(err));
+    return err == ENOENT || err == ENOTDIR ? 127 : 126; /* as a shell does */
+}
+
 /* A handrail above us supervises already, and has the ports: become the command. */
 static int become(char **argv, bool as_server)
 {
@@ -41,15 +52,11 @@ static int become(char **argv, bool as_server)
     if (code)
         return code;
     code = hr_agent_command(&config, config.command, environ, &command);
-    if (code)
-        return code;
-    hr_info("HANDRAIL_SUPERVISED=1, there is a supervisor already: running %s in our place",
-            command.argv[0]);
-    (void)execvpe(command.argv[0], command.argv, command.env);
-    int err = errno;
-    hr_error("cannot run %s: %s", command.argv[0], strerror(err));
+    if (!code)
+        code = exec_command(&command);
     hr_agent_command_free(&command);
-    return err == ENOENT || err == ENOTDIR ? 127 : 126; /* as a shell does */
+    hr_config_free(&config);
+    return code;
 }
 
 /* Supervise.  argv: options and the command; or, as_server, the server's name and its flags. */
