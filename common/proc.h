@@ -24,12 +24,12 @@ struct hr_proc_entry {
     pid_t pid;
     pid_t ppid;
     char state; /* 'R', 'S', 'D', 'Z', ... */
+    bool killed; /* a SIGKILL waits for it: with state 'D' it is stuck in the kernel */
     char comm[HR_PROC_COMM];
     int64_t cpu_ticks; /* user and system, without its children; sysconf(_SC_CLK_TCK) a second */
     int64_t threads;
     int64_t start_ticks; /* when it was started; since boot */
     int64_t rss_pages;
-    bool killed; /* a SIGKILL waits for it: with state 'D' it is stuck in the kernel */
 };
 
 /* The text of /proc/PID/stat.  0, or -EPROTO with *ret untouched. */
