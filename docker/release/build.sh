@@ -142,7 +142,7 @@ $musl/lib/$machine-linux-musl/rcrt1.o $musl/lib/$machine-linux-musl/crti.o crtbe
 crtendS.o%s $musl/lib/$machine-linux-musl/crtn.o
 
 *link:
--static -pie --no-dynamic-linker -z text -nostdlib --build-id=sha1 -z relro -z now -z noexecstack
+%{rdynamic:} -static -pie --no-dynamic-linker -z text -nostdlib --build-id=sha1 -z relro -z now -z noexecstack
 
 *esp_link:
 
