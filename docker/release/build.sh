@@ -19,7 +19,7 @@ top=$(cd "$here/../.." && pwd)
 . "$here/mirror.sh"
 JOBS=${JOBS:-2}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/packages
-export LC_ALL=C TZ=UTC
+export LC_ALL=C TZ=UTC PYTHONUTF8=1
 umask 022
 
 say() { echo "release: $*"; }
@@ -256,13 +256,14 @@ programs() {
 tree=$out/opt/handrail prefix=/opt/handrail
 pack=
 [ "$machine" != x86_64 ] || pack=-Wl,-z,pack-relative-relocs # a tenth of the relocations' bytes
+small=-Oz # for the code of ours, where the libraries have -Os: it may take more instructions
 say "the static programs"
 # Compiled as one each, which makes them a tenth smaller.  Not so the loading ones: there each part of
 # the file has to stay together, so that a toolhost has no pages of the tools in memory.
-programs static musl "$musl_flags -flto=$JOBS" "$pack" all
+programs static musl "$musl_flags $small -flto=$JOBS" "$pack" all
 say "the programs that load plugins"
 # An absolute DT_RPATH: DT_RUNPATH would lose to LD_LIBRARY_PATH, and $ORIGIN needs /proc.
-programs loading glibc "$glibc_flags" "$pack -static-libgcc -Wl,--build-id=sha1,--disable-new-dtags,\
+programs loading glibc "$glibc_flags $small" "$pack -static-libgcc -Wl,--build-id=sha1,--disable-new-dtags,\
 -rpath,$prefix/lib,--dynamic-linker=$prefix/lib/$loader" handrail-loading
 
 # --- the tree ----------------------------------------------------------------------------------------
@@ -281,6 +282,14 @@ separate() {
 mkdir -p "$tree/bin" "$tree/lib"
 for folder in include lib share; do
     cp -R "$out/static/opt/handrail/$folder" "$tree/"
+done
+find "$tree/share/man" -type f -exec gzip -9n {} +
+# For programs: what is in them in plain words is in the manual pages.
+for schema in "$tree/share/schema"/*; do
+    python3 -c 'import json, sys
+json.dump(json.load(sys.stdin), sys.stdout, separators=(",", ":"), ensure_ascii=False)' \
+        <"$schema" >"$work/schema.json" || fail "$schema is no JSON"
+    cp "$work/schema.json" "$schema"
 done
 for program in "$out/static/opt/handrail/bin"/*; do
     separate "$program"

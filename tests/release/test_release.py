@@ -27,7 +27,7 @@ TREE = Path("/opt/handrail")
 STATIC = ["handrail", "handrail-sidecar"]
 LOADING = "handrail-toolhost"
 RELEASE = ROOT / "build-release"
-SIZE_MAX = 6 << 20  # bytes of all files
+SIZE_MAX = 6_000_000  # bytes of all files
 RSS_MAX = {"handrail": 1024, "handrail-sidecar": 3072, "handrail-toolhost": 3072}  # KiB
 
 # Notes which program has loaded it.
