@@ -3,8 +3,9 @@
 # The release: /opt/handrail as it lies in an image, from pinned sources.  `make release` and
 # docker/Dockerfile run this; it needs Debian's tools, no Docker and no root.
 #
-#   docker/release/build.sh [amd64|arm64]     for this machine if not said
+#   docker/release/build.sh [--libraries] [amd64|arm64]     for this machine if not said
 #
+# With --libraries it ends when these are built: in an image, a layer that changes of the code leave.
 # It leaves in build-release (build-release-ARCH if built for another machine):
 #
 #   opt/handrail    the tree
@@ -28,12 +29,17 @@ fail() {
     exit 1
 }
 
+libraries=
+if [ "${1-}" = --libraries ]; then
+    libraries=1
+    shift
+fi
 native=$(dpkg --print-architecture) || fail "dpkg not found: this needs Debian's tools"
 architecture=${1:-$native}
 case $architecture in
 amd64) machine=x86_64 loader=ld-linux-x86-64.so.2 ;;
 arm64) machine=aarch64 loader=ld-linux-aarch64.so.1 ;;
-*) fail "usage: $0 [amd64|arm64]" ;;
+*) fail "usage: $0 [--libraries] [amd64|arm64]" ;;
 esac
 out=$top/build-release tools=
 if [ "$architecture" != "$native" ]; then
@@ -233,6 +239,8 @@ if [ "${fresh-}" ]; then
 fi
 
 # --- the programs ------------------------------------------------------------------------------------
+
+[ -z "$libraries" ] || exit 0
 
 # programs static|loading musl|glibc FLAGS LINK-FLAGS GOAL...
 programs() {

@@ -5,8 +5,8 @@
 #
 # Needs root, buildah, debootstrap, iproute2, python3-yaml, runc, and a network for the packages.  No
 # image is pulled: a fresh Debian 13 plays the base of both Dockerfiles, the second time with the
-# pinned agent-server installed in it.  These two lie in the user's cache folder (about 1.3 GB,
-# up to ten minutes the first time); everything else is removed at the end.
+# pinned agent-server installed in it.  These two and the stages of docker/Dockerfile lie in the user's
+# cache folder (about 3 GB, up to twenty minutes the first time); everything else is removed at the end.
 #
 #   tests/containers/run.sh [--keep] [IMAGE...]      --keep leaves the built images there as well
 set -eu
@@ -122,8 +122,14 @@ fi
 
 # --- what is tested -------------------------------------------------------------------------------
 
+# Layer by layer, and the stages have names so that theirs stay: the next time only what has changed
+# is built.
 say "building docker/Dockerfile"
-build --build-arg "BASE=$debian" --tag handrail:dev -f "$top/docker/Dockerfile" "$top"
+for stage in release plugins; do
+    build --layers --build-arg "BASE=$debian" --target "$stage" --tag "handrail-test/$stage" \
+        -f "$top/docker/Dockerfile" "$top"
+done
+build --layers --build-arg "BASE=$debian" --tag handrail:dev -f "$top/docker/Dockerfile" "$top"
 base=$agent_server
 for name in $examples; do
     case " minimal $wanted " in *" $name "*) ;; *) continue ;; esac
