@@ -122,6 +122,24 @@ int hr_plugin_open(const char *id, const char *path, const char *sha256, struct 
     return 0;
 }
 
+/* What of the C library the plugin needs is loaded by us, and so from where ours lies.  A plugin
+ * with a DT_RUNPATH would have it searched in the image first, and get half of another C library,
+ * or none. What cannot be loaded here, the plugin's own loading will say. */
+static void load_libc_parts(const struct hr_plugin_file *file)
+{
+    static const char *const parts[] = {"libm.so.6",  "libpthread.so.0", "libdl.so.2",
+                                        "librt.so.1", "libutil.so.1",    "libresolv.so.2"};
+    struct hr_elf elf;
+    const char *wrong = NULL;
+
+    if (hr_elf_read(file->bytes, file->len, &elf, &wrong))
+        return;
+    for (size_t i = 0; i < elf.nneeded; i++)
+        for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)
+            if (strcmp(elf.needed[i], parts[j]) == 0)
+                (void)dlopen(parts[j], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
 /* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL and no
  * DEEPBIND: neither side may capture the other's symbols. */
 static void *open_object(const char *path, struct hr_why *why)
@@ -143,6 +161,7 @@ static void *open_object(const char *path, struct hr_why *why)
 int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file *file,
                    struct hr_plugin *ret, struct hr_why *why)
 {
+    load_libc_parts(file);
     void *dl = open_object(file->sealed ? file->load_path : path, why);
     if (!dl)
         return -EINVAL;
