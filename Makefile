@@ -6,7 +6,7 @@ JOBS ?= 2
 PYTHON ?= /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-containers release test-release bench clean
+.PHONY: help build run test test-containers release test-release test-bases bench clean
 
 help: ## this list
 	@echo "Handrail: entrypoint and health sidecar for agent-server images"
@@ -35,6 +35,10 @@ release: ## /opt/handrail for any image, from pinned sources, in build-release/o
 test-release: ## the release: its files, hostile surroundings, memory; AGAIN=1 compares a second build
 	@sh tests/setup.sh release
 	@JOBS=$(JOBS) PYTHON=$(PYTHON) sh tests/release/run.sh $(if $(AGAIN),--reproduce)
+
+test-bases: ## the release on Debian, Ubuntu, Alpine and an empty base; needs root, debootstrap
+	@sh tests/setup.sh release
+	@JOBS=$(JOBS) PYTHON=$(PYTHON) sh tests/bases/run.sh $(BASES)
 
 bench: ## speed and size, beside a peer in the same run
 	@sh tests/setup.sh bench
