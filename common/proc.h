@@ -23,7 +23,7 @@ enum {
 struct hr_proc_entry {
     pid_t pid;
     pid_t ppid;
-    char state; /* 'R', 'S', 'D', 'Z', ... */
+    char state;  /* 'R', 'S', 'D', 'Z', ... */
     bool killed; /* a SIGKILL waits for it: with state 'D' it is stuck in the kernel */
     char comm[HR_PROC_COMM];
     int64_t cpu_ticks; /* user and system, without its children; sysconf(_SC_CLK_TCK) a second */
