@@ -32,7 +32,7 @@ struct hr_pointer {
     char text[HR_CONFIG_POINTER];
 };
 
-/* Its bytes into text, whose maximum is HR_CONFIG_FILE_MAX.  Never waits for a FIFO.
+/* Its bytes into text, whose maximum bounds them.  Never waits for a FIFO.
  * 0, -ENOENT, -E2BIG, -EISDIR, -ENOTSUP for what else is no regular file, or another -errno. */
 int hr_config_file_bytes(const char *path, struct hr_buf *text);
 

@@ -9,10 +9,10 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "loader/config/config_file.h"
 #include "preflight_checks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +20,6 @@
 #include <strings.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,19 +106,6 @@ void hr_preflight_found(const struct hr_preflight_facts *f, const char *id, cons
 
 /* ---- the server's configuration file ------------------------------------------------------- */
 
-/* 0 with the text in buf, -ENOENT, or -errno.  Only a regular file is read: reading anything else
- * can take for ever. */
-static int read_file(const char *path, struct hr_buf *buf)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    int err = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? hr_read_fd(fd, buf) : -EINVAL;
-    hr_close(&fd);
-    return err;
-}
-
 static json_t *load_file(const struct hr_preflight_facts *f)
 {
     const char *path = hr_preflight_env(f, "OPENHANDS_AGENT_SERVER_CONFIG_PATH");
@@ -130,7 +116,7 @@ static json_t *load_file(const struct hr_preflight_facts *f)
     if (f->looking)
         f->looking(f->arg, path);
     hr_buf_init(&text, CONFIG_MAX);
-    int err = read_file(path, &text);
+    int err = hr_config_file_bytes(path, &text);
     if (!err) {
         root = json_loadb(hr_buf_str(&text), text.len, 0, NULL);
         if (!json_is_object(root))
