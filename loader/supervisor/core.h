@@ -27,7 +27,7 @@ struct hr_signals;
 enum hr_phase { HR_RUNNING, HR_PAUSING, HR_DRAINING, HR_ENDING, HR_CLOSING, HR_KILLING };
 
 struct hr_supervisor {
-    struct hr_config *config; /* only its plugins ever change, by a reload */
+    struct hr_config *config; /* a reload changes its plugins and what is live of its settings */
     const struct hr_signals *signals;
     struct hr_agent_command command; /* the server's argv, and its environment but for server.env */
     struct ev_loop *loop;

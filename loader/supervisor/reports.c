@@ -32,7 +32,8 @@ bool hr_reports_look(struct hr_supervisor *sup, const struct hr_unit *u)
     struct hr_reports *r = &sup->reports;
     pid_t skip[HR_MAX_SERVICES];
     size_t n = hr_unit_pids(sup, skip);
-    r->open = hr_crash_new();
+    if (!r->open) /* or it has been looked at before, and could not be reaped then */
+        r->open = hr_crash_new();
     r->open->before = u->before;
     hr_crash_look(r->open, &r->cgroup, &r->sockets, skip, n);
     return hr_crash_oom_kills(r->open) > 0;

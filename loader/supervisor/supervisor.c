@@ -52,10 +52,10 @@ void hr_publish(struct hr_supervisor *sup)
  * other half of a server that is two processes, which would hold the port and answer for the next
  * one.  In a stop, or when it is never started again, that half is asked to end like everybody
  * else.  What a hook has started and left running is wanted, unless the hook is tried again. */
-static bool ends_with_its_group(const struct hr_unit *u, const siginfo_t *end)
+static bool ends_with_its_group(const struct hr_unit *u, bool success)
 {
     if (u->service.index == HR_INDEX_HOOK)
-        return end->si_code != CLD_EXITED || end->si_status != 0;
+        return !success;
     return u->service.index != HR_INDEX_SERVER ||
            (u->sup->config->sidecar && u->sup->phase == HR_RUNNING &&
             u->service.policy.restart != HR_RESTART_NEVER);
@@ -141,9 +141,9 @@ static void reap(struct hr_supervisor *sup)
             break;
         struct hr_unit *u = hr_unit_of(sup, info.si_pid);
         if (u) {
-            hr_unit_take_all(u); /* what it has said comes before its end */
-            if (ends_with_its_group(u,
-                                    &info)) /* now: afterwards the number may be somebody else's */
+            bool success = info.si_code == CLD_EXITED && info.si_status == 0;
+            hr_unit_take_all(u, success);        /* what it has said comes before its end */
+            if (ends_with_its_group(u, success)) /* now: the number may be somebody else's then */
                 (void)kill(-info.si_pid, SIGKILL);
         }
         pid_t pid = wait4(info.si_pid, &status, WNOHANG, &usage);

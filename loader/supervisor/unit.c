@@ -91,12 +91,20 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
     u->due_ms = hr_now_ms() + delay_ms;
 }
 
+/* Is there to be a report of this end?  Not of one that was ordered, nor of a success of what is
+ * there to end: the hook, and the sidecar of `handrail mcp`, whose input has ended. */
+static bool is_reported(const struct hr_unit *u, bool success)
+{
+    const struct hr_service *s = &u->service;
+    bool is_to_end = s->policy.one_shot || (u->sup->config->stdio && s->index == HR_INDEX_SIDECAR);
+    return u->sup->board && s->pub.state != HR_STOPPING && !(is_to_end && success);
+}
+
 static void op_crashed(void *ctx, struct hr_service *s, int status)
 {
     struct hr_unit *u = ctx;
-    /* The end of its input, and of ours. */
-    bool done = u->sup->config->stdio && s->index == HR_INDEX_SIDECAR && status == 0;
-    if (u->sup->board && !done)
+    (void)s;
+    if (is_reported(u, status == 0))
         hr_reports_crashed(u->sup, u, status);
 }
 
@@ -432,12 +440,11 @@ size_t hr_unit_pids(const struct hr_supervisor *sup, pid_t out[HR_MAX_SERVICES])
     return n;
 }
 
-void hr_unit_take_all(struct hr_unit *u)
+void hr_unit_take_all(struct hr_unit *u, bool success)
 {
     take_messages(u);
     hr_output_drain(&u->output);
-    bool asked = u->service.pub.state == HR_STOPPING;
-    if (u->sup->board && !asked)
+    if (is_reported(u, success))
         u->service.oom = hr_reports_look(u->sup, u);
 }
 

@@ -58,8 +58,9 @@ struct hr_unit *hr_unit_of(struct hr_supervisor *sup, pid_t pid);
 /* The pids of all of them, as many as there are. */
 size_t hr_unit_pids(const struct hr_supervisor *sup, pid_t out[HR_MAX_SERVICES]);
 
-/* Its process has ended and is about to be reaped: what it has said comes before its end. */
-void hr_unit_take_all(struct hr_unit *u);
+/* Its process has ended and is about to be reaped: what it has said comes before its end.  success:
+ * with code 0. */
+void hr_unit_take_all(struct hr_unit *u, bool success);
 
 /* It has been reaped. */
 void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage);

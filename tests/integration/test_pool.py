@@ -307,6 +307,10 @@ class Hook(unittest.TestCase):
             claim = json.loads((h.scratch / "log.input").read_text())
             self.assertEqual(claim, {"uid": "8f2c-11", "labels": CLAIMED_WITH_UID,
                                      "annotations": annotations})
+            self.assertEqual(json.loads(client(h, "crashes", "--json").stdout), [])
+            os.kill(h.child("handrail-sidecar"), signal.SIGKILL)
+            h.wait_line("sidecar: killed by signal 9")
+            self.assertEqual(crash_report(h)["service"], "sidecar")
 
     def test_a_claim_that_is_too_large_for_an_environment(self):
         annotations = {"big/one": "x" * 150_000, "big/two": "y" * 100_000, "small/one": "z"}
