@@ -72,7 +72,6 @@ static void do_start(struct hr_service *s, int arg)
     s->hung_s = 0;
     s->late = false;
     s->oom = false;
-    s->again = false;
     int pid = s->ops->spawn(s->ctx, s);
     if (pid < 0) {
         set_reason(s, "cannot start a process: %s", strerror(-pid));

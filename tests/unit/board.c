@@ -65,6 +65,67 @@ static void other_files_are_refused(void **state)
     hr_close(&fd);
 }
 
+/* The board of another handrail begins with three words: what it is, its version, its size. */
+static void other_versions_are_refused(void **state)
+{
+    struct hr_board *w = NULL;
+    const struct hr_board *r = NULL;
+    int fd = -1;
+    (void)state;
+    assert_int_equal(hr_board_create(&w, &fd), 0);
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t *word = (uint32_t *)(void *)w + i;
+        (*word)++;
+        assert_int_equal(hr_board_open(fd, &r), -EPROTO);
+        assert_null(r);
+        (*word)--;
+    }
+    assert_int_equal(hr_board_open(fd, &r), 0);
+    hr_board_unmap(r);
+    hr_board_unmap(w);
+    hr_close(&fd);
+}
+
+/* A writer that was killed while it wrote leaves the record's number odd; it is the word behind the
+ * four of the board's own head. */
+static void a_reader_does_not_wait_for_ever(void **state)
+{
+    struct hr_board *w = NULL;
+    struct hr_board_head head = {.nservices = 1};
+    struct hr_board_head got = {.nservices = 7};
+    struct hr_board_service s;
+    int fd = -1;
+    (void)state;
+    assert_int_equal(hr_board_create(&w, &fd), 0);
+    hr_board_put_head(w, &head);
+    ((uint32_t *)(void *)w)[4] |= 1;
+    assert_int_equal(hr_board_get_head(w, &got), -EAGAIN);
+    assert_int_equal(got.nservices, 7);
+    assert_int_equal(hr_board_get_service(w, 0, &s), -EAGAIN);
+    hr_board_put_head(w, &head); /* the next writer mends it */
+    assert_int_equal(hr_board_get_head(w, &got), 0);
+    assert_int_equal(got.nservices, 1);
+    hr_board_unmap(w);
+    hr_close(&fd);
+}
+
+static void a_place_that_is_nobodys_is_not_there(void **state)
+{
+    struct hr_board *w = NULL;
+    struct hr_board_head head = {.nservices = HR_MAX_SERVICES + 1}; /* more than there can be */
+    struct hr_board_service s = {.name = "x"};
+    int fd = -1;
+    (void)state;
+    assert_int_equal(hr_board_create(&w, &fd), 0);
+    hr_board_put_head(w, &head);
+    assert_int_equal(hr_board_get_service(w, 0, &s), -ENOENT);
+    hr_board_put_service(w, HR_MAX_SERVICES - 1, &s);
+    assert_int_equal(hr_board_get_service(w, HR_MAX_SERVICES - 1, &s), 0);
+    assert_int_equal(hr_board_get_service(w, HR_MAX_SERVICES, &s), -ENOENT);
+    hr_board_unmap(w);
+    hr_close(&fd);
+}
+
 /* A writer in another process fills the record with one byte value at a time; no reader may ever
  * see two values in one record. */
 static void no_reader_sees_half_a_record(void **state)
@@ -137,9 +198,14 @@ static void the_other_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_reader_sees_what_was_put),   cmocka_unit_test(the_other_records),
-        cmocka_unit_test(a_reader_cannot_write),        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_reader_sees_what_was_put),
+        cmocka_unit_test(the_other_records),
+        cmocka_unit_test(a_reader_cannot_write),
+        cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(no_reader_sees_half_a_record),
+        cmocka_unit_test(other_versions_are_refused),
+        cmocka_unit_test(a_reader_does_not_wait_for_ever),
+        cmocka_unit_test(a_place_that_is_nobodys_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

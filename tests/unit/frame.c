@@ -36,6 +36,23 @@ static void what_cannot_be_a_frame_is_refused_at_once(void **state)
     assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
     bad.type = 0;
     assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
+    bad.type = HR_FRAME_PHASE + 1;
+    assert_int_equal(hr_frame_peek((const char *)&bad, sizeof(bad), &h, &payload), -EPROTO);
+}
+
+static void what_just_can_be_a_frame_is_taken(void **state)
+{
+    struct hr_frame good = {.len = HR_FRAME_MAX, .type = HR_FRAME_CALL};
+    struct hr_frame h;
+    const char *payload = NULL;
+    (void)state;
+    assert_int_equal(hr_frame_peek((const char *)&good, sizeof(good), &h, &payload), 0);
+    good.len = 0;
+    for (good.type = HR_FRAME_HELLO; good.type <= HR_FRAME_PHASE; good.type++) {
+        assert_int_equal(hr_frame_peek((const char *)&good, sizeof(good), &h, &payload), 1);
+        assert_int_equal(h.type, good.type);
+        assert_ptr_equal(payload, (const char *)&good + sizeof(good));
+    }
 }
 
 static void too_large_a_payload_is_not_sent(void **state)
@@ -45,7 +62,10 @@ static void too_large_a_payload_is_not_sent(void **state)
     (void)state;
     hr_buf_init(&b, SIZE_MAX / 2);
     assert_int_equal(hr_frame_add(&b, HR_FRAME_RESULT, 1, big, sizeof(big)), -E2BIG);
+    assert_int_equal(hr_part_add(&b, HR_PART_TEXT, big, sizeof(big)), -E2BIG);
     assert_int_equal(b.len, 0);
+    assert_int_equal(hr_frame_add(&b, HR_FRAME_RESULT, 1, big, HR_FRAME_MAX), 0);
+    assert_int_equal(b.len, sizeof(struct hr_frame) + HR_FRAME_MAX);
     hr_buf_free(&b);
     hr_buf_init(&b, 20);
     assert_int_equal(hr_frame_add(&b, HR_FRAME_RESULT, 1, big, 10), -E2BIG);
@@ -83,6 +103,50 @@ static void a_phase_is_a_name_and_an_event(void **state)
     }
 }
 
+/* "<name>", NUL, "{", spaces, "}": is it a phase? */
+static int phase_of(size_t name, size_t event)
+{
+    static char payload[HR_PHASE_NAME_MAX + 2 + HR_PHASE_EVENT_MAX + 1];
+    const char *found = NULL;
+    assert_true(name + 1 + event <= sizeof(payload));
+    memset(payload, 'z', name);
+    payload[name] = '\0';
+    memset(payload + name + 1, ' ', event);
+    payload[name + 1] = '{';
+    payload[name + event] = '}';
+    return hr_frame_phase(payload, name + 1 + event, &found);
+}
+
+static void the_parts_of_a_phase_have_their_limits(void **state)
+{
+    const char *event = NULL;
+    (void)state;
+    assert_int_equal(phase_of(HR_PHASE_NAME_MAX, HR_PHASE_EVENT_MAX), 0);
+    assert_int_equal(phase_of(HR_PHASE_NAME_MAX + 1, 2), -EPROTO);
+    assert_int_equal(phase_of(1, HR_PHASE_EVENT_MAX + 1), -EPROTO);
+    assert_int_equal(hr_frame_phase("az\0{}", 5, &event), 0);
+    assert_int_equal(hr_frame_phase("`{\0{}", 5, &event), -EPROTO); /* beside the letters */
+    assert_int_equal(hr_frame_phase("warm!{}", 7, &event), -EPROTO);
+}
+
+static void what_is_no_part_is_refused(void **state)
+{
+    struct hr_frame_part bad = {.kind = HR_PART_TEXT - 1};
+    struct hr_frame_part part;
+    const char *data = NULL;
+    size_t at = 0;
+    (void)state;
+    assert_int_equal(hr_part_next((const char *)&bad, sizeof(bad), &at, &part, &data), -EPROTO);
+    bad.kind = HR_PART_RESOURCE + 1;
+    assert_int_equal(hr_part_next((const char *)&bad, sizeof(bad), &at, &part, &data), -EPROTO);
+    assert_int_equal(at, 0);
+    bad.kind = HR_PART_RESOURCE;
+    assert_int_equal(hr_part_next((const char *)&bad, sizeof(bad), &at, &part, &data), 1);
+    at = 0;
+    bad.len = UINT32_MAX; /* a length that no sum must wrap around */
+    assert_int_equal(hr_part_next((const char *)&bad, sizeof(bad), &at, &part, &data), -EPROTO);
+}
+
 static void parts_are_walked_in_order(void **state)
 {
     struct hr_buf b;
@@ -114,8 +178,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_arrives_whole_or_not_at_all),
         cmocka_unit_test(what_cannot_be_a_frame_is_refused_at_once),
+        cmocka_unit_test(what_just_can_be_a_frame_is_taken),
         cmocka_unit_test(too_large_a_payload_is_not_sent),
         cmocka_unit_test(a_phase_is_a_name_and_an_event),
+        cmocka_unit_test(the_parts_of_a_phase_have_their_limits),
+        cmocka_unit_test(what_is_no_part_is_refused),
         cmocka_unit_test(parts_are_walked_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,10 @@ static void the_word_of_the_sidecar(void **state)
     assert_string_equal(w.claim_uid, "");
     hr_phase_word_format(&w, text, sizeof(text));
     assert_string_equal(text, "warm 0");
+    assert_int_equal(hr_phase_word_parse("active 7 x", &w), 0); /* the most, and the least uid */
+    assert_int_equal(w.phase, HR_POD_ACTIVE);
+    assert_int_equal(w.seen, HR_SEEN_ALL);
+    assert_string_equal(w.claim_uid, "x");
 }
 
 static void other_words_are_refused(void **state)

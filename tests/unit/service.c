@@ -170,11 +170,21 @@ static void every_cell(void **state)
                       : ev == HR_EV_HUNG        ? 60
                                                 : 0;
             bool running = st == HR_STARTING || st == HR_UP;
+            w.now += 1;
+            w.changes = 0;
             hr_service_event(&s, (enum hr_event)ev, arg);
             if (s.pub.state != (uint32_t)next[st][ev])
                 fail_msg("%s + %s: %s, expected %s", hr_state_name((uint32_t)st),
                          hr_event_name((enum hr_event)ev), hr_state_name(s.pub.state),
                          hr_state_name((uint32_t)next[st][ev]));
+            if (s.pub.state != (uint32_t)st) { /* the board must show it, and since when */
+                assert_int_not_equal(w.changes, 0);
+                assert_int_equal(s.pub.state_since_ms, w.now);
+            }
+            if (s.pub.state == HR_UP && st != HR_UP) {
+                assert_int_equal(s.pub.ready_once, 1);
+                assert_string_equal(s.pub.reason, "");
+            }
             /* What must hold in each state, however it was reached. */
             bool process =
                 s.pub.state == HR_STARTING || s.pub.state == HR_UP || s.pub.state == HR_STOPPING;
@@ -252,11 +262,42 @@ static void without_a_ready_line_running_is_up(void **state)
     struct hr_policy plain = server;
     (void)state;
     plain.says_ready = false;
-    make(&s, &w, &plain);
-    hr_service_event(&s, HR_EV_START, 0);
+    plain.start_timeout_ms = 1000;
+    bring(&s, &w, &plain, HR_BACKOFF);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    assert_int_equal(w.timer, 1000);
     hr_service_event(&s, HR_EV_EXECUTED, 0);
     assert_int_equal(s.pub.state, HR_UP);
     assert_int_equal(s.pub.ready_once, 0);
+    assert_int_equal(w.timer, -1);
+    assert_string_equal(s.pub.reason, ""); /* why the last life ended is history */
+    bring(&s, &w, &plain, HR_STARTING);
+    hr_service_event(&s, HR_EV_HUNG, 60);
+    hr_service_event(&s, HR_EV_EXECUTED, 0);
+    assert_int_equal(w.timer, HR_ABORT_GRACE_MS); /* an abort is on its way */
+}
+
+static void a_service_begins_without_a_past(void **state)
+{
+    struct hr_service s;
+    struct world w = {.now = 1, .timer = -1};
+    (void)state;
+    hr_service_init(&s, "toolhost/x", HR_TOOLHOST, &toolhost, &ops, &w);
+    assert_string_equal(s.pub.name, "toolhost/x");
+    assert_ptr_equal(s.program, s.pub.name);
+    assert_int_equal(s.pub.kind, HR_TOOLHOST);
+    assert_int_equal(s.pub.last_status, -1);
+    bring(&s, &w, &toolhost, HR_UP);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_78);
+    w.changes = 0;
+    hr_service_rename(&s, "toolhost/y");
+    assert_string_equal(s.pub.name, "toolhost/y");
+    assert_int_equal(s.pub.last_status, -1);
+    assert_int_equal(s.pub.failures, 0);
+    assert_int_equal(s.pub.ready_once, 0);
+    assert_string_equal(s.pub.reason, "");
+    assert_int_equal(s.pub.starts, 1); /* so that its first life is not taken for the other's */
+    assert_int_equal(w.changes, 1);
 }
 
 static void backoff_doubles_to_its_cap_and_starts_over(void **state)
@@ -279,6 +320,11 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
         assert_int_equal(s.pub.state, HR_STARTING);
     }
     hr_service_event(&s, HR_EV_READY, 0);
+    w.now += STABLE_MS - 1;
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 27000);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_READY, 0);
     w.now += STABLE_MS; /* long enough for a restart at once, not for forgetting */
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(w.timer, 0);
@@ -297,6 +343,7 @@ static void backoff_doubles_to_its_cap_and_starts_over(void **state)
 
 static void jitter_stays_within_its_bounds(void **state)
 {
+    bool seen[101] = {false};
     (void)state;
     for (uint32_t r = 0; r < 2000; r += 7) {
         struct hr_service s;
@@ -305,7 +352,10 @@ static void jitter_stays_within_its_bounds(void **state)
         w.random = r;
         hr_service_event(&s, HR_EV_EXITED, EXIT_1);
         assert_in_range(w.timer, 450, 550);
+        seen[w.timer - 450] = true;
     }
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+        assert_true(seen[i]); /* or the pods of a node would still start in step */
 }
 
 static void budget_ends_a_crash_loop(void **state)
@@ -381,6 +431,16 @@ static void slow_failures_do_not_spend_the_budget(void **state)
         assert_int_equal(s.pub.state, HR_BACKOFF);
         hr_service_event(&s, HR_EV_TIMER, 0);
     }
+    make(&s, &w, &server); /* the same number just within the window does */
+    hr_service_event(&s, HR_EV_START, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    w.now += WINDOW_MS;
+    for (int i = 1; i < BUDGET; i++) {
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    }
+    assert_int_equal(s.pub.state, HR_FAILED);
 }
 
 static void what_cannot_get_better_is_not_tried_again(void **state)
@@ -546,6 +606,18 @@ static void a_hang_is_aborted_and_then_killed(void **state)
     }
 }
 
+static void a_hang_that_it_tells_of_itself(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_UP);
+    hr_service_event(&s, HR_EV_HUNG, 0);
+    assert_int_equal(w.last_signal, SIGABRT);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_string_equal(s.pub.reason, "hung, as it said itself: ended with code 1");
+}
+
 static void what_it_complained_of_explains_an_end_before_it_was_ready(void **state)
 {
     struct hr_service s;
@@ -610,6 +682,18 @@ static void an_order_to_restart(void **state)
     hr_service_event(&s, HR_EV_EXITED, SIGTERM);
     assert_int_equal(s.pub.state, HR_BACKOFF);
     assert_int_equal(w.timer, 0);
+    assert_int_equal(s.pub.retry_at_ms, w.now);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_STOP, 0); /* that order was for the last life */
+    hr_service_event(&s, HR_EV_EXITED, SIGTERM);
+    assert_int_equal(s.pub.state, HR_DOWN);
+
+    bring(&s, &w, &server, HR_BACKOFF); /* one that waits need not, and its delays start over */
+    hr_service_event(&s, HR_EV_RESTART, 0);
+    assert_int_equal(w.timer, 0);
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 450);
 
     bring(&s, &w, &server, HR_STARTING); /* it gives a server that was given up its budget back */
     for (int i = 0; i < BUDGET; i++) {
@@ -768,6 +852,7 @@ int main(void)
         cmocka_unit_test(the_picture_is_up_to_date),
         cmocka_unit_test(ends_are_counted_by_how),
         cmocka_unit_test(without_a_ready_line_running_is_up),
+        cmocka_unit_test(a_service_begins_without_a_past),
         cmocka_unit_test(backoff_doubles_to_its_cap_and_starts_over),
         cmocka_unit_test(jitter_stays_within_its_bounds),
         cmocka_unit_test(budget_ends_a_crash_loop),
@@ -780,6 +865,7 @@ int main(void)
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
         cmocka_unit_test(a_hang_is_aborted_and_then_killed),
+        cmocka_unit_test(a_hang_that_it_tells_of_itself),
         cmocka_unit_test(what_it_complained_of_explains_an_end_before_it_was_ready),
         cmocka_unit_test(what_a_toolhost_complained_of_explains_any_end),
         cmocka_unit_test(an_order_to_restart),

@@ -84,6 +84,38 @@ static void what_we_slept_through_does_not_count(void **state)
     assert_in_range(hr_watchdog_next(&w, now), 1, LIMIT / 12);
 }
 
+static void what_counts_is_exact(void **state)
+{
+    struct hr_watchdog w;
+    (void)state;
+    hr_watchdog_reset(&w, LIMIT);
+    assert_int_equal(hr_watchdog_silence(&w, 1000), 0); /* it has said nothing yet */
+    for (int late = 200; late <= 201; late++) {
+        hr_watchdog_beat(&w, 1000);
+        assert_int_equal(hr_watchdog_next(&w, 1000), 15000);
+        assert_int_equal(hr_watchdog_look(&w, 16000 + late), HR_WATCH_FINE);
+        assert_int_equal(hr_watchdog_silence(&w, 16000 + late), late <= 200 ? 15000 + late : 15000);
+    }
+    /* Nothing was due: nothing was slept through. */
+    assert_int_equal(hr_watchdog_look(&w, 16201 + 1000), HR_WATCH_FINE);
+    assert_int_equal(hr_watchdog_silence(&w, 16201 + 1000), 16000);
+    hr_watchdog_beat(&w, 20000); /* what was slept through before it has gone with the silence */
+    assert_int_equal(hr_watchdog_silence(&w, 20010), 10);
+    assert_int_equal(hr_watchdog_next(&w, 20000 + 14999), 1);
+    assert_int_equal(hr_watchdog_next(&w, 20000 + 15000), 5000);
+    assert_int_equal(hr_watchdog_next(&w, 20000 + 57000), 3000); /* a twelfth would be too late */
+    assert_int_equal(hr_watchdog_next(&w, 20000 + 60000), 1);
+    hr_watchdog_reset(&w, 2); /* shares of next to nothing are not 0 */
+    hr_watchdog_beat(&w, 1000);
+    assert_int_equal(hr_watchdog_next(&w, 1001), 1);
+    hr_watchdog_reset(&w, LIMIT);
+    assert_int_equal(hr_watchdog_next(&w, 1000), -1);
+    assert_int_equal(hr_watchdog_look(&w, 500000), HR_WATCH_FINE);
+    hr_watchdog_reset(&w, 0);
+    hr_watchdog_beat(&w, 1000);
+    assert_int_equal(hr_watchdog_look(&w, 500000), HR_WATCH_FINE); /* off */
+}
+
 static void a_slow_machine_puts_it_off(void **state)
 {
     struct hr_watchdog w;
@@ -135,6 +167,7 @@ int main(void)
         cmocka_unit_test(silence_is_late_and_then_a_hang),
         cmocka_unit_test(heartbeats_in_time_cost_no_look),
         cmocka_unit_test(what_we_slept_through_does_not_count),
+        cmocka_unit_test(what_counts_is_exact),
         cmocka_unit_test(a_slow_machine_puts_it_off),
         cmocka_unit_test(a_heartbeat_ends_the_silence),
         cmocka_unit_test(a_process_that_is_stopped_is_excused),
