@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,12 @@ static void numbers_are_whole_or_refused(void **state)
     assert_int_equal(hr_parse_int("11", 0, 10, &v), -ERANGE);
     assert_int_equal(hr_parse_int("99999999999999999999", 0, INT64_MAX, &v), -ERANGE);
     assert_int_equal(v, 99); /* untouched */
+    errno = ERANGE;          /* what an earlier call has left says nothing about this one */
+    assert_int_equal(hr_parse_int("-10", -10, 10, &v), 0);
+    assert_int_equal(v, -10);
+    assert_int_equal(hr_parse_int("-11", -10, 10, &v), -ERANGE);
+    assert_int_equal(hr_parse_int("-9223372036854775808", INT64_MIN, INT64_MAX, &v), 0);
+    assert_true(v == INT64_MIN);
 }
 
 static void a_sealed_file_is_read_again_and_again(void **state)
@@ -45,14 +52,43 @@ static void a_sealed_file_is_read_again_and_again(void **state)
     assert_int_equal(hr_read_fd(fd, &b), -E2BIG);
     hr_buf_free(&b);
     assert_int_equal(pwrite(fd, "X", 1, 0), -1);
+    assert_int_equal(fcntl(fd, F_GET_SEALS),
+                     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     hr_close(&fd);
     assert_int_equal(fd, -1);
     hr_close(&fd); /* an empty one is fine */
 }
 
+static void what_cannot_be_sought_is_read_to_its_end(void **state)
+{
+    struct hr_buf b;
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(hr_write_all(ends[1], "content", 7), 0);
+    hr_close(&ends[1]);
+    hr_buf_init(&b, 100);
+    assert_int_equal(hr_read_fd(ends[0], &b), 0);
+    assert_string_equal(hr_buf_str(&b), "content");
+    hr_close(&ends[0]);
+    assert_int_equal(hr_read_fd(ends[0], &b), -EBADF);
+    hr_buf_free(&b);
+}
+
 static void secrets_compare(void **state)
 {
+    static const char secret[] = "0123456789abcdef";
     (void)state;
+    for (size_t i = 0; i < sizeof(secret) - 1; i++) { /* every byte of it counts, and every bit */
+        for (int bit = 0; bit < 8; bit++) {
+            char given[sizeof(secret)];
+            memcpy(given, secret, sizeof(given));
+            given[i] = (char)((unsigned char)given[i] ^ (1U << bit));
+            assert_false(hr_equal_secret(given, secret));
+        }
+    }
+    assert_true(hr_equal_secret(secret, secret));
     assert_true(hr_equal_secret("abc", "abc"));
     assert_false(hr_equal_secret("abd", "abc"));
     assert_false(hr_equal_secret("ab", "abc"));
@@ -86,6 +122,14 @@ static void random_keys_differ(void **state)
     assert_int_equal(strlen(a), 64);
     assert_int_equal(strspn(a, "0123456789abcdef"), 64);
     assert_string_not_equal(a, b);
+    bool seen[2][256] = {{false}};
+    for (int i = 0; i < 100; i++) { /* 3200 bytes: that one digit never comes is out of question */
+        assert_int_equal(hr_random_hex(a, 32), 0);
+        for (int k = 0; k < 64; k++)
+            seen[k % 2][(unsigned char)a[k]] = true;
+    }
+    for (const char *digit = "0123456789abcdef"; *digit; digit++)
+        assert_true(seen[0][(unsigned char)*digit] && seen[1][(unsigned char)*digit]);
 }
 
 /* Fill a descriptor that does not block.  The bytes written. */
@@ -132,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_whole_or_refused),
         cmocka_unit_test(a_sealed_file_is_read_again_and_again),
+        cmocka_unit_test(what_cannot_be_sought_is_read_to_its_end),
         cmocka_unit_test(secrets_compare),
         cmocka_unit_test(closed_standard_descriptors_are_filled),
         cmocka_unit_test(random_keys_differ),
