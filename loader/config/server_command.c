@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What the server's own command line tells.  See server_command.h. */
+ * What can be told of the server.  See server_command.h. */
 #include "server_command.h"
 
 #include "program.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,24 @@ const char *hr_command_option(char *const *argv, const char *name)
             found = *++argv;
     }
     return found;
+}
+
+int hr_server_home(const char *home, char *out, size_t size)
+{
+    int n = -1;
+    if (home) {
+        n = snprintf(out, size, "%s", *home ? home : "/");
+    } else {
+        const struct passwd *pw = NULL;
+        FILE *f = fopen("/etc/passwd", "re");
+        while (f && (pw = fgetpwent(f)) && pw->pw_uid != getuid())
+            ;
+        if (pw)
+            n = snprintf(out, size, "%s", pw->pw_dir);
+        if (f)
+            (void)fclose(f);
+    }
+    return n < 0 ? -ENOENT : (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
 /* "<path>.real", or the same of what the links at `path` lead to: a name for a server need not lie

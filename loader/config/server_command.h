@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * What the server's own command line tells: where it will listen, and which program it is. */
+ * What can be told of the server from outside: where it will listen, which program it is, where its
+ * home is. */
 #ifndef HR_CONFIG_SERVER_COMMAND_H
 #define HR_CONFIG_SERVER_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* Where it listens if it is not told, and where its editor does. */
+enum { HR_SERVER_PORT = 8000, HR_VSCODE_PORT = 8001 };
+
+/* There is an editor if this is there. */
+#define HR_VSCODE_PROGRAM "/openhands/.openvscode-server/bin/openvscode-server"
 
 /* A boolean variable as the agent-server reads it: "1" or "true" in any case, else false. */
 bool hr_server_bool(const char *text);
@@ -12,6 +20,11 @@ bool hr_server_bool(const char *text);
 /* The last value of an option in a command line ("--port 60000" or "--port=60000"), borrowed, or
  * NULL.  argv[0] is the program and is not looked at. */
 const char *hr_command_option(char *const *argv, const char *name);
+
+/* Its home folder as Python's Path.home() has it.  home: the value of HOME, where empty means the
+ * root; NULL, if it is not set: then the password file tells, read without NSS, which could reach a
+ * network.  0, -ENOENT if it cannot be told, or -ENAMETOOLONG. */
+int hr_server_home(const char *home, char *out, size_t size);
 
 /* Find the real server for a call by its own name: $HANDRAIL_SERVER, or "<name>.real" beside the
  * file that was called (found through PATH when the name has no slash), or beside one that its

@@ -5,6 +5,7 @@
 #include "common/handoff.h"
 #include "common/log.h"
 #include "config_file.h"
+#include "server_command.h"
 #include "setting_value.h"
 
 #include <stddef.h>
@@ -100,8 +101,9 @@ const struct hr_setting hr_settings[] = {
      .help = "the tool registry itself"},
     {NAMES("helper", "HELPER"), .group = HR_GROUP_MODE, SWITCH(1), AT(helper),
      .help = "the server imports our handrail_agent.py"},
-    {NAMES("agent-port", "AGENT_PORT"), .group = HR_GROUP_MODE, COUNT("PORT", 1, 65535, 8000),
-     AT(agent_port), .help = "the agent-server's; else its own --port"},
+    {NAMES("agent-port", "AGENT_PORT"), .group = HR_GROUP_MODE,
+     COUNT("PORT", 1, 65535, HR_SERVER_PORT), AT(agent_port),
+     .help = "the agent-server's; else its own --port"},
     {NAMES("health-addr", "HEALTH_ADDR"), .group = HR_GROUP_MODE, ADDRESS("0.0.0.0:60010"),
      AT(health), .help = "probes, metrics, status"},
     {NAMES("mcp-addr", "MCP_ADDR"), .group = HR_GROUP_MODE, ADDRESS("127.0.0.1:60011"), AT(mcp),

@@ -5,11 +5,11 @@
 #include "common/buf.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "loader/config/server_command.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,27 +19,6 @@
 /* The key that makes a file ours.  The server ignores keys it does not know. */
 static const char mark[] = "x-handrail";
 enum { FOREIGN_MAX = 64 * 1024 }; /* a larger file cannot be ours */
-
-/* Home as Python's Path.home() has it: $HOME, else the password file.  Read without NSS: a lookup
- * in PID 1 could reach a network.  0 or -ENOENT. */
-static int home_folder(char *out, size_t size)
-{
-    const char *home = getenv("HOME");
-    int n = -1;
-    if (home && *home) {
-        n = snprintf(out, size, "%s", home);
-    } else {
-        FILE *f = fopen("/etc/passwd", "re");
-        const struct passwd *pw = NULL;
-        while (f && (pw = fgetpwent(f)) && pw->pw_uid != getuid())
-            ;
-        if (pw)
-            n = snprintf(out, size, "%s", pw->pw_dir);
-        if (f)
-            (void)fclose(f);
-    }
-    return n > 0 && (size_t)n < size && out[0] == '/' ? 0 : -ENOENT;
-}
 
 /* Is the file at `path` one that we have written?  1 yes, 0 there is none, -EEXIST no, -errno. */
 static int is_ours(const char *path)
@@ -124,7 +103,7 @@ static int write_file(const char *path, size_t home, const char *url, const char
 static int locate(char *path, size_t size, size_t *ret_home)
 {
     char home[2048];
-    if (home_folder(home, sizeof(home)))
+    if (hr_server_home(getenv("HOME"), home, sizeof(home)) || home[0] != '/')
         return -ENOENT;
     (void)snprintf(path, size, "%s/.agents/plugins/handrail/.mcp.json", home);
     *ret_home = strlen(home);

@@ -48,9 +48,8 @@ struct hr_supervisor {
     struct hr_control control;
     struct hr_unit units[HR_MAX_SERVICES];
     uint32_t nunits;
-    int streams[2];       /* of `handrail mcp`: what were our standard input and output; -1: gone */
-    uint16_t vscode_port; /* the server's other one */
-    bool foreground;      /* a plain init on a terminal: the command gets it while it is ours */
+    int streams[2];  /* of `handrail mcp`: what were our standard input and output; -1: gone */
+    bool foreground; /* a plain init on a terminal: the command gets it while it is ours */
 
     enum hr_phase phase;
     int stop_signal;      /* that began the stop; 0: the server ended by itself */

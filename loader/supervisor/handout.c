@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VSCODE_PORT = 8001 }; /* the agent-server's default */
-
 static int listen_on(const char *variable, struct hr_address *address, int *ret_fd)
 {
     char text[HR_ADDRESS_TEXT];
@@ -85,9 +83,10 @@ static json_t *plugin_entry(const struct hr_handout *h, uint32_t i,
 {
     char hex[2 * HR_ABSTRACT_NAME_MAX + 1];
     const char *name = h->toolhosts[i].name;
-    for (size_t k = 0; k <= strlen(name); k++)
-        (void)snprintf(hex + 2 * k, 3, "%02x", (unsigned char)name[k]);
-    hex[2 * strlen(name)] = '\0';
+    size_t n = 0;
+    for (; name[n]; n++)
+        (void)snprintf(hex + 2 * n, 3, "%02x", (unsigned char)name[n]);
+    hex[2 * n] = '\0';
     return json_pack("{s:s, s:s, s:i, s:b}", "id", p->id, "socket", hex, "service",
                      (int)i + HR_INDEX_TOOLHOST, "required", p->required);
 }
@@ -121,17 +120,16 @@ static json_t *webhook_settings(const struct hr_config *c)
 /* The editor's port, if the server will start one: as it decides, and where it listens then; else
  * 0.
  */
-static int vscode_port(void)
+static uint16_t vscode_port(void)
 {
-    static const char program[] = "/openhands/.openvscode-server/bin/openvscode-server";
     const char *enabled = getenv("OH_ENABLE_VSCODE");
     const char *text = getenv("OH_VSCODE_PORT");
-    int64_t port = VSCODE_PORT;
-    if ((enabled && *enabled && !hr_server_bool(enabled)) || access(program, X_OK) < 0)
+    int64_t port = HR_VSCODE_PORT;
+    if ((enabled && *enabled && !hr_server_bool(enabled)) || access(HR_VSCODE_PROGRAM, X_OK) < 0)
         return 0;
     if (text && *text && hr_parse_int(text, 1, 65535, &port))
         return 0; /* the server will say what is wrong with it */
-    return (int)port;
+    return (uint16_t)port;
 }
 
 /* The settings of the health checks, with a look at the editor's port.  New reference. */
@@ -139,7 +137,7 @@ static json_t *checks_settings(const struct hr_handout *h, const struct hr_confi
 {
     json_t *checks = hr_check_settings_json(&c->checks);
     char name[sizeof("port/65535")];
-    (void)snprintf(name, sizeof(name), "port/%d", h->vscode_port);
+    (void)snprintf(name, sizeof(name), "port/%u", h->vscode_port);
     if (h->vscode_port && !json_object_get(checks, name))
         (void)json_object_set_new(checks, name, json_object());
     return checks;

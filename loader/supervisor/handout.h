@@ -25,7 +25,7 @@ struct hr_handout {
     char mcp_token[HR_KEY_TEXT];
     char ipc_key[HR_KEY_TEXT]; /* first frame to every toolhost */
     char *session_key;         /* the server's, of our environment; NULL: none */
-    int vscode_port;           /* where the editor will listen, to be looked at; 0: nowhere */
+    uint16_t vscode_port;      /* where the editor will listen, to be looked at; 0: nowhere */
     struct {
         char name[HR_ABSTRACT_NAME_MAX]; /* of the socket */
         int calls_fd;                    /* -1 until the first plugin of this place */

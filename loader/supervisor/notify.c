@@ -15,7 +15,6 @@
 
 enum {
     NAME_RANDOM = 12, /* random bytes in our socket's name */
-    FDS_MAX = 4,      /* descriptors of one datagram we make room for; one is kept */
     WATCHDOG_MAX_MS = 86400000,
 };
 

@@ -10,6 +10,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "loader/config/config_file.h"
+#include "loader/config/server_command.h"
 #include "preflight_checks.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -30,8 +30,6 @@ enum {
     PACKET_MAX = ID_MAX + HR_PREFLIGHT_TEXT,
 };
 
-static const char vscode[] = "/openhands/.openvscode-server/bin/openvscode-server";
-
 /* ---- what the checks share ----------------------------------------------------------------- */
 
 const char *hr_preflight_env(const struct hr_preflight_facts *f, const char *name)
@@ -43,18 +41,13 @@ const char *hr_preflight_env(const struct hr_preflight_facts *f, const char *nam
     return NULL;
 }
 
-bool hr_preflight_true(const char *value)
-{
-    return strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0;
-}
-
 bool hr_preflight_flag(const struct hr_preflight_facts *f, const char *variable, const char *key,
                        bool fallback)
 {
     const char *value = hr_preflight_env(f, variable);
     const json_t *filed = json_object_get(f->file, key);
     if (value)
-        return hr_preflight_true(value);
+        return hr_server_bool(value);
     return json_is_boolean(filed) ? json_is_true(filed) : fallback;
 }
 
@@ -283,8 +276,11 @@ void hr_preflight_environment(const struct hr_config *c, char *const *env, hr_pr
 void hr_preflight(const struct hr_config *c, bool agent_server, char *const *env,
                   hr_preflight_say *say, void *arg)
 {
-    const struct hr_preflight_facts f = {
-        .config = c, .env = env, .vscode = vscode, .say = say ? say : log_finding, .arg = arg};
+    const struct hr_preflight_facts f = {.config = c,
+                                         .env = env,
+                                         .vscode = HR_VSCODE_PROGRAM,
+                                         .say = say ? say : log_finding,
+                                         .arg = arg};
     if (agent_server)
         hr_preflight_in_child(&f, hr_preflight_look);
 }

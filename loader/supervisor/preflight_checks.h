@@ -44,8 +44,6 @@ void hr_preflight_ports(const struct hr_preflight_facts *f);
 
 /* A variable of the server's environment, NULL if it is not set. */
 const char *hr_preflight_env(const struct hr_preflight_facts *f, const char *name);
-/* The server's reading of a boolean: only "1" and "true" are. */
-bool hr_preflight_true(const char *value);
 /* A boolean setting: OH_<NAME>, else the file, else the default. */
 bool hr_preflight_flag(const struct hr_preflight_facts *f, const char *variable, const char *key,
                        bool fallback);

@@ -4,6 +4,7 @@
  * The agent-server reads each field of its configuration from OH_<FIELD> by the field's type: a
  * number through int() or float(), which raise an error that ends it; a boolean by comparing with
  * "1" and "true", so that every other word is false; a list or an object through json.loads(). */
+#include "loader/config/server_command.h"
 #include "preflight_checks.h"
 #include "python_number.h"
 
@@ -190,7 +191,7 @@ static bool says_false(const char *value)
 static void check_boolean(const struct hr_preflight_facts *f, const char *name, bool fallback)
 {
     const char *value = hr_preflight_env(f, name);
-    if (!value || hr_preflight_true(value) || says_false(value))
+    if (!value || hr_server_bool(value) || says_false(value))
         return;
     if (*value)
         hr_preflight_found(

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,6 @@
 #include <unistd.h>
 
 enum {
-    AGENT_PORT_DEFAULT = 8000,
-    VSCODE_PORT_DEFAULT = 8001,
     TMUX_SOCKET_MAX = 107, /* bytes of a unix socket's path */
     PLACES_MAX = 4,
     NAMES_MAX = 128,
@@ -144,26 +141,6 @@ static void look_at(const struct hr_preflight_facts *f, struct place *p)
     p->err = find_culprit(p->path, p->culprit);
 }
 
-/* Home as Python has it: $HOME, where empty means the root; if there is none the password file,
- * read without NSS.  0 or -ENOENT. */
-static int home_folder(const struct hr_preflight_facts *f, char out[PATH_MAX])
-{
-    const char *home = hr_preflight_env(f, "HOME");
-    const struct passwd *pw = NULL;
-    if (home) {
-        (void)snprintf(out, PATH_MAX, "%s", *home ? home : "/");
-        return 0;
-    }
-    FILE *file = fopen("/etc/passwd", "re");
-    while (file && (pw = fgetpwent(file)) && pw->pw_uid != getuid())
-        ;
-    if (pw)
-        (void)snprintf(out, PATH_MAX, "%s", pw->pw_dir);
-    if (file)
-        (void)fclose(file);
-    return pw ? 0 : -ENOENT;
-}
-
 /* Add a folder to the list.  An overlong name is left to the server. */
 static void add(struct place *places, size_t *n, const char *name, const char *effect,
                 const char *path, const char *home)
@@ -180,7 +157,7 @@ void hr_preflight_folders(const struct hr_preflight_facts *f)
     static struct place places[PLACES_MAX]; /* large for a stack */
     char home[PATH_MAX];
     size_t n = 0;
-    bool has_home = home_folder(f, home) == 0;
+    bool has_home = hr_server_home(hr_preflight_env(f, "HOME"), home, sizeof(home)) == 0;
     const char *persistence = hr_preflight_env(f, "OH_PERSISTENCE_DIR");
     add(places, &n, "OH_CONVERSATIONS_PATH", "the agent-server will end with code 3 at each start",
         hr_preflight_setting(f, "OH_CONVERSATIONS_PATH", "conversations_path",
@@ -308,7 +285,7 @@ static void check_agent_port(const struct hr_preflight_facts *f, uint16_t port)
 static uint16_t vscode_port(const struct hr_preflight_facts *f)
 {
     const char *text = hr_preflight_env(f, "OH_VSCODE_PORT");
-    int64_t port = VSCODE_PORT_DEFAULT;
+    int64_t port = HR_VSCODE_PORT;
     const json_t *filed = json_object_get(f->file, "vscode_port");
     if (text)
         (void)hr_parse_int(text, 1, UINT16_MAX, &port);
@@ -343,7 +320,7 @@ static void check_vscode_port(const struct hr_preflight_facts *f, uint16_t agent
 void hr_preflight_ports(const struct hr_preflight_facts *f)
 {
     const char *text = hr_command_option(f->config->command, "--port");
-    int64_t port = AGENT_PORT_DEFAULT;
+    int64_t port = HR_SERVER_PORT;
     if (text && hr_parse_int(text, 1, UINT16_MAX, &port))
         return; /* the server will say so itself, at once */
     check_agent_port(f, (uint16_t)port);

@@ -33,7 +33,6 @@ enum {
     SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself, */
     TELL_MS = 10000,        /* which is told this often */
     REAP_AGAIN_MS = 100,
-    VSCODE_PORT_DEFAULT = 8001,
 };
 
 /* The one supervisor of this process.  Static: nothing is allocated for it. */
@@ -65,7 +64,7 @@ static bool ends_with_its_group(const struct hr_unit *u, bool success)
 static void clean_up_after_server(struct hr_supervisor *sup)
 {
     const struct hr_unit *u = &sup->units[HR_INDEX_SERVER];
-    const uint16_t ports[] = {sup->config->agent_port, sup->vscode_port};
+    const uint16_t ports[] = {sup->config->agent_port, sup->handout.vscode_port};
     pid_t keep[HR_MAX_SERVICES + 1];
     if (!sup->config->sidecar || sup->phase != HR_RUNNING || u->service.pub.state != HR_BACKOFF)
         return;
@@ -257,15 +256,6 @@ static void on_syserr(const char *what) EV_NOEXCEPT
     take_signals(&the_supervisor);
 }
 
-static uint16_t vscode_port(void)
-{
-    const char *text = getenv("OH_VSCODE_PORT");
-    int64_t port = VSCODE_PORT_DEFAULT;
-    if (text && hr_parse_int(text, 1, 65535, &port))
-        port = VSCODE_PORT_DEFAULT;
-    return (uint16_t)port;
-}
-
 static void on_show(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     struct hr_supervisor *sup = w->data;
@@ -291,7 +281,6 @@ static int prepare_server(struct hr_supervisor *sup)
     if (code)
         return code;
     sup->config->command = sup->command.argv; /* for all who look at it from here on */
-    sup->vscode_port = vscode_port();
     int err = hr_server_init(sup, sup->command.env);
     if (err)
         hr_error("cannot start: %s", strerror(-err));

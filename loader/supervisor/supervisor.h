@@ -24,8 +24,8 @@
 #include "loader/config/config.h"
 #include "signals.h"
 
-/* Run to the end.  A reload changes the plugins in config, and settings.  The exit code of the process: the
- * server's, or one of common/handoff.h with the reason in the log. */
+/* Run to the end.  A reload changes the plugins in config, and settings.  The exit code of the
+ * process: the server's, or one of common/handoff.h with the reason in the log. */
 int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,24 @@ static void options_of_a_command(void **state)
     assert_null(hr_command_option(ARGS("s", "--port"), "--port"));
     assert_null(hr_command_option((char *[]){NULL}, "--port"));
     assert_string_equal(hr_command_option(ARGS("s", "--port="), "--port"), "");
+}
+
+static void home_is_where_python_has_it(void **state)
+{
+    char home[64];
+    (void)state;
+    assert_int_equal(hr_server_home("/home/x", home, sizeof(home)), 0);
+    assert_string_equal(home, "/home/x");
+    assert_int_equal(hr_server_home("", home, sizeof(home)), 0);
+    assert_string_equal(home, "/");
+    assert_int_equal(hr_server_home("/home/x", home, 7), -ENAMETOOLONG);
+    const struct passwd *pw = getpwuid(getuid());
+    if (pw && strlen(pw->pw_dir) < sizeof(home)) {
+        assert_int_equal(hr_server_home(NULL, home, sizeof(home)), 0);
+        assert_string_equal(home, pw->pw_dir);
+    } else {
+        assert_int_not_equal(hr_server_home(NULL, home, sizeof(home)), 0);
+    }
 }
 
 static void the_real_server_lies_beside(void **state)
@@ -108,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_of_a_command),
+        cmocka_unit_test(home_is_where_python_has_it),
         cmocka_unit_test(the_real_server_lies_beside),
         cmocka_unit_test(the_real_server_lies_behind_links),
     };

@@ -78,7 +78,7 @@ static void what_we_slept_through_does_not_count(void **state)
     (void)state;
     hr_watchdog_reset(&w, LIMIT);
     hr_watchdog_beat(&w, now);
-    now += hr_watchdog_next(&w, now) + 3600 * 1000;
+    now += hr_watchdog_next(&w, now) + INT64_C(3600) * 1000;
     assert_int_equal(hr_watchdog_look(&w, now), HR_WATCH_FINE);
     assert_int_equal(hr_watchdog_silence(&w, now), LIMIT / 4);
     assert_in_range(hr_watchdog_next(&w, now), 1, LIMIT / 12);
