@@ -35,27 +35,24 @@ static int load(char **argv, bool as_server, struct hr_config *config)
 /* Returns only if it cannot be run: with the exit code. */
 static int exec_command(const struct hr_agent_command *command)
 {
-    hr_info("HANDRAIL_SUPERVISED=1, there is a supervisor already: running %s in our place",
-            command->argv[0]);
     (void)execvpe(command->argv[0], command->argv, command->env);
     int err = errno;
     hr_error("cannot run %s: %s", command->argv[0], strerror(err));
     return err == ENOENT || err == ENOTDIR ? 127 : 126; /* as a shell does */
 }
 
-/* A handrail above us supervises already, and has the ports: become the command. */
-static int become(char **argv, bool as_server)
+/* Become the command: there is nothing to supervise. */
+static int become(const struct hr_config *config)
 {
-    struct hr_config config;
     struct hr_agent_command command = {0};
-    int code = load(argv, as_server, &config);
-    if (code)
-        return code;
-    code = hr_agent_command(&config, config.command, environ, &command);
+    if (hr_config_is_nested())
+        hr_info("HANDRAIL_SUPERVISED=1, there is a supervisor already: running %s in our place",
+                config->command[0]);
+    (void)setenv("HANDRAIL_SUPERVISED", "1", 1); /* what it runs may be handrail in its place */
+    int code = hr_agent_command(config, config->command, environ, &command);
     if (!code)
         code = exec_command(&command);
     hr_agent_command_free(&command);
-    hr_config_free(&config);
     return code;
 }
 
@@ -64,8 +61,6 @@ static int run(char **argv, bool as_server)
 {
     struct hr_config config;
     struct hr_signals signals;
-    if (hr_config_is_nested())
-        return become(argv, as_server);
     int err = hr_signals_init(&signals);
     if (err) {
         hr_error("cannot set up signals: %s", strerror(-err));
@@ -74,7 +69,12 @@ static int run(char **argv, bool as_server)
     int code = load(argv, as_server, &config);
     if (code)
         return code;
-    code = hr_supervisor_run(&config, &signals);
+    if (config.nested) {
+        hr_signals_restore(&signals);
+        code = become(&config);
+    } else {
+        code = hr_supervisor_run(&config, &signals);
+    }
     hr_config_free(&config);
     return code;
 }

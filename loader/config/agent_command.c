@@ -81,6 +81,16 @@ bool hr_is_agent_server(char *const *argv)
     return strncmp(name, "python", 6) == 0 && python_runs_server(argv);
 }
 
+bool hr_agent_server_answers(char *const *argv)
+{
+    static const char *const flags[] = {"-h", "--help", "--check-browser"};
+    for (size_t i = 1; hr_is_agent_server(argv) && argv[i]; i++)
+        for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
+            if (strcmp(argv[i], flags[k]) == 0)
+                return true;
+    return false;
+}
+
 /* ---- small things ---------------------------------------------------------------------------- */
 
 static size_t count(char *const *list)
@@ -406,6 +416,7 @@ int hr_agent_command_in(const struct hr_agent_places *places, const struct hr_co
     struct plan p = {0};
     struct hr_agent_command c = {0};
     bool plain = !config->sidecar && !config->nested; /* it runs what it is given */
+    plain = plain || hr_agent_server_answers(argv);
     int code = !plain && hr_is_agent_server(argv) ? make_plan(&p, places, config, argv, env) : 0;
     if (code)
         return code;

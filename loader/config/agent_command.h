@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The agent-server's command line and environment as handrail starts it: with its Python helper and
  * the modules of the custom agent and of its tools imported, all found, and reachable while it
- * waits to be initialised. Any other command stays as it is; a plain init changes none.
+ * waits to be initialised. Any other command stays as it is; a plain init changes none, nor
+ * is a server changed that only answers.
  *
  * Called by the supervisor before the first start, and by a nested handrail before it becomes the
  * command; what one has added the other leaves alone.  Start-up only: it allocates. */
@@ -31,6 +32,9 @@ extern const char *const hr_agent_server_names[];
 /* One of these names, also as NAME.real, in any folder; or a python with
  * -m openhands.agent_server. */
 bool hr_is_agent_server(char *const *argv);
+
+/* Does it only want an answer from the agent-server, which then ends by itself: --help? */
+bool hr_agent_server_answers(char *const *argv);
 
 /* Does this command line import our helper? */
 bool hr_imports_helper(char *const *argv);

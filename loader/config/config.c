@@ -275,7 +275,7 @@ static int load_sources(struct hr_config *c)
 /* Everything but the options, which c has already. */
 static int load(struct hr_config *c)
 {
-    c->nested = hr_config_is_nested();
+    c->nested = hr_config_is_nested() || hr_agent_server_answers(c->command);
     int code = load_sources(c);
     if (!code)
         code = match_all(c);

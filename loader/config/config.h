@@ -109,7 +109,8 @@ struct hr_config {
 
     /* What follows from them. */
     const char *webhook_authorization; /* value of that header; NULL: none */
-    bool nested;         /* a handrail supervises already: run the command in our place, no more */
+    bool nested;         /* a handrail supervises already, or the command only answers: run it in our
+                          * place, no more */
     char agent_host[64]; /* numeric address at which the agent-server is probed */
     char registry_path[4096]; /* `registry`, or the one in config_dir */
     char agent_config_path[4096];
@@ -121,8 +122,8 @@ struct hr_config {
 
 /* argv: the arguments after `run` or `--`, options first.  Returns 0, or the exit code (64 for
  * usage, 78 for configuration) after having said why.  On success free with hr_config_free().
- * With HANDRAIL_SUPERVISED=1 in the environment only the command and the settings are found out,
- * and `nested` is true. */
+ * With HANDRAIL_SUPERVISED=1 in the environment, or a command that only answers, no more is found
+ * out than the command and the settings, and `nested` is true. */
 int hr_config_load(char **argv, struct hr_config *ret);
 
 /* The same for a call by the server's own name: argv[0] is that name, the rest are its flags, or

@@ -176,6 +176,20 @@ class Nesting(Folder):
                              HANDRAIL_SIDECAR="on", HANDRAIL_REGISTRY="/does/not/exist")
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_a_server_that_only_answers(self):
+        """It ends by itself, and that is no failure: it is not started again."""
+        wrapper = self.program("wrapped", SERVER + f'[ "$HANDRAIL_SUPERVISED" ] || exec {BIN} "$0"')
+        os.rename(wrapper, self.server + ".real")
+        os.remove(self.server)
+        os.symlink(BIN, self.server)
+        for flag in ("-h", "--help", "--check-browser"):
+            for argv in ([flag], ["--port", "1", flag], [f"{self.server}.real", flag]):
+                done = self.handrail(*argv, program=self.server, HANDRAIL_SIDECAR="on", CODE="1")
+                self.assertEqual((done.returncode, done.stderr), (1, ""), argv)
+                self.assertTrue(self.parent(done).startswith(f"parent {sys.executable}"))
+        other = self.program("other", SERVER)
+        self.assertTrue(self.parent(self.handrail("--", other, "--help")).startswith(f"parent {BIN}"))
+
     def test_signals_are_as_they_were(self):
         show = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"]
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
