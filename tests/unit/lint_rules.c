@@ -104,7 +104,11 @@ static const struct {
     {HR_LINT_USER_ROOT, 2, BASE "USER 0:0\nRUN x\n"},
     {HR_LINT_USER_ROOT, 3, "FROM openhands/agent-server:1.58.0 AS a\nFROM a\nUSER root\n"},
     {HR_LINT_USER_ROOT, 0, BASE "USER root\nRUN x\nUSER openhands\n"},
+    {HR_LINT_USER_ROOT, 2, BASE "USER 00\n"},
+    {HR_LINT_USER_ROOT, 2, BASE "USER +0:10001\n"},
     {HR_LINT_USER_ROOT, 0, BASE "USER rootless\n"},
+    {HR_LINT_USER_ROOT, 0, BASE "USER 0x0\n"},
+    {HR_LINT_USER_CHANGED, 0, BASE "USER 010001:0\n"},
     {HR_LINT_USER_ROOT, 0, "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM scratch\n"},
     {HR_LINT_USER_CHANGED, 2, BASE "USER app\n"},
     {HR_LINT_USER_CHANGED, 3, BASE "ARG U=nobody\nUSER $U\n"},
@@ -255,6 +259,9 @@ static const struct {
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
           "ENTRYPOINT [\"/opt/handrail/bin/handrail\", \"--\", "
           "\"/usr/local/bin/openhands-agent-server\"]\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 2,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "RUN /opt/handrail/bin/handrail install --dry-run\n"},
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
      "FROM a:1 AS b\nFROM scratch\nCOPY --from=b /opt/handrail /opt/handrail\n"},
 
@@ -296,6 +303,8 @@ static const struct {
      BASE "RUN apt-get update && apt-get install x && rm -rf /var/lib/apt/lists/*\n"},
     {HR_LINT_APT_LISTS, 0,
      BASE "RUN --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install x\n"},
+    {HR_LINT_APT_LISTS, 0, BASE "RUN apt-get update; apt-get install x; apt-get dist-clean\n"},
+    {HR_LINT_APT_LISTS, 2, BASE "RUN apt-get update && apt-get install x && apt-get clean\n"},
     {HR_LINT_APT_LISTS, 0, "FROM a:1 AS b\nRUN apt-get update\nFROM scratch\n"},
     {HR_LINT_ADD_URL, 2, BASE "ADD https://example.com/x.tar.gz /x/\n"},
     {HR_LINT_ADD_URL, 0, BASE "ADD --checksum=sha256:0 https://example.com/x /x\nADD x.tar /x/\n"},

@@ -10,6 +10,7 @@
 #include "stages.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { HR_LINT_PATH = 4096 }; /* bytes of a path in the image, its NUL included */
 
@@ -94,6 +95,9 @@ void hr_check_habits(struct hr_lint *l, const struct hr_site *s);
 /* Has a word "scheme://user:password@", or "scheme://token@" with what looks like one? ret_literal:
  * it is written out, and no variable. */
 bool hr_url_password(const char *word, bool *ret_literal);
+
+/* Is the user of USER, up to its group, called so, or a number that is this one? */
+bool hr_user_is(const char *user, const char *name, int64_t number);
 
 /* The parts of an image's name. */
 struct hr_reference hr_reference_read(const char *image);

@@ -2,6 +2,7 @@
  * Rules about what a platform expects of an agent-server's image: entrypoint, command, user,
  * signal, health, volumes.  See check.h. */
 #include "check.h"
+#include "common/fd.h"
 #include "loader/config/agent_command.h"
 
 #include <stdio.h>
@@ -122,11 +123,18 @@ void hr_check_entrypoint(struct hr_lint *l)
 
 /* ---- USER ------------------------------------------------------------------------------------ */
 
-static bool is_user(const char *user, const char *name, const char *number)
+bool hr_user_is(const char *user, const char *name, int64_t number)
 {
+    char part[64];
+    int64_t found = -1;
     size_t n = strcspn(user, ":");
-    return (n == strlen(name) && strncmp(user, name, n) == 0) ||
-           (n == strlen(number) && strncmp(user, number, n) == 0);
+    if (n >= sizeof(part))
+        return false;
+    memcpy(part, user, n);
+    part[n] = '\0';
+    /* To Docker 00, +0 and -0 are 0 as well. */
+    return strcmp(part, name) == 0 ||
+           (hr_parse_int(part + (*part == '+'), 0, UINT32_MAX, &found) == 0 && found == number);
 }
 
 void hr_check_user(struct hr_lint *l)
@@ -135,10 +143,10 @@ void hr_check_user(struct hr_lint *l)
     if (!l->server || !i || i->broken || !i->words.at[0].known)
         return;
     const char *user = i->words.at[0].expanded;
-    if (is_user(user, "root", "0"))
+    if (hr_user_is(user, "root", 0))
         hr_lint_say(l, HR_LINT_USER_ROOT, i, &i->words.at[0],
                     "the last USER is %s: the agent would run as root", user);
-    else if (l->server_base && !is_user(user, "openhands", "10001"))
+    else if (l->server_base && !hr_user_is(user, "openhands", 10001))
         hr_lint_say(l, HR_LINT_USER_CHANGED, i, &i->words.at[0],
                     "the last USER is %.100s, the base's is openhands", user);
 }

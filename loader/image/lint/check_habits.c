@@ -8,10 +8,18 @@
 
 /* ---- package lists --------------------------------------------------------------------------- */
 
+static bool is_apt(const struct hr_command *c)
+{
+    return strcmp(c->name, "apt-get") == 0 || strcmp(c->name, "apt") == 0;
+}
+
 static bool clears_lists(const struct hr_script *script)
 {
     for (size_t c = 0; c < script->n; c++) {
         const struct hr_command *command = &script->commands[c];
+        if (is_apt(command) && (hr_command_find(command, 0, "dist-clean") < command->n ||
+                                hr_command_find(command, 0, "distclean") < command->n))
+            return true;
         for (size_t k = command->first; k < command->n; k++)
             if ((strcmp(command->name, "rm") == 0 || strcmp(command->name, "find") == 0) &&
                 strstr(command->words[k].text, "/var/lib/apt"))
@@ -34,7 +42,7 @@ static void check_apt(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t c = 0; c < s->script.n; c++) {
         const struct hr_command *command = &s->script.commands[c];
-        if ((strcmp(command->name, "apt-get") != 0 && strcmp(command->name, "apt") != 0) ||
+        if (!is_apt(command) ||
             hr_command_find(command, command->first, "update") == command->n)
             continue;
         if (!clears_lists(&s->script) && !mounts_lists(s->i))

@@ -7,13 +7,24 @@
 
 static const char own_folder[] = "/opt/handrail";
 
+/* Does a word of it leave the image as it is? */
+static bool only_says(const struct hr_command *c)
+{
+    static const char *const words[] = {"--dry-run", "--help", "-h"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (hr_command_find(c, c->first, words[i]) < c->n)
+            return true;
+    return false;
+}
+
 /* A command that is "handrail install". */
 static const struct hr_command *install_in(const struct hr_site *s)
 {
     for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
         const struct hr_command *command = &s->script.commands[c];
         if (strcmp(command->name, "handrail") == 0 &&
-            hr_command_find(command, command->first + 1, "install") < command->n)
+            hr_command_find(command, command->first + 1, "install") < command->n &&
+            !only_says(command))
             return command;
     }
     return NULL;
@@ -66,16 +77,10 @@ void hr_lint_find_handrail(struct hr_lint *l)
 
 /* ---- the rules ------------------------------------------------------------------------------- */
 
-static bool is_root(const char *user)
-{
-    size_t n = strcspn(user, ":");
-    return (n == 4 && strncmp(user, "root", 4) == 0) || (n == 1 && *user == '0');
-}
-
 static void check_user(struct hr_lint *l, const struct hr_site *s, const struct hr_command *c)
 {
     /* Of the base only an agent-server's user is known. */
-    bool other = s->user ? !is_root(s->user) : l->server_base;
+    bool other = s->user ? !hr_user_is(s->user, "root", 0) : l->server_base;
     bool sudo = hr_command_find(c, 0, "sudo") < c->first;
     if (other && !sudo)
         hr_lint_say_in(l, HR_LINT_HANDRAIL_INSTALL_USER, s->i, &c->words[c->first],
