@@ -4,6 +4,8 @@
 
 #include "buf.h"
 
+#include <string.h>
+
 /* Length of the character at p, or 0 if what is there is not one. */
 static size_t char_len(const unsigned char *p, size_t n)
 {
@@ -35,6 +37,21 @@ static size_t char_len(const unsigned char *p, size_t n)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
     return len;
+}
+
+size_t hr_utf8_count(const char *data, size_t n)
+{
+    static const uint64_t ones = 0x0101010101010101;
+    size_t count = n; /* less those that go on with a character: 10xxxxxx */
+    size_t i = 0;
+    for (; n - i >= sizeof(ones); i += sizeof(ones)) {
+        uint64_t eight;
+        memcpy(&eight, data + i, sizeof(eight));
+        count -= ((eight >> 7 & ~eight >> 6 & ones) * ones) >> 56;
+    }
+    for (; i < n; i++)
+        count -= ((unsigned char)data[i] & 0xc0) == 0x80;
+    return count;
 }
 
 size_t hr_utf8_valid(const char *data, size_t n)

@@ -11,6 +11,9 @@ struct hr_buf;
 /* Bytes of the longest valid prefix of data. */
 size_t hr_utf8_valid(const char *data, size_t n);
 
+/* Characters, which are code points, of what is valid. */
+size_t hr_utf8_count(const char *data, size_t n);
+
 /* Write a code point, which is no surrogate and not above U+10FFFF.  Its bytes. */
 size_t hr_utf8_encode(char out[4], uint32_t c);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Checks of single values: type, const and enum, numbers, strings. */
+#include "common/utf8.h"
 #include "keywords.h"
 #include "regex.h"
 
@@ -142,12 +143,8 @@ HR_CHECK(multiple)
 /* Length in characters, which are code points. */
 static int count_characters(struct hr_schema_run *r, const json_t *v, size_t *ret)
 {
-    const char *p = json_string_value(v);
     size_t bytes = json_string_length(v);
-    size_t n = 0;
-    for (size_t i = 0; i < bytes; i++)
-        n += ((unsigned char)p[i] & 0xc0) != 0x80;
-    *ret = n;
+    *ret = hr_utf8_count(json_string_value(v), bytes);
     return hr_schema_spend(r, bytes / BYTES_PER_STEP);
 }
 

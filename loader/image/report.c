@@ -352,11 +352,11 @@ static int print_sarif(FILE *out, const struct hr_report *r)
     int bad = 0;
     json_array_foreach (r->findings, i, f)
         bad |= json_array_append_new(results, sarif_result(f));
-    json_t *all =
-        json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:s, s:o}}, s:s, s:o}]}", "$schema",
-                  "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs",
-                  "tool", "driver", "name", "handrail", "version", HR_VERSION, "semanticVersion",
-                  HR_VERSION, "rules", rules, "columnKind", "utf16CodeUnits", "results", results);
+    json_t *all = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:s, s:o}}, s:s, s:o}]}", "$schema",
+                            "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0",
+                            "runs", "tool", "driver", "name", "handrail", "version", HR_VERSION,
+                            "semanticVersion", HR_VERSION, "rules", rules, "columnKind",
+                            "unicodeCodePoints", "results", results);
     bad |= !all || json_dumpf(all, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(all);
     (void)fprintf(out, "\n");

@@ -38,7 +38,7 @@ struct hr_rule {
 /* Where.  What does not apply is NULL or 0. */
 struct hr_place {
     const char *file;
-    uint32_t line, column; /* from 1; a column counts bytes */
+    uint32_t line, column; /* from 1; a column counts characters */
     const char *pointer;   /* RFC 6901, into a JSON or YAML file */
 };
 

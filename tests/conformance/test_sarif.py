@@ -46,6 +46,7 @@ def sarif(*arguments, cwd=None):
 def check(log, validator):
     validator.validate(log)
     run, = log["runs"]
+    assert run["columnKind"] == "unicodeCodePoints"  # tests/unit has them counted so
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     for result in run["results"]:
         rule = rules.pop(result["ruleId"], None) or result

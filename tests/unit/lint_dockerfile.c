@@ -85,6 +85,16 @@ static void places_in_scripts_and_bodies(void **state)
     assert_int_equal(run->last_line, 6);
 }
 
+static void columns_count_characters(void **state)
+{
+    (void)state;
+    parse("ENV \xc3\xa4=\xe2\x82\xac b=1 \\\n\xc2\xa0 \xf0\x9f\x98\x80=2 c=3\n");
+    const struct hr_instruction *env = &d.instructions[0];
+    assert_word(&env->words.at[1], "b", 1, 9);
+    assert_word(&env->words.at[2], "\xf0\x9f\x98\x80", 2, 3);
+    assert_word(&env->words.at[3], "c", 2, 7);
+}
+
 static void heredocs_know_how_they_were_quoted(void **state)
 {
     (void)state;
@@ -195,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(words_keep_their_places, teardown),
         cmocka_unit_test_teardown(places_in_scripts_and_bodies, teardown),
+        cmocka_unit_test_teardown(columns_count_characters, teardown),
         cmocka_unit_test_teardown(heredocs_know_how_they_were_quoted, teardown),
         cmocka_unit_test_teardown(directives_count_only_at_the_top, teardown),
         cmocka_unit_test_teardown(what_is_wrong_does_not_end_it, teardown),

@@ -41,7 +41,7 @@ static const struct {
     {"a: x\xe2\x81\xaa\n", NULL, 0, 0},
     {"a: \xc2\xa0x\n", NULL, 0, 0},
     {"a: \xf0\x9f\x90\xb1 \xe2\x80\xa6\n", NULL, 0, 0},
-    {"a: \"\xc3\xa4\xc3\xb6\xc3\xbc\", b: 1\n", "yaml-syntax", 1, 12},
+    {"a: \"\xc3\xa4\xc3\xb6\xc3\xbc\", b: 1\n", "yaml-syntax", 1, 9},
     {"a: \"x\\0y\"\n", "yaml-character", 1, 4},
     {"a: \"x\\ty\\n\"\n", NULL, 0, 0},
     {"a: 1\nb: 2\n\"a\": 3\n", "yaml-duplicate-key", 3, 1},
@@ -76,6 +76,10 @@ static const struct {
     {"---\na: 1\n...\n# the end\n", NULL, 0, 0},
     {"", "yaml-documents", 1, 1},
     {"# nothing\n", "yaml-documents", 1, 1},
+    /* Columns count characters, in every way that one is found. */
+    {"\xc3\xa4: 1\n\xe2\x82\xac\xe2\x82\xac: !!str 1\n", "yaml-tag", 2, 5},
+    {"\xc3\xa4: 1\n\xe2\x82\xac: \xff\n", "yaml-encoding", 2, 4},
+    {"\xc3\xa4: 1\nb:\n\tc: 1\n", "yaml-syntax", 3, 1},
 };
 
 static bool is_of_yaml(const json_t *finding)

@@ -43,6 +43,26 @@ static void every_code_point_is_written(void **state)
     }
 }
 
+static void characters_are_counted(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    char text[256];
+    size_t n = 0;
+    for (size_t count = 0; n + 4 < sizeof(text); count++) {
+        for (size_t from = 0; from <= n; from++) { /* at every alignment, and cut anywhere */
+            size_t slow = 0;
+            for (size_t i = from; i < n; i++)
+                slow += ((unsigned char)text[i] & 0xc0) != 0x80;
+            assert_int_equal(hr_utf8_count(text + from, n - from), slow);
+        }
+        assert_int_equal(hr_utf8_count(text, n), count);
+        const char *part = parts[count * 7 % 13 % 4];
+        memcpy(text + n, part, strlen(part));
+        n += strlen(part);
+    }
+}
+
 static void agrees_with_the_definition(void **state)
 {
     (void)state;
@@ -85,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_is_written),
+        cmocka_unit_test(characters_are_counted),
         cmocka_unit_test(agrees_with_the_definition),
         cmocka_unit_test(clean_replaces_what_is_broken),
     };

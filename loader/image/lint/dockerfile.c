@@ -2,6 +2,7 @@
  * A Dockerfile: from physical lines to instructions.  See dockerfile.h. */
 #include "dockerfile.h"
 
+#include "common/utf8.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -77,7 +78,7 @@ void hr_dockerfile_place(const struct hr_dockerfile *d, const char *p, uint32_t 
         return;
     const struct hr_piece *piece = &d->pieces[low - 1];
     *ret_line = piece->line;
-    *ret_column = piece->column + (uint32_t)(p - piece->at);
+    *ret_column = piece->column + (uint32_t)hr_utf8_count(piece->at, (size_t)(p - piece->at));
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -123,8 +124,10 @@ static bool goes_on(const struct reader *r, const char *from, size_t *n)
 /* Copy a stretch of the present line to the joined text. */
 static void join(struct reader *r, const char *from, size_t n)
 {
-    r->d->pieces[r->d->npieces++] =
-        (struct hr_piece){.at = r->text, .line = r->line, .column = (uint32_t)(from - r->raw) + 1};
+    r->d->pieces[r->d->npieces++] = (struct hr_piece){
+        .at = r->text,
+        .line = r->line,
+        .column = (uint32_t)hr_utf8_count(r->raw, (size_t)(from - r->raw)) + 1};
     memcpy(r->text, from, n);
     r->text += n;
 }

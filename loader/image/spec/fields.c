@@ -2,6 +2,7 @@
  * Names, people, the image, the agent and quantities.  See judge.h. */
 #include "judge.h"
 
+#include "common/utf8.h"
 #include "expression.h"
 #include "loader/config/agent_config.h"
 #include "quantity.h"
@@ -54,18 +55,10 @@ static const struct form {
     {HR_FIELD_CLASS, -1, HR_SPEC_REGEXES, TEXT_MAX_LENGTH, HR_SPEC_AGENT_NAME, "a class", is_class},
 };
 
-static size_t characters(const char *utf8)
-{
-    size_t n = 0;
-    for (; *utf8; utf8++)
-        n += (*utf8 & 0xC0) != 0x80;
-    return n;
-}
-
 static void check_form(const struct hr_spec *s, const struct form *f, const struct hr_yaml_node *n)
 {
     const char *text = hr_spec_text(n);
-    size_t length = text ? characters(text) : 0;
+    size_t length = text ? hr_utf8_count(text, strlen(text)) : 0;
     if (length > f->max)
         hr_spec_say(s, n, f->rule, "\"%.64s...\" has %zu characters; %s has at most %u", text,
                     length, f->what, f->max);

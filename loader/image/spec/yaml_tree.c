@@ -24,8 +24,6 @@ struct reading {
     } key_at;
     uint32_t depth;     /* lists and maps that are open */
     uint32_t documents; /* that have begun */
-    /* The last mark that was looked for, so that finding all of them is one walk. */
-    size_t at, line_at, line, column;
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
@@ -40,39 +38,25 @@ static size_t line_end(const char *s, const char *end)
     return 0;
 }
 
-/* libyaml counts from 0, and columns in characters.  Its marks come in order, more or less. */
-static struct hr_yaml_place place_of(struct reading *rd, const yaml_mark_t *mark)
+/* libyaml counts from 0. */
+static struct hr_yaml_place place_of(const yaml_mark_t *mark)
 {
-    const char *end = rd->text + rd->n;
-    if (mark->line < rd->line || (mark->line == rd->line && mark->column < rd->column))
-        rd->at = rd->line_at = rd->line = rd->column = 0;
-    while (rd->at < rd->n && (rd->line < mark->line || rd->column < mark->column)) {
-        size_t n = line_end(rd->text + rd->at, end);
-        if (n && rd->line == mark->line)
-            break;
-        if (n) {
-            rd->at = rd->line_at = rd->at + n;
-            rd->line++;
-            rd->column = 0;
-            continue;
-        }
-        for (rd->at++; rd->at < rd->n && (rd->text[rd->at] & 0xC0) == 0x80;)
-            rd->at++;
-        rd->column++;
-    }
-    return (struct hr_yaml_place){(uint32_t)rd->line + 1, (uint32_t)(rd->at - rd->line_at) + 1};
+    return (struct hr_yaml_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
 /* That of a byte. */
 static struct hr_yaml_place place_at(const struct reading *rd, size_t at)
 {
-    struct hr_yaml_place p = {1, 1};
-    for (const char *s = rd->text, *end = rd->text + at; s < end;) {
+    struct hr_yaml_place p = {.line = 1};
+    const char *line = rd->text;
+    const char *end = rd->text + at;
+    for (const char *s = line; s < end;) {
         size_t n = line_end(s, end);
         p.line += n > 0;
-        p.column = n ? 1 : p.column + 1;
         s += n ? n : 1;
+        line = n ? s : line;
     }
+    p.column = (uint32_t)hr_utf8_count(line, (size_t)(end - line)) + 1;
     return p;
 }
 
@@ -267,7 +251,7 @@ static const struct hr_yaml_node *find_anchor(const struct hr_yaml *y, const cha
 
 static int take_alias(struct reading *rd, const yaml_event_t *e)
 {
-    struct hr_yaml_place at = place_of(rd, &e->start_mark);
+    struct hr_yaml_place at = place_of(&e->start_mark);
     const char *name = (const char *)e->data.alias.anchor;
     const struct hr_yaml_node *to = find_anchor(rd->y, name);
     if (!to)
@@ -308,7 +292,7 @@ static int take_key(struct reading *rd, const yaml_event_t *e)
 {
     const char *what = NULL;
     const char *text = (const char *)e->data.scalar.value;
-    rd->key_at = place_of(rd, &e->start_mark);
+    rd->key_at = place_of(&e->start_mark);
     enum hr_yaml_kind kind = is_plain(e) ? hr_yaml_scalar_kind(text, &what) : HR_YAML_TEXT;
     if (e->data.scalar.length > HR_YAML_KEY_MAX) {
         SAY(rd, rd->key_at, HR_SPEC_YAML_LIMIT, "a key of %zu bytes; at most %d",
@@ -331,7 +315,7 @@ static int take_key(struct reading *rd, const yaml_event_t *e)
 
 static int take_value(struct reading *rd, const yaml_event_t *e)
 {
-    struct hr_yaml_place at = place_of(rd, &e->start_mark);
+    struct hr_yaml_place at = place_of(&e->start_mark);
     struct hr_yaml_node *node = add_node(rd, at);
     if (!node)
         return -EINVAL;
@@ -347,7 +331,7 @@ static int take_value(struct reading *rd, const yaml_event_t *e)
 
 static int take_scalar(struct reading *rd, const yaml_event_t *e)
 {
-    int err = check_scalar(rd, place_of(rd, &e->start_mark), (const char *)e->data.scalar.value,
+    int err = check_scalar(rd, place_of(&e->start_mark), (const char *)e->data.scalar.value,
                            e->data.scalar.length);
     if (err)
         return err;
@@ -357,7 +341,7 @@ static int take_scalar(struct reading *rd, const yaml_event_t *e)
 /* Both kinds of start events have their anchor and tag in the same place of their own. */
 static int take_start(struct reading *rd, const yaml_event_t *e, enum hr_yaml_kind kind)
 {
-    struct hr_yaml_place at = place_of(rd, &e->start_mark);
+    struct hr_yaml_place at = place_of(&e->start_mark);
     bool list = kind == HR_YAML_LIST;
     struct hr_yaml_node *node = NULL;
     if (rd->in && rd->in->kind == HR_YAML_MAP && !rd->key) {
@@ -375,7 +359,7 @@ static int take_document(struct reading *rd, const yaml_event_t *e)
 {
     if (rd->documents++ == 0)
         return 0;
-    struct hr_yaml_place at = place_of(rd, &e->start_mark);
+    struct hr_yaml_place at = place_of(&e->start_mark);
     SAY(rd, at, HR_SPEC_YAML_DOCUMENTS, "a second document begins");
     return -EINVAL;
 }
@@ -397,14 +381,24 @@ static int take(struct reading *rd, const yaml_event_t *e)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* The character at a mark, if it is a byte; it counts them from the start. */
+static char character_at(const struct reading *rd, const yaml_mark_t *mark)
+{
+    size_t index = mark->index;
+    for (size_t i = 0; i < rd->n; i++)
+        if (((unsigned char)rd->text[i] & 0xc0) != 0x80 && !index--)
+            return rd->text[i];
+    return '\0';
+}
+
 /* What libyaml could not read. */
 static int say_syntax(struct reading *rd, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return -ENOMEM;
-    struct hr_yaml_place at = place_of(rd, &parser->problem_mark);
+    struct hr_yaml_place at = place_of(&parser->problem_mark);
     const char *problem = parser->problem ? parser->problem : "it is no YAML";
-    if (rd->at < rd->n && rd->text[rd->at] == '\t')
+    if (character_at(rd, &parser->problem_mark) == '\t')
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "there is a tab here, where only spaces can be");
     else if (parser->context)
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "%s, %s that began on line %zu", problem, parser->context,

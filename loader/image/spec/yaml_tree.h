@@ -20,7 +20,7 @@ enum {
 
 struct hr_yaml_node {
     enum hr_yaml_kind kind;
-    uint32_t line, column; /* from 1; a column counts bytes */
+    uint32_t line, column; /* from 1; a column counts characters */
     uint32_t index;        /* in its parent */
     uint32_t size;         /* of a list or map: children */
     const char *what;      /* the kind in words; a constant */
