@@ -9,14 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 24, ITEMS_MAX = 1000 };
+enum {
+    DEPTH_MAX = 24,
+    VALUES_MAX = 2000, /* in all: schemas that name themselves have no end */
+    ITEMS_MAX = 1000,  /* of an array, and characters of a string */
+};
+
+/* What every reader of JSON has as it was written. */
+#define NUMBER_MAX ((json_int_t)9007199254740991)
 
 struct maker {
     const json_t *root;
     enum hr_sample kind;
     int depth;
+    int left; /* values that may still be made */
 };
 
+/* NULL: there would be too many, or they would lie too deep. */
 static json_t *make(struct maker *m, const json_t *schema);
 
 /* The schema that "$ref" names, within the document; NULL if it is none of ours. */
@@ -61,6 +70,7 @@ static json_t *proposed(const struct maker *m, const json_t *schema)
     return v;
 }
 
+/* What is not required and cannot be made is left out. */
 static json_t *make_object(struct maker *m, const json_t *schema)
 {
     json_t *o = json_object();
@@ -72,8 +82,10 @@ static json_t *make_object(struct maker *m, const json_t *schema)
     json_array_foreach (json_object_get(schema, "required"), i, item) {
         name = json_string_value(item);
         property = name ? json_object_get(properties, name) : NULL;
-        if (name)
-            (void)json_object_set_new(o, name, property ? make(m, property) : json_string("x"));
+        if (name && json_object_set_new(o, name, make(m, property)) < 0) {
+            json_decref(o);
+            return NULL;
+        }
     }
     if (m->kind == HR_SAMPLE_LEAST)
         return o;
@@ -86,9 +98,12 @@ static json_t *make_object(struct maker *m, const json_t *schema)
 static json_int_t integer_of(const json_t *schema, const char *key, json_int_t fallback)
 {
     const json_t *v = json_object_get(schema, key);
-    if (json_is_real(v))
-        return (json_int_t)json_real_value(v);
-    return json_is_integer(v) ? json_integer_value(v) : fallback;
+    double d = json_number_value(v);
+    if (!json_is_number(v))
+        return fallback;
+    if (d > (double)NUMBER_MAX || d < -(double)NUMBER_MAX)
+        return d > 0 ? NUMBER_MAX : -NUMBER_MAX;
+    return json_is_integer(v) ? json_integer_value(v) : (json_int_t)d;
 }
 
 static json_t *make_array(struct maker *m, const json_t *schema)
@@ -96,10 +111,14 @@ static json_t *make_array(struct maker *m, const json_t *schema)
     json_t *a = json_array();
     const json_t *items = json_object_get(schema, "items");
     const json_t *prefix = json_object_get(schema, "prefixItems");
-    json_int_t n = integer_of(schema, "minItems", m->kind == HR_SAMPLE_LEAST ? 0 : 1);
+    json_int_t least = integer_of(schema, "minItems", 0);
+    json_int_t n = least == 0 && m->kind != HR_SAMPLE_LEAST ? 1 : least;
     for (json_int_t i = 0; i < n && i < ITEMS_MAX; i++) {
         const json_t *one = json_array_get(prefix, (size_t)i);
-        (void)json_array_append_new(a, make(m, one ? one : items));
+        if (json_array_append_new(a, make(m, one ? one : items)) < 0 && i < least) {
+            json_decref(a);
+            return NULL;
+        }
     }
     return a;
 }
@@ -124,24 +143,24 @@ static json_t *make_string(const struct maker *m, const json_t *schema)
 
 static json_t *make_number(const struct maker *m, const json_t *schema, bool integer)
 {
-    json_int_t least = integer_of(schema, "minimum", 0);
-    json_int_t most = integer_of(schema, "maximum", INT64_C(9007199254740991));
+    bool over = json_object_get(schema, "exclusiveMinimum");
+    bool under = json_object_get(schema, "exclusiveMaximum");
+    bool has_least = over || json_object_get(schema, "minimum");
+    bool has_most = under || json_object_get(schema, "maximum");
+    json_int_t least = over ? integer_of(schema, "exclusiveMinimum", 0) + 1
+                            : integer_of(schema, "minimum", -NUMBER_MAX);
+    json_int_t most = under ? integer_of(schema, "exclusiveMaximum", 0) - 1
+                            : integer_of(schema, "maximum", NUMBER_MAX);
     json_int_t step = integer_of(schema, "multipleOf", 1);
-    if (json_object_get(schema, "exclusiveMinimum"))
-        least = integer_of(schema, "exclusiveMinimum", 0) + 1;
-    if (json_object_get(schema, "exclusiveMaximum"))
-        most = integer_of(schema, "exclusiveMaximum", 0) - 1;
-    bool bounded =
-        json_object_get(schema, "maximum") || json_object_get(schema, "exclusiveMaximum");
-    json_int_t v = least > 1 || most < 1 ? least : 1;
-    if (m->kind == HR_SAMPLE_ODD && !json_object_get(schema, "minimum") && step == 1)
-        v = integer ? INT64_MIN + 1 : 0;
-    else if (m->kind != HR_SAMPLE_LEAST && (bounded || m->kind == HR_SAMPLE_ODD))
+    json_int_t v = least > 1 ? least : most < 1 ? most : 1;
+    if (m->kind == HR_SAMPLE_ODD && !has_least && step == 1)
+        return integer ? json_integer(INT64_MIN + 1) : json_real(-1e308);
+    if (m->kind == HR_SAMPLE_ODD || (m->kind == HR_SAMPLE_FULL && has_most))
         v = most;
     if (step > 1)
         v -= v % step;
-    if (!integer && m->kind == HR_SAMPLE_ODD && !bounded)
-        return json_real(-1e308);
+    if (v < least)
+        v += step;
     return json_integer(v);
 }
 
@@ -182,32 +201,41 @@ static json_t *merged(const json_t *schema)
     return copy;
 }
 
-/* Never NULL but without memory. */
+/* Of a schema that is no mere reference. */
+static json_t *make_here(struct maker *m, const json_t *schema)
+{
+    json_t *v = proposed(m, schema);
+    if (v)
+        return v;
+    json_t *copy = merged(schema);
+    const json_t *s = copy ? copy : schema;
+    const json_t *type = json_object_get(s, "type");
+    const char *name = json_string_value(json_is_array(type) ? json_array_get(type, 0) : type);
+    if (!name)
+        name = json_object_get(s, "properties") || json_object_get(s, "required") ? "object"
+                                                                                  : "string";
+    v = copy && json_object_get(copy, "$ref") ? make(m, copy) : make_typed(m, s, name);
+    json_decref(copy);
+    return v;
+}
+
 static json_t *make(struct maker *m, const json_t *schema)
 {
-    if (m->depth >= DEPTH_MAX || !json_is_object(schema))
-        return json_string("x");
+    if (!json_is_object(schema))
+        return json_string("x"); /* anything will do */
+    if (m->depth == DEPTH_MAX || m->left == 0)
+        return NULL;
     m->depth++;
+    m->left--;
     const json_t *there = follow(m, schema);
-    json_t *v = there ? make(m, there) : proposed(m, schema);
-    if (!v) {
-        json_t *copy = merged(schema);
-        const json_t *s = copy ? copy : schema;
-        const json_t *type = json_object_get(s, "type");
-        const char *name = json_string_value(json_is_array(type) ? json_array_get(type, 0) : type);
-        if (!name)
-            name = json_object_get(s, "properties") || json_object_get(s, "required") ? "object"
-                                                                                      : "string";
-        v = copy && json_object_get(copy, "$ref") ? make(m, copy) : make_typed(m, s, name);
-        json_decref(copy);
-    }
+    json_t *v = there ? make(m, there) : make_here(m, schema);
     m->depth--;
     return v;
 }
 
 json_t *hr_sample(const json_t *schema, enum hr_sample kind)
 {
-    struct maker m = {.root = schema, .kind = kind};
+    struct maker m = {.root = schema, .kind = kind, .left = VALUES_MAX};
     struct hr_schema *compiled = NULL;
     if (hr_schema_compile(schema, NULL, &compiled, NULL, 0))
         return NULL;
