@@ -10,6 +10,7 @@
 #define HR_COMMON_BOARD_H
 
 #include "phase.h"
+#include "plugin_id.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,6 @@
 enum {
     HR_MAX_PLUGINS = 32,                  /* one toolhost each */
     HR_MAX_SERVICES = HR_MAX_PLUGINS + 3, /* and the server, the sidecar and the hook */
-    HR_PLUGIN_ID_MAX = 64,                /* bytes, without the NUL */
     HR_SERVICE_NAME_MAX = HR_PLUGIN_ID_MAX + 16,
     HR_REASON_MAX = 200,
     HR_CRASHES_MAX = 16, /* the latest ones are kept */

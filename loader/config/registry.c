@@ -5,6 +5,7 @@
 #include "common/buf.h"
 #include "common/confinement.h"
 #include "common/handoff.h"
+#include "common/plugin_id.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bool valid_id(const char *s)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t n = strlen(s);
-    return n >= 1 && n <= HR_PLUGIN_ID_MAX && strspn(s, allowed) == n;
-}
 
 static bool get_bool(struct hr_config_file *f, const char *at, const json_t *entry, const char *key,
                      bool fallback)
@@ -137,7 +130,7 @@ static void read_entry(struct hr_config_file *f, const json_t *plugins, size_t i
     int before = f->problems;
     hr_config_unknown_keys(f, at, entry, known, sizeof(known) / sizeof(known[0]));
     const char *id = get_string(f, at, entry, "id", want_id);
-    if (json_is_string(json_object_get(entry, "id")) && !valid_id(id))
+    if (json_is_string(json_object_get(entry, "id")) && !hr_plugin_id_valid(id))
         hr_config_problem(f, hr_pointer_key(&p, at, "id"), want_id, *id ? id : "an empty one");
     if (*id)
         check_unique(f, at, ids, id);

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/handoff.h"
+#include "common/json_text.h"
 #include "common/log.h"
 #include "loader/cli/text.h"
 
@@ -250,8 +251,9 @@ static const char *word(enum hr_verdict v)
 static void report(const struct hr_case *one, const struct answer *a, bool json)
 {
     if (json) {
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "case", one->name, "verdict",
-                              word(a->verdict), "what", one->what, "finding", a->finding);
+        json_t *o =
+            json_pack("{s:s, s:s, s:s, s:o}", "case", one->name, "verdict", word(a->verdict),
+                      "what", one->what, "finding", hr_json_text(a->finding, strlen(a->finding)));
         (void)json_dumpf(o, stdout, JSON_COMPACT);
         json_decref(o);
     } else {

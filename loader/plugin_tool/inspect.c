@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * handrail plugin inspect: what is in a plugin's file, and whether it would be loaded. */
 #include "commands.h"
+#include "common/json_text.h"
 #include "describe.h"
 #include "loader/cli/text.h"
 #include "loader/plugin_file/judge.h"
@@ -34,7 +35,8 @@ static int judge(const struct hr_target *t, const struct hr_elf *e, const struct
     int err = hr_plugin_judge(e, &why);
     if (!err && d)
         err = check_descriptor(t, d, &why);
-    (void)json_object_set_new(o, "refused", err ? json_string(why.text) : json_null());
+    (void)json_object_set_new(o, "refused",
+                              err ? hr_json_text(why.text, strlen(why.text)) : json_null());
     return err ? 1 : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/plugin_id.h"
 #include "host.h"
 #include "loader/plugin_file/judge.h"
 #include "tools.h"
@@ -59,6 +60,11 @@ static int check_descriptor(const char *id, const handrail_plugin *api, struct h
                          "calls itself \"%.100s\", but the tool registry calls it \"%.100s\": make "
                          "the two the same",
                          api->id, id);
+    if (!hr_plugin_id_valid(id)) /* what is only looked at is called by its own name */
+        return hr_refuse(why,
+                         "calls itself \"%.100s\": an id is 1 to %d of the characters A-Z a-z 0-9 "
+                         ". _ -",
+                         id, HR_PLUGIN_ID_MAX);
     if (!api->create)
         return hr_refuse(why, "its descriptor has no create(): set it in handrail_plugin");
     return 0;

@@ -53,8 +53,10 @@ CARELESS = {
     "not_constant": ("descriptor-constant", "warning", "static const"),
     "not_described": ("descriptions", "warning", "description of 1 bytes"),
     "not_idempotent": ("call-twice", "FAILED", "changes nothing"),
+    "odd_id": ("descriptor-valid", "FAILED", "A-Z a-z 0-9 . _ -"),
+    "odd_tool_name": ("descriptor-valid", "FAILED", 'is called "care\ufffd"'),
     "odd_version": ("descriptor-version", "warning", "semantic version"),
-    "prints": ("load-quiet", "warning", "hello from create"),
+    "prints": ("load-quiet", "warning", "hello from create\ufffd"),
     "prints_in_calls": ("call-quiet", "warning", "a call of"),
     "refuses_silently": ("config-wrong", "FAILED", "without a reason"),
     "slow_in_phase": ("phase-told", "FAILED", "a thread"),
@@ -107,6 +109,18 @@ class Inspect(unittest.TestCase):
                 self.assertIn("refused: it ", done.stdout)
                 if name not in ("builtin_name", "needs_future"):
                     self.assertIn(words, done.stdout)
+
+    def test_what_is_not_utf8_is_refused_too(self):
+        for rule, words in {"odd_id": 'calls itself "care less\ufffd"',
+                            "odd_tool_name": 'is called "care\ufffd"'}.items():
+            with self.subTest(rule):
+                done = plugin("inspect", PLUGINS / f"careless-{rule}.so", "--json")
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn(words, json.loads(done.stdout)["refused"])
+                done = plugin("inspect", PLUGINS / f"careless-{rule}.so")
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn("refused: it ", done.stdout.splitlines()[-1])
+                self.assertNotIn("accepted", done.stdout)
 
     def test_a_path_that_is_not_utf8(self):
         with tempfile.TemporaryDirectory() as folder:

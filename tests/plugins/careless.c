@@ -61,7 +61,7 @@ static handrail_status create(const handrail_host *h, handrail_call *call, const
 #elif defined(LEAKS_MEMORY)
     lost = malloc(100);
 #elif defined(PRINTS)
-    (void)printf("hello from create\n");
+    (void)printf("hello from create\xff\n");
 #elif defined(CHANGES_UMASK)
     (void)umask(0);
 #elif defined(CHANGES_SIGNAL)
@@ -206,7 +206,11 @@ static const void *get_extension(void *self, const char *id)
 static const handrail_tool tool = {
     .struct_size = sizeof(handrail_tool),
     .flags = HANDRAIL_TOOL_IDEMPOTENT,
+#if defined(ODD_TOOL_NAME)
+    .name = "care\xff",
+#else
     .name = "careless",
+#endif
 #if !defined(NOT_DESCRIBED)
     .description = "Takes a text and answers a number.",
 #else
@@ -239,7 +243,11 @@ static CONSTANT handrail_plugin plugin = {
 #if defined(NEEDS_MORE_THAN_BUILT)
     .needs_minor = HANDRAIL_ABI_MINOR + 1,
 #endif
+#if defined(ODD_ID)
+    .id = "care less\xff",
+#else
     .id = "careless",
+#endif
 #if defined(ODD_VERSION)
     .version = "one",
 #else
