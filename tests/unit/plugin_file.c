@@ -106,7 +106,17 @@ static void the_hash_or_the_mode_vouches(void **state)
         assert_int_equal(chown(path, 4711, 4711), 0);
         refused(NULL, "belongs to user 4711: chown it to root");
         taken(abc);
+        assert_int_equal(chmod(folder, 0755), 0);
+        assert_int_equal(seteuid(4711), 0);
+        taken(NULL); /* its own, */
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(seteuid(4712), 0);
+        refused(NULL, "belongs to user 4711: chown it to root or to user 4712");
+        assert_int_equal(seteuid(0), 0);
         assert_int_equal(chown(path, 0, 0), 0);
+        assert_int_equal(seteuid(4712), 0);
+        taken(NULL); /* and root's */
+        assert_int_equal(seteuid(0), 0);
     }
 }
 
