@@ -3,6 +3,8 @@
 #include "parse.h"
 
 #include "common/fd.h"
+#include "common/json_escape.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -54,41 +56,13 @@ static bool take(struct scan *s, char c)
     return true;
 }
 
-/* Four hexadecimal digits; -1 if they are not. */
-static int32_t take_hex(struct scan *s)
-{
-    int32_t value = 0;
-    for (int i = 0; i < 4; i++, s->p++) {
-        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-        const char *d = s->p < s->end && *s->p ? strchr(digits, *s->p) : NULL;
-        if (!d)
-            return -1;
-        value = value * 16 + (int32_t)((d - digits) % 16);
-    }
-    return value;
-}
-
-/* What stands after "\u", with the second half of a surrogate pair if there is one; -1 if it is no
- * character. */
-static int32_t take_escape(struct scan *s)
-{
-    int32_t code = take_hex(s);
-    if (code < 0xd800 || code > 0xdfff)
-        return code;
-    if (code > 0xdbff || s->end - s->p < 2 || s->p[0] != '\\' || s->p[1] != 'u')
-        return -1;
-    s->p += 2;
-    int32_t low = take_hex(s);
-    return low < 0xdc00 || low > 0xdfff ? -1 : 0x10000 + (code - 0xd800) * 0x400 + (low - 0xdc00);
-}
-
 struct text {
     char bytes[HR_SESSION_KEY_MAX + 1];
     size_t len;
     bool bad; /* too long, or not a text that can be sent */
 };
 
-static void add_byte(struct text *t, int32_t byte)
+static void add_byte(struct text *t, unsigned char byte)
 {
     if (t->len == HR_SESSION_KEY_MAX || byte < ' ' || byte == 0x7f)
         t->bad = true;
@@ -96,37 +70,19 @@ static void add_byte(struct text *t, int32_t byte)
         t->bytes[t->len++] = (char)byte;
 }
 
-static void add_character(struct text *t, int32_t code)
+/* What begins with a backslash.  One that is no escape is passed over with what it stands before,
+ * which may be a quote. */
+static void take_escape(struct scan *s, struct text *t)
 {
-    if (code < 0x80) {
-        add_byte(t, code); /* -1 is refused there */
-    } else if (code < 0x800) {
-        add_byte(t, 0xc0 | code >> 6);
-        add_byte(t, 0x80 | (code & 0x3f));
-    } else {
-        if (code < 0x10000) {
-            add_byte(t, 0xe0 | code >> 12);
-        } else {
-            add_byte(t, 0xf0 | code >> 18);
-            add_byte(t, 0x80 | (code >> 12 & 0x3f));
-        }
-        add_byte(t, 0x80 | (code >> 6 & 0x3f));
-        add_byte(t, 0x80 | (code & 0x3f));
-    }
-}
-
-/* What stands after a backslash. */
-static void take_special(struct scan *s, struct text *t)
-{
-    if (s->p == s->end)
-        return; /* nor will the string end */
-    char c = *s->p++;
-    if (c == 'u')
-        add_character(t, take_escape(s));
-    else if (c == '"' || c == '\\' || c == '/')
-        add_byte(t, c);
-    else
-        t->bad = true; /* a control character, or no escape at all */
+    char bytes[4];
+    uint32_t c = 0;
+    size_t left = (size_t)(s->end - s->p);
+    size_t n = hr_json_unescape(s->p, left, &c);
+    size_t len = n ? hr_utf8_encode(bytes, c) : 0;
+    for (size_t i = 0; i < len; i++)
+        add_byte(t, (unsigned char)bytes[i]);
+    t->bad = t->bad || !n;
+    s->p += n ? n : left > 1 ? 2 : 1;
 }
 
 /* A string, decoded.  False if none begins here or it does not end. */
@@ -136,18 +92,14 @@ static bool take_string(struct scan *s, struct text *t)
     t->bad = false;
     if (!take(s, '"'))
         return false;
-    while (s->p < s->end) {
-        char c = *s->p++;
-        if (c == '"') {
-            t->bytes[t->len] = '\0';
-            return true;
-        }
-        if (c == '\\')
-            take_special(s, t);
+    while (s->p < s->end && *s->p != '"') {
+        if (*s->p == '\\')
+            take_escape(s, t);
         else
-            add_byte(t, (unsigned char)c);
+            add_byte(t, (unsigned char)*s->p++);
     }
-    return false;
+    t->bytes[t->len] = '\0';
+    return take(s, '"');
 }
 
 /* Any value: up to the ',' or '}' that follows it.  `t` is scratch. */
