@@ -21,7 +21,7 @@
 #endif
 
 #define BOARD_MAGIC   0x44524f42u /* "BORD" */
-#define BOARD_VERSION 5u
+#define BOARD_VERSION 6u
 enum { READ_TRIES = 1000 };
 
 struct head_record {

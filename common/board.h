@@ -74,8 +74,8 @@ enum hr_draining {
 struct hr_board_head {
     int32_t supervisor_pid;
     uint32_t nservices;
-    uint32_t draining; /* enum hr_draining: if not 0, readiness is off */
-    uint32_t pad;
+    uint32_t draining;       /* enum hr_draining: if not 0, readiness is off */
+    uint32_t beats;          /* heartbeats of sidecars that the supervisor has taken */
     int64_t started_ms;      /* CLOCK_MONOTONIC */
     int64_t started_wall_ms; /* since 1970 */
 };

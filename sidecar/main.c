@@ -234,6 +234,12 @@ static void on_session_key(const char *key, void *arg)
         hr_pool_set_key(s->health.pool, key);
 }
 
+static unsigned untaken(void *arg)
+{
+    const struct sidecar *s = arg;
+    return s->p->untaken;
+}
+
 static int plugin_ok(const char *id, char *reason, size_t size, void *arg)
 {
     const struct sidecar *s = arg;
@@ -436,6 +442,7 @@ static int make_parts(struct sidecar *s)
                                    .on_ready = on_server_ready,
                                    .init_ok = init_ok,
                                    .plugin_ok = plugin_ok,
+                                   .untaken = untaken,
                                    .arg = s};
     err = hr_checks_new(&cfg, &s->health.checks);
     s->health.loop = s->p->loop;

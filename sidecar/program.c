@@ -44,8 +44,14 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
 static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
 {
     (void)events;
-    const struct hr_program *p = w->data;
+    struct hr_program *p = w->data;
+    struct hr_board_head head;
+    if (!hr_board_get_head(p->board, &head) && head.beats != p->beats) {
+        p->beats = head.beats;
+        p->untaken = 0;
+    }
     hr_notify("WATCHDOG=1");
+    p->untaken++;
     if (getppid() == p->parent)
         return;
     hr_warn("the supervisor (pid %d) is gone: ending", (int)p->parent);
@@ -67,6 +73,7 @@ static int open_board(struct hr_program *p)
         return err;
     }
     p->parent = head.supervisor_pid;
+    p->beats = head.beats;
     if (getppid() != p->parent) {
         hr_error("the supervisor (pid %d) is not our parent: it has ended, or handrail-sidecar was "
                  "not started by it",

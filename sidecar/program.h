@@ -27,6 +27,9 @@ struct hr_program {
     ev_io event;
     ev_signal signals[HR_PROGRAM_SIGNALS];
     ev_timer beat;
+    uint32_t beats;   /* heartbeats that the supervisor had taken when it last took some */
+    unsigned untaken; /* heartbeats sent since then; counted and not timed, so that a pod that was
+                         frozen as a whole goes on where it was */
 };
 
 /* Take what the supervisor has handed over: settings and board.  0, or -errno after having said

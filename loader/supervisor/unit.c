@@ -329,6 +329,10 @@ static void notified(struct hr_unit *u, const char *line, int *fd)
         if (sidecar)
             hr_server_order_replay(u->sup);
     } else if (strcmp(line, "WATCHDOG=1") == 0) {
+        if (sidecar) {
+            u->sup->head.beats++; /* which tells it that we go on, too */
+            hr_board_put_head(u->sup->board, &u->sup->head);
+        }
         hr_watchdog_beat(&u->watchdog, hr_now_ms());
         arm_watchdog(u);
     } else if (!sidecar && strncmp(line, status, sizeof(status) - 1) == 0) {

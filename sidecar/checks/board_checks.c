@@ -29,6 +29,14 @@ static int ask_supervisor(struct hr_checks *c, const struct hr_check *check, uns
         (void)snprintf(reason, size, "the supervisor (pid %d) is gone", head.supervisor_pid);
         return -ESRCH;
     }
+    unsigned untaken = c->cfg.untaken ? c->cfg.untaken(c->cfg.arg) : 0;
+    if (untaken > HR_UNTAKEN_MAX) {
+        (void)snprintf(reason, size,
+                       "the supervisor (pid %d) has not taken the last %u heartbeats: it hangs, or "
+                       "is stopped",
+                       head.supervisor_pid, untaken);
+        return -ETIMEDOUT;
+    }
     return 0;
 }
 

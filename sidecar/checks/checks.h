@@ -9,7 +9,8 @@
  * a result of an earlier life counts for nothing.  Until something is measured it fails; what
  * cannot be measured here passes, and says so.
  *
- *   supervisor   live, ready   the board is readable and its writer is our parent
+ *   supervisor   live, ready   the board is readable, its writer is our parent and takes our
+ *                              heartbeats
  *   process      live          the supervisor has not given the server up
  *                ready         the server has a process that is not being stopped
  *   started      startup       the server has been ready once, in any life
@@ -54,6 +55,7 @@ enum {
     HR_HANG_LIMIT_MS = 60000, /* so long may /alive fail before the server is not worth keeping */
     HR_CHECK_PORTS_MAX = 16,  /* port/<n> */
     HR_CHECK_KEY_MAX = 1024,  /* bytes of a session key */
+    HR_UNTAKEN_MAX = 12,      /* heartbeats in a row: a minute, if nothing else is configured */
     HR_EXCLUDES_MAX = 128,    /* different ?exclude= of one request; there are fewer checks */
 };
 
@@ -74,6 +76,8 @@ struct hr_checks_config {
     int (*init_ok)(uint32_t starts, char *reason, size_t size, void *arg);
     /* 0, or a negative number and a sentence in reason. */
     int (*plugin_ok)(const char *id, char *reason, size_t size, void *arg);
+    /* How many heartbeats in a row the supervisor has not taken.  NULL: none. */
+    unsigned (*untaken)(void *arg);
     void *arg;               /* of all these */
     int64_t (*now_ms)(void); /* NULL: hr_now_ms */
 };

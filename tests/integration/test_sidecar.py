@@ -76,5 +76,41 @@ class Watchdog(unittest.TestCase):
             self.assertEqual(h.stop(), 143)
 
 
+class OfTheSupervisor(unittest.TestCase):
+    """What the sidecar makes of a PID 1 that is there and does nothing; a heartbeat is 250 ms."""
+
+    def test_one_that_does_nothing_is_not_live(self):
+        with standin(options=["--sidecar-watchdog=1"]) as h:
+            h.wait_status("/readyz", 200)
+            pid = h.child("handrail-sidecar")
+            os.kill(h.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            answer = h.wait_status("/livez", 503)
+            self.assertGreater(time.monotonic() - began, 3)
+            self.assertRegex(answer.text, fr"supervisor failed: the supervisor \(pid {h.pid}\) has "
+                             r"not taken the last \d+ heartbeats: it hangs, or is stopped")
+            self.assertIn("process ok", answer.text)
+            os.kill(h.pid, signal.SIGCONT)
+            h.wait_status("/livez", 200, timeout=2)
+            time.sleep(1.5)  # it has not heard of the sidecar for longer than that may be silent
+            self.assertEqual(service(h, "sidecar")["pid"], pid)
+            self.assertEqual(h.stop(), 143)
+
+    def test_a_pod_that_was_frozen_is_live_at_once(self):
+        with standin(options=["--sidecar-watchdog=1"]) as h:
+            h.wait_status("/readyz", 200)
+            pid = h.child("handrail-sidecar")
+            for who in (h.pid, pid):
+                os.kill(who, signal.SIGSTOP)
+            time.sleep(6)
+            os.kill(pid, signal.SIGCONT)
+            self.assertEqual(h.get("/livez").text, "ok")
+            os.kill(h.pid, signal.SIGCONT)
+            for _ in range(10):
+                self.assertEqual(h.get("/livez").text, "ok")
+                time.sleep(0.1)
+            self.assertEqual(h.stop(), 143)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -28,6 +28,7 @@ static uint32_t ready_calls;
 static uint32_t ready_life;
 static int plugin_err;
 static int init_err;
+static unsigned untaken; /* heartbeats */
 
 static int64_t clock_now(void)
 {
@@ -67,9 +68,16 @@ static void put(uint32_t state, uint32_t starts, int pid)
     hr_board_put_head(board, &head);
 }
 
+static unsigned untaken_now(void *arg)
+{
+    (void)arg;
+    return untaken;
+}
+
 static int set_up(void **state)
 {
     (void)state;
+    untaken = 0;
     fake_now = T0;
     ready_calls = 0;
     plugin_err = 0;
@@ -88,6 +96,7 @@ static int set_up(void **state)
                                    .on_ready = on_ready,
                                    .init_ok = init_ok,
                                    .plugin_ok = plugin_ok,
+                                   .untaken = untaken_now,
                                    .now_ms = clock_now};
     return hr_checks_new(&cfg, &checks);
 }
@@ -293,6 +302,20 @@ static void a_stop_turns_readiness_off(void **state)
     put(HR_UP, 1, 42);
     assert_int_equal(ask("/readyz/draining"), 503);
     assert_string_equal(why_draining(), "held off by handrail drain");
+}
+
+/* It lives, and a board that it has written is still there to be read. */
+static void a_supervisor_that_hangs_is_noticed(void **state)
+{
+    (void)state;
+    put(HR_UP, 1, 42);
+    untaken = HR_UNTAKEN_MAX;
+    assert_int_equal(ask("/livez"), 200);
+    untaken = HR_UNTAKEN_MAX + 1;
+    assert_int_equal(ask("/livez"), 503);
+    assert_int_equal(ask("/readyz/supervisor"), 503);
+    untaken = 1;
+    assert_int_equal(ask("/livez"), 200);
 }
 
 static void a_lost_supervisor_is_noticed(void **state)
@@ -634,6 +657,7 @@ int main(void)
         T(a_hang_from_before_our_time_is_seen),
         T(a_server_given_up_is_not_live),
         T(a_stop_turns_readiness_off),
+        T(a_supervisor_that_hangs_is_noticed),
         T(a_lost_supervisor_is_noticed),
         T(only_required_plugins_gate),
         T(a_server_to_be_initialised_again_is_not_ready),
