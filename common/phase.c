@@ -33,8 +33,9 @@ const char *hr_pod_pool_words(int pooled, int claimed)
         return claimed > 0 ? "in a pool, claimed" : "in a pool, waits for a claim";
     if (pooled == 0)
         return claimed > 0 ? "in no pool, claimed" : "in no pool";
-    return claimed > 0 ? "none seen (no podinfo volume); claimed by its initialisation"
-                       : "none seen (no podinfo volume, as outside Kubernetes)";
+    return claimed > 0
+               ? "none seen (no podinfo volume, or no pool in it); claimed by its initialisation"
+               : "none seen (no podinfo volume, or no pool in it)";
 }
 
 int hr_pod_is_somebodys(uint32_t phase)

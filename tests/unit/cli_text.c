@@ -186,8 +186,8 @@ static void status_of_a_pod_outside_kubernetes(void **state)
                                  "'claimed':null},'resources':{'memory':{'used_bytes':1048576,"
                                  "'limit_bytes':null,'working_set_bytes':null,'oom_kills':2}}}");
     assert_non_null(strstr(screen, "phase       warm (ready, not used yet) for 3m 2s\n"
-                                   "pool        none seen (no podinfo volume, as outside "
-                                   "Kubernetes)\n"));
+                                   "pool        none seen (no podinfo volume, or no "
+                                   "pool in it)\n"));
     assert_non_null(strstr(screen, "resources   memory with cached files 1.0 MiB, 2 OOM kills\n"));
     assert_null(strstr(screen, "webhook"));
     assert_true(width_of(screen) <= 80);

@@ -125,7 +125,7 @@ static void words_for_people(void **state)
     assert_string_equal(hr_pod_pool_words(1, -1), "in a pool, waits for a claim");
     assert_string_equal(hr_pod_pool_words(0, 1), "in no pool, claimed");
     assert_string_equal(hr_pod_pool_words(0, 0), "in no pool");
-    assert_non_null(strstr(hr_pod_pool_words(-1, -1), "outside Kubernetes"));
+    assert_non_null(strstr(hr_pod_pool_words(-1, -1), "no podinfo volume, or no pool in it"));
     assert_non_null(strstr(hr_pod_pool_words(-1, 1), "claimed by its initialisation"));
 }
 

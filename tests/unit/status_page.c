@@ -258,7 +258,7 @@ static void what_is_not_known_is_said_in_words(void **state)
                 "'cpu':{'seconds':null},'pids':{'count':3,'limit':null},'processes':null,"
                 "'disks':[{'path':'/w'}]}}",
                 "{'plugins':[{'id':'x','state':'starting','tools':[]}]}", "[]");
-    has(text, "none seen (no podinfo volume, as outside Kubernetes)");
+    has(text, "none seen (no podinfo volume, or no pool in it)");
     has(text, "<dt>Initialisation</dt><dd><bdi>not known</bdi>");
     has(text, "<dt><bdi>Memory</bdi></dt><dd>not known</dd>");
     has(text, "3, no limit</dd>");
