@@ -80,6 +80,7 @@ static const struct {
     {"{'pattern':'a++'}", "repeats a repetition"},
     {"{'pattern':'*a'}", "does not compile: quantifier does not follow a repeatable item"},
     {"{'pattern':'\\\\p{Nonsense}'}", "does not compile: unknown property"},
+    {"{'pattern':'\\\\p{^Letter}'}", "is not of letters, digits and _"},
     {"{'pattern':'\\\\p{a=b}'}", "has a \\p{NAME=VALUE}"},
     {"{'pattern':'\\\\pL'}", "write \\p{Letter}"},
     {"{'pattern':'\\\\'}", "ends with a backslash"},
