@@ -97,9 +97,8 @@ static void do_tools_call(struct hr_mcp_peer *peer, const struct hr_mcp_message 
     }
     if (arguments && !json_is_object(arguments))
         wrong = "The arguments of a tool must be a JSON object.";
-    else if (msg->lossy)
-        wrong = "The arguments hold a number that is too large, such as an integer of more than 64 "
-                "bits, which tools cannot take. Pass it as a string, or a smaller one.";
+    else
+        wrong = msg->lossy;
     if (wrong) {
         hr_mcp_count(peer->m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
         hr_mcp_reply_result(peer, msg, hr_mcp_result_error(wrong), 256);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const versions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
 
@@ -36,46 +37,97 @@ static int number_fits(const char *text, size_t n)
     return errno != ERANGE;
 }
 
-/* The same text with 0.0 for every number that does not fit; NULL without memory. */
-static char *with_small_numbers(const char *body, size_t len)
+enum { UNIT = 6 }; /* bytes of \uXXXX */
+
+/* Which half of a surrogate pair is written here, the first or the second?  0 for neither. */
+static int surrogate(const char *text)
 {
-    static const char zero[] = "0.0"; /* shorter than any of those; not an integer, so no id */
-    int in_string = 0;
+    if (strncasecmp(text, "\\ud", 3) != 0 || strspn(text + 2, "0123456789abcdefABCDEF") < 4)
+        return 0;
+    return text[3] < '8' ? 0 : strchr("89abAB", text[3]) ? 1 : 2;
+}
+
+/* The bytes of the string that starts here, with both quotes if it ends.  Are its surrogates pairs?
+ */
+static size_t string_bytes(const char *text, int *ret_fits)
+{
+    size_t i = 1;
+    *ret_fits = 1;
+    while (text[i] && text[i] != '"') {
+        int half = surrogate(text + i);
+        int pair = half == 1 && surrogate(text + i + UNIT) == 2;
+        if (half && !pair)
+            *ret_fits = 0;
+        if (half)
+            i += pair ? 2 * UNIT : UNIT;
+        else
+            i += text[i] == '\\' && text[i + 1] ? 2 : 1;
+    }
+    return i + (text[i] == '"');
+}
+
+/* Of a number or a string that starts here: its bytes, and NULL if it fits, or what to say of it.
+ * Of anything else: one byte, which fits. */
+static size_t value_bytes(const char *text, const char **ret_why)
+{
+    size_t n = 1;
+    int fits = 1;
+    const char *why = NULL;
+    if (*text == '"') {
+        n = string_bytes(text, &fits);
+        why = "The arguments hold half of a character (a lone surrogate, \\ud800 to \\udfff), "
+              "which tools cannot take. Send the whole character, or none.";
+    } else if (strchr("-0123456789", *text)) {
+        n = strspn(text, "+-.eE0123456789");
+        fits = number_fits(text, n);
+        why = "The arguments hold a number that is too large, such as an integer of more than 64 "
+              "bits, which tools cannot take. Pass it as a string, or a smaller one.";
+    }
+    *ret_why = fits ? NULL : why;
+    return n;
+}
+
+/* The same text with 0.0 for every number and string that does not fit; NULL without memory, or if
+ * all do. */
+static char *with_what_fits(const char *body, size_t len, const char **ret_why)
+{
+    static const char zero[] = "0.0"; /* shorter than any of those; neither an id nor a name */
+    const char *why = NULL;
     char *copy = malloc(len + 1);
     if (!copy)
         return NULL;
     memcpy(copy, body, len);
     copy[len] = '\0';
-    for (size_t i = 0; i < len; i++) {
-        if (in_string && copy[i] == '\\') {
-            i++;
-        } else if (copy[i] == '"') {
-            in_string = !in_string;
-        } else if (!in_string && strchr("-0123456789", copy[i]) && copy[i]) {
-            size_t n = strspn(copy + i, "+-.eE0123456789");
-            if (!number_fits(copy + i, n)) {
-                memset(copy + i, ' ', n);
-                memcpy(copy + i, zero, sizeof(zero) - 1);
-            }
-            i += n - 1;
+    for (size_t i = 0, n = 0; copy[i]; i += n) {
+        const char *wrong = NULL;
+        n = value_bytes(copy + i, &wrong);
+        if (wrong) {
+            why = wrong;
+            memset(copy + i, ' ', n);
+            memcpy(copy + i, zero, sizeof(zero) - 1);
         }
     }
-    return copy;
+    *ret_why = why;
+    if (why)
+        return copy;
+    free(copy);
+    return NULL;
 }
 
-/* Parse.  A number that is too large for us, which a client may rightly send as an argument, must
- * not become an HTTP error: read such a message without it, and remember that. */
+/* Parse.  What is JSON, but too large or too odd for us, which a client may rightly send as an
+ * argument, must not become an HTTP error: read such a message without it, and remember that. */
 static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
 {
     json_error_t at;
+    const char *why = NULL;
     json_t *root = json_loadb(body, len, load_flags, &at);
-    if (!root && json_error_code(&at) == json_error_numeric_overflow) {
-        char *copy = with_small_numbers(body, len);
-        root = copy ? json_loadb(copy, len, load_flags, &at) : NULL;
-        msg->lossy = root != NULL;
-        free(copy);
-    }
-    if (!root) {
+    char *copy = root ? NULL : with_what_fits(body, len, &why);
+    if (copy)
+        root = json_loadb(copy, len, load_flags, &at);
+    free(copy);
+    if (root)
+        msg->lossy = why;
+    else {
         invalid(msg, HR_RPC_PARSE_ERROR, "");
         (void)snprintf(msg->why, sizeof(msg->why), "the message is not JSON: line %d column %d: %s",
                        at.line, at.column, at.text);

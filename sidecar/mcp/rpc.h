@@ -32,8 +32,9 @@ struct hr_mcp_message {
     const char *method; /* of a request or notification */
     json_t *params;     /* NULL if there are none */
     size_t size;        /* bytes of it as text */
-    /* A number in it did not fit (an integer: 64 bits), and was read as 0.0. */
-    int lossy;
+    /* NULL, or a number (an integer: 64 bits) or a string (half of a surrogate pair) in it did not
+     * fit and was read as 0.0: a sentence that says so of the arguments. */
+    const char *lossy;
     /* Of a request by the rules of modern.h; who has seen the headers sets it. */
     int modern;
     /* HR_MCP_INVALID only: */

@@ -373,6 +373,7 @@ static void test_call_params(void **state)
         {"{\"name\":\"echo\",\"arguments\":[]}", NULL, 0},
         {"{\"name\":\"echo\",\"arguments\":\"x\"}", NULL, 0},
         {"{\"name\":\"echo\",\"arguments\":{\"n\":123456789012345678901}}", NULL, 0},
+        {"{\"name\":\"echo\",\"arguments\":{\"s\":\"\\ud83d\"}}", NULL, 0},
         {"{\"name\":\"nope\",\"arguments\":{}}", NULL, -32602},
         {"{\"name\":\"echo\\u0000\"}", NULL, -32602},
         {"{\"name\":7}", NULL, -32602},

@@ -124,6 +124,50 @@ static void test_message_big_integers(void **state)
     hr_mcp_message_free(&m);
 }
 
+/* JSON allows half of a pair; jansson does not. */
+static void test_message_half_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        int lossy, bad;
+    } cases[] = {
+        {"\"\\ud83d\"", 1, 0},
+        {"\"\\uDE00x\"", 1, 0},
+        {"\"\\ude00\\ud83d\"", 1, 0},
+        {"\"\\ud83d\\ud83d\\ude00\"", 1, 0},
+        {"[\"\\\\\\\"\",\"\\udfff\",1e999]", 1, 0},
+        {"\"\\ud83d\\ude00\"", 0, 0},
+        {"\"\\\\ud83d\"", 0, 0},
+        {"\"\\ud7ff\\ue000\"", 0, 0},
+        {"{\"\\ud83d\":1}", 0, 1}, /* the name of a member cannot be left out */
+        {"\"\\ud83\"", 0, 1},
+        {"\"\\ud83d", 0, 1},
+        {"\"\\ud83d\\", 0, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[200];
+        struct hr_mcp_message m;
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"a\":%s}}",
+            cases[i].value);
+        hr_mcp_message_parse(text, strlen(text), &m);
+        if (m.kind != (cases[i].bad ? HR_MCP_INVALID : HR_MCP_REQUEST))
+            fail_msg("case %zu: kind %d: %s", i, (int)m.kind, text);
+        assert_int_equal(m.lossy != NULL, cases[i].lossy);
+        hr_mcp_message_free(&m);
+    }
+
+    /* What is left of one is no id. */
+    struct hr_mcp_message m;
+    const char *body = "{\"jsonrpc\":\"2.0\",\"id\":\"\\ud83d\",\"method\":\"ping\"}";
+    hr_mcp_message_parse(body, strlen(body), &m);
+    assert_int_equal(m.kind, HR_MCP_INVALID);
+    assert_null(m.id);
+    hr_mcp_message_free(&m);
+}
+
 /* --- lists of tools --- */
 
 static int parse(const char *json, struct hr_mcp_tools **ret, char *why, size_t size)
@@ -593,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_message_kinds),
         cmocka_unit_test(test_message_deep),
         cmocka_unit_test(test_message_big_integers),
+        cmocka_unit_test(test_message_half_characters),
         cmocka_unit_test(test_tools_good),
         cmocka_unit_test(test_tools_bad),
         cmocka_unit_test(test_tools_too_many),
