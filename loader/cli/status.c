@@ -116,8 +116,8 @@ static void add_retries(json_t *services)
     }
 }
 
-/* Process 1 does not answer, and why says so: what its sidecar knows of it.  0 or 69, and why says
- * more. */
+/* Process 1 does not answer, or not to us, and why says so: what its sidecar knows of it.  0 or 69,
+ * and why says more. */
 static int fall_back(const struct hr_client_options *o, int64_t supervisor, char *why, json_t **ret)
 {
     char more[HR_CLIENT_WHY_MAX];
@@ -147,8 +147,9 @@ static int fetch_status(const struct hr_client_options *options, char *why, json
     int code = hr_client_ask(&o, json_pack("{s:s}", "order", "status"), &supervisor, &answer);
     if (!code)
         add_sidecar(&o, answer);
-    else if (code == HR_EXIT_UNAVAILABLE)
-        code = fall_back(&o, supervisor, why, &answer);
+    else if ((code == HR_EXIT_UNAVAILABLE || code == HR_EXIT_REFUSED) && /* of another user */
+             !fall_back(&o, supervisor, why, &answer))
+        code = 0;
     if (code)
         return code;
     complete(answer);

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -282,6 +283,32 @@ class Once(unittest.TestCase):
             os.kill(h.pid, signal.SIGCONT)
             status = json.loads(client(h, "status", "--json").stdout)
             self.assertIsNone(status["supervisor_error"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs a second user")
+    def test_of_another_user(self):
+        """Who may not give orders still sees what everybody may see."""
+        with standin() as h, tempfile.TemporaryDirectory() as folder:
+            h.wait_status("/readyz", 200)
+            Path(folder).chmod(0o755)
+            program = shutil.copy(HANDRAIL, folder)
+
+            def ask(*options):
+                return subprocess.run([program, "status", f"--pid={h.pid}", *options], user=65534,
+                                      group=65534, extra_groups=[], capture_output=True, text=True,
+                                      check=False)
+
+            done = ask()
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("supervisor  does not answer: orders are taken from uid 0 and from root, "
+                          "and you have uid 65534", done.stdout)
+            self.assertIn("startup 200, live 200, ready 200", done.stdout)
+            status = json.loads(ask("--json").stdout)
+            self.assertEqual(status["pid"], h.pid)
+            self.assertIn("you have uid 65534", status["supervisor_error"])
+            os.kill(h.child("handrail-sidecar"), signal.SIGSTOP)
+            done = ask()
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("you have uid 65534; and its sidecar: no answer on", done.stderr)
 
     def test_while_both_are_stopped(self):
         with standin() as h:
