@@ -129,7 +129,10 @@ static const char *fix_of(int error)
 {
     switch (error) {
     case EACCES:
-    case EPERM: return NULL;
+    case EPERM:
+        return geteuid() ? NULL
+                         : "Root may not do that either: see whether it is immutable (lsattr), and "
+                           "what its file system is.";
     case EROFS: return "Install while the image is built: this file system is read-only.";
     default: return "Nothing was changed: see to the cause, and run it again.";
     }

@@ -300,6 +300,17 @@ static struct hr_site *add(struct finding *f, enum hr_site_kind kind, const char
     return site;
 }
 
+static void on_package(void *arg, const char *folder, const char *version)
+{
+    char real[PATH_MAX];
+    char path[PATH_MAX + sizeof(hook_name) + 1];
+    if (!realpath(folder, real))
+        return;
+    (void)snprintf(path, sizeof(path), "%s/%s", real, hook_name);
+    if (strlen(path) < PATH_MAX)
+        (void)add(arg, HR_SITE_PYTHON, path, version);
+}
+
 /* must: also if there is nothing. */
 static void add_program(struct finding *f, const char *name, bool must)
 {
@@ -319,17 +330,9 @@ static void add_program(struct finding *f, const char *name, bool must)
     struct hr_site *site = add(f, HR_SITE_PROGRAM, path, "");
     if (site && !must && site->state == HR_SITE_PLAIN && !is_agent_server(site))
         site->state = HR_SITE_STRANGER;
-}
-
-static void on_package(void *arg, const char *folder, const char *version)
-{
-    char real[PATH_MAX];
-    char path[PATH_MAX + sizeof(hook_name) + 1];
-    if (!realpath(folder, real))
-        return;
-    (void)snprintf(path, sizeof(path), "%s/%s", real, hook_name);
-    if (strlen(path) < PATH_MAX)
-        (void)add(arg, HR_SITE_PYTHON, path, version);
+    /* The end of a link can lie in an environment that is not on PATH: pipx, uv tool. */
+    if (site && !must && site->state != HR_SITE_STRANGER)
+        hr_server_packages(site->path, on_package, f);
 }
 
 static void look_into(struct finding *f, const char *folder, size_t n)

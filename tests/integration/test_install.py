@@ -226,6 +226,20 @@ class Names(Image):
         self.uninstall()
         self.assertEqual(snapshot(self.dir), before)
 
+    def test_a_link_into_an_environment(self) -> None:
+        """What pipx and uv make: a name on PATH, and the environment elsewhere."""
+        venv = self.dir / "venvs/agent-server"
+        server = self.program(venv / "bin/agent-server")
+        site = venv / "lib/python3.13/site-packages"
+        (site / "openhands_agent_server-1.58.0.dist-info").mkdir(parents=True)
+        (self.bin / "agent-server").symlink_to("../venvs/agent-server/bin/agent-server")
+        before = snapshot(self.dir)
+        self.install()
+        self.assert_installed(server)
+        self.assertTrue((site / "handrail.pth").is_file())
+        self.uninstall()
+        self.assertEqual(snapshot(self.dir), before)
+
     def test_a_link_to_some_other_program_is_the_server(self) -> None:
         """Its users are others, too."""
         other = self.program(self.dir / "opt/launcher")
@@ -465,6 +479,7 @@ class Killed(Image):
             "renameat2:error=EINVAL", "link,linkat:error=EPERM"))
         (self.dir / "trace").unlink()
         self.assertIn("[cannot-change]", said)
+        self.assertIn("lsattr", said)
         self.assertIn("Nothing was changed", self.install(code=1, **NO_LEAKS, prefix=self.strace(
             "symlink,symlinkat:error=ENOSPC", "link,linkat:error=ENOSPC")))
         (self.dir / "trace").unlink()
