@@ -76,6 +76,9 @@ static const struct {
     {"---\na: 1\n...\n# the end\n", NULL, 0, 0},
     {"", "yaml-documents", 1, 1},
     {"# nothing\n", "yaml-documents", 1, 1},
+    /* There is no fourth line. */
+    {"a: [x\n#\n# \xc3\xa4", "yaml-syntax", 3, 4},
+    {"a: [x\n#\n# b\n", "yaml-syntax", 4, 1},
     /* Columns count characters, in every way that one is found. */
     {"\xc3\xa4: 1\n\xe2\x82\xac\xe2\x82\xac: !!str 1\n", "yaml-tag", 2, 5},
     {"\xc3\xa4: 1\n\xe2\x82\xac: \xff\n", "yaml-encoding", 2, 4},

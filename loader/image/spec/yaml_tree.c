@@ -24,6 +24,7 @@ struct reading {
     } key_at;
     uint32_t depth;     /* lists and maps that are open */
     uint32_t documents; /* that have begun */
+    size_t characters;  /* of the text */
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
@@ -36,12 +37,6 @@ static size_t line_end(const char *s, const char *end)
     if (s < end && *s == '\r')
         return s + 1 < end && s[1] == '\n' ? 2 : 1;
     return 0;
-}
-
-/* libyaml counts from 0. */
-static struct hr_yaml_place place_of(const yaml_mark_t *mark)
-{
-    return (struct hr_yaml_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
 /* That of a byte. */
@@ -58,6 +53,14 @@ static struct hr_yaml_place place_at(const struct reading *rd, size_t at)
     }
     p.column = (uint32_t)hr_utf8_count(line, (size_t)(end - line)) + 1;
     return p;
+}
+
+/* libyaml counts from 0, and from a last line without an end goes on to the next one. */
+static struct hr_yaml_place place_of(const struct reading *rd, const yaml_mark_t *mark)
+{
+    if (mark->index >= rd->characters)
+        return place_at(rd, rd->n);
+    return (struct hr_yaml_place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
 #define SAY(rd, at, rule, ...)                                                                     \
@@ -251,7 +254,7 @@ static const struct hr_yaml_node *find_anchor(const struct hr_yaml *y, const cha
 
 static int take_alias(struct reading *rd, const yaml_event_t *e)
 {
-    struct hr_yaml_place at = place_of(&e->start_mark);
+    struct hr_yaml_place at = place_of(rd, &e->start_mark);
     const char *name = (const char *)e->data.alias.anchor;
     const struct hr_yaml_node *to = find_anchor(rd->y, name);
     if (!to)
@@ -292,7 +295,7 @@ static int take_key(struct reading *rd, const yaml_event_t *e)
 {
     const char *what = NULL;
     const char *text = (const char *)e->data.scalar.value;
-    rd->key_at = place_of(&e->start_mark);
+    rd->key_at = place_of(rd, &e->start_mark);
     enum hr_yaml_kind kind = is_plain(e) ? hr_yaml_scalar_kind(text, &what) : HR_YAML_TEXT;
     if (e->data.scalar.length > HR_YAML_KEY_MAX) {
         SAY(rd, rd->key_at, HR_SPEC_YAML_LIMIT, "a key of %zu bytes; at most %d",
@@ -315,7 +318,7 @@ static int take_key(struct reading *rd, const yaml_event_t *e)
 
 static int take_value(struct reading *rd, const yaml_event_t *e)
 {
-    struct hr_yaml_place at = place_of(&e->start_mark);
+    struct hr_yaml_place at = place_of(rd, &e->start_mark);
     struct hr_yaml_node *node = add_node(rd, at);
     if (!node)
         return -EINVAL;
@@ -331,7 +334,7 @@ static int take_value(struct reading *rd, const yaml_event_t *e)
 
 static int take_scalar(struct reading *rd, const yaml_event_t *e)
 {
-    int err = check_scalar(rd, place_of(&e->start_mark), (const char *)e->data.scalar.value,
+    int err = check_scalar(rd, place_of(rd, &e->start_mark), (const char *)e->data.scalar.value,
                            e->data.scalar.length);
     if (err)
         return err;
@@ -341,7 +344,7 @@ static int take_scalar(struct reading *rd, const yaml_event_t *e)
 /* Both kinds of start events have their anchor and tag in the same place of their own. */
 static int take_start(struct reading *rd, const yaml_event_t *e, enum hr_yaml_kind kind)
 {
-    struct hr_yaml_place at = place_of(&e->start_mark);
+    struct hr_yaml_place at = place_of(rd, &e->start_mark);
     bool list = kind == HR_YAML_LIST;
     struct hr_yaml_node *node = NULL;
     if (rd->in && rd->in->kind == HR_YAML_MAP && !rd->key) {
@@ -359,7 +362,7 @@ static int take_document(struct reading *rd, const yaml_event_t *e)
 {
     if (rd->documents++ == 0)
         return 0;
-    struct hr_yaml_place at = place_of(&e->start_mark);
+    struct hr_yaml_place at = place_of(rd, &e->start_mark);
     SAY(rd, at, HR_SPEC_YAML_DOCUMENTS, "a second document begins");
     return -EINVAL;
 }
@@ -396,7 +399,7 @@ static int say_syntax(struct reading *rd, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return -ENOMEM;
-    struct hr_yaml_place at = place_of(&parser->problem_mark);
+    struct hr_yaml_place at = place_of(rd, &parser->problem_mark);
     const char *problem = parser->problem ? parser->problem : "it is no YAML";
     if (character_at(rd, &parser->problem_mark) == '\t')
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "there is a tab here, where only spaces can be");
@@ -428,6 +431,7 @@ static int parse(struct reading *rd)
     if (!yaml_parser_initialize(&parser))
         return -ENOMEM;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    rd->characters = hr_utf8_count(rd->text, rd->n);
     yaml_parser_set_input_string(&parser, (const unsigned char *)rd->text, rd->n);
     int err = read_events(rd, &parser);
     yaml_parser_delete(&parser);
