@@ -180,6 +180,8 @@ static bool is_agent_server(const struct hr_site *site)
 
 /* ---- a python -------------------------------------------------------------------------------- */
 
+/* HANDRAIL_HOOK: COPY and cp follow the link in the server's place, so that the server itself may
+ * be what is started, and would come back here for ever. */
 bool hr_site_hook(const char *handrail, char *text, size_t size)
 {
     if (strpbrk(handrail, "\"\\\n\r"))
@@ -190,10 +192,13 @@ bool hr_site_hook(const char *handrail, char *text, size_t size)
         "import os, sys, _signal; h = \"%s\"; sys.argv[:1] == [\"-m\"] and "
         "(\"-m\" + sys.orig_argv[-len(sys.argv)]).endswith(\"mopenhands.agent_server\") and "
         "os.environ.get(\"HANDRAIL_SUPERVISED\") != \"1\" and (os.access(h, os.X_OK) and "
-        "[_signal.signal(_signal.SIGPIPE, _signal.SIG_DFL), "
+        "os.environ.get(\"HANDRAIL_HOOK\") != str(os.getpid()) and "
+        "[os.putenv(\"HANDRAIL_HOOK\", str(os.getpid())), "
+        "_signal.signal(_signal.SIGPIPE, _signal.SIG_DFL), "
         "_signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL), "
         "os.execv(h, [h, \"--\", sys.executable, *sys.orig_argv[1:]])] or "
-        "print(h, \"cannot be run: the server runs without it\", file=sys.stderr))\n",
+        "print(h, \"cannot be run: the server runs without it\" if not os.access(h, os.X_OK) else "
+        "\"is not handrail: has the server been copied over it?\", file=sys.stderr))\n",
         hook_begin, handrail);
     return n > 0 && (size_t)n < size;
 }

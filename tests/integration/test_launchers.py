@@ -73,6 +73,11 @@ class Launchers(unittest.TestCase):
                                 "sh", *MODULE, "--help")
         self.assertIn("usage: ", hidden.stdout)
         self.assertIn(f"{TOOL} cannot be run: the server runs without it", hidden.stderr)
+        # COPY and cp go through the link in the server's place, so that this is the server.
+        over = self.image.run("sh", "-c", "mount -t tmpfs none /opt/handrail/bin && "
+                              f"printf '#!/bin/sh\\nexec {' '.join(MODULE)} \"$@\"' >{TOOL} && "
+                              f"chmod 755 {TOOL} && exec \"$@\"", "sh", *MODULE, "--help")
+        self.assertIn(f"{TOOL} is not handrail", over.stderr)
 
     def test_signals_are_as_without_python_in_front(self) -> None:
         """Python ignores two, which handrail's other processes must not inherit."""
