@@ -109,9 +109,9 @@ struct hr_config {
 
     /* What follows from them. */
     const char *webhook_authorization; /* value of that header; NULL: none */
-    bool nested;         /* a handrail supervises already, or the command only answers: run it in our
-                          * place, no more */
-    char agent_host[64]; /* numeric address at which the agent-server is probed */
+    bool nested; /* a handrail supervises already, or the command only answers: run it in our
+                  * place, no more */
+    char agent_host[64];      /* numeric address at which the agent-server is probed */
     char registry_path[4096]; /* `registry`, or the one in config_dir */
     char agent_config_path[4096];
     json_t *agent_config; /* that file, as agent_config.h has it; NULL: there is none */

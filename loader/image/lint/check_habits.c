@@ -42,8 +42,7 @@ static void check_apt(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t c = 0; c < s->script.n; c++) {
         const struct hr_command *command = &s->script.commands[c];
-        if (!is_apt(command) ||
-            hr_command_find(command, command->first, "update") == command->n)
+        if (!is_apt(command) || hr_command_find(command, command->first, "update") == command->n)
             continue;
         if (!clears_lists(&s->script) && !mounts_lists(s->i))
             hr_lint_say_in(l, HR_LINT_APT_LISTS, s->i, &command->words[command->first],

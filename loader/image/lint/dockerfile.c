@@ -124,10 +124,10 @@ static bool goes_on(const struct reader *r, const char *from, size_t *n)
 /* Copy a stretch of the present line to the joined text. */
 static void join(struct reader *r, const char *from, size_t n)
 {
-    r->d->pieces[r->d->npieces++] = (struct hr_piece){
-        .at = r->text,
-        .line = r->line,
-        .column = (uint32_t)hr_utf8_count(r->raw, (size_t)(from - r->raw)) + 1};
+    r->d->pieces[r->d->npieces++] =
+        (struct hr_piece){.at = r->text,
+                          .line = r->line,
+                          .column = (uint32_t)hr_utf8_count(r->raw, (size_t)(from - r->raw)) + 1};
     memcpy(r->text, from, n);
     r->text += n;
 }
