@@ -147,7 +147,8 @@ size_t hr_log_line(char *line, size_t size, enum hr_log_level level, const char 
     } else {
         for (size_t i = 0; i < n && i < room; i++) { /* one line, whatever a stranger put into it */
             char c = message[i];
-            line[len++] = (char)(c == '\n' || c == '\r' || c == '\0' ? ' ' : c);
+            bool control = ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+            line[len++] = (char)(control ? ' ' : c); /* nor an order to a terminal */
         }
     }
     while (*end)

@@ -68,9 +68,9 @@ static void one_message_is_one_line(void **state)
 {
     char text[256];
     (void)state;
-    hr_error("a\nb\rc");
+    hr_error("a\nb\rc\td\x1b]0;e\x07\x7f");
     drain(text, sizeof(text));
-    assert_non_null(strstr(text, " error: a b c\n"));
+    assert_non_null(strstr(text, " error: a b c\td ]0;e  \n"));
 }
 
 /* The whole of what is there, as one JSON object with these fields and no others. */
