@@ -120,14 +120,17 @@ int hr_unescape_next(struct hr_unescape *u)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-/* Without the white space at its end: files have a newline there, which nobody prints. */
-static size_t trimmed(const char *p, size_t n, bool escaped)
+/* Without the white space around it: files have a newline at their end, which nobody prints. */
+static size_t trimmed(const char **p, size_t n, bool escaped)
 {
-    for (;;) {
-        if (n && isspace((unsigned char)p[n - 1]))
+    while (n && isspace((unsigned char)**p)) {
+        (*p)++;
+        n--;
+    }
+    for (const char *end = *p + n;; end = *p + n) {
+        if (n && isspace((unsigned char)end[-1]))
             n--;
-        else if (escaped && n > 2 && p[n - 2] == '\\' && p[n - 3] != '\\' &&
-                 strchr("nrt", p[n - 1]))
+        else if (escaped && n > 2 && end[-2] == '\\' && end[-3] != '\\' && strchr("nrt", end[-1]))
             n -= 2;
         else
             return n;
@@ -137,11 +140,7 @@ static size_t trimmed(const char *p, size_t n, bool escaped)
 static int add(const char *p, size_t n, bool escaped)
 {
     struct hr_secrets *t = &hr_secrets_table;
-    while (n && isspace((unsigned char)*p)) {
-        p++;
-        n--;
-    }
-    n = trimmed(p, n, escaped);
+    n = trimmed(&p, n, escaped);
     struct hr_secret s = {.p = p, .n = n, .escaped = escaped && n && memchr(p, '\\', n)};
     struct hr_unescape u = {.at = p, .end = p + n, .escaped = s.escaped};
     size_t bytes = 0;
@@ -183,18 +182,35 @@ static void add_credentials(const char *p, size_t n, bool escaped)
             (void)add(p + strlen(schemes[i]), n - strlen(schemes[i]), escaped);
 }
 
-/* A value that is secret, and each part of it, should it be a list: "key1,key2". */
+/* Length of the part of a secret that begins here.  It ends at a comma, or with the line.
+ * ret_separator: bytes of what ends it, 0 at the end of all. */
+static size_t part_length(const char *p, size_t n, bool escaped, size_t *ret_separator)
+{
+    for (size_t i = 0; i < n; i++) {
+        *ret_separator = p[i] == ',' || p[i] == '\n' ? 1 : 0;
+        if (escaped && p[i] == '\\' && i + 1 < n) {
+            *ret_separator = p[i + 1] == 'n' ? 2 : 0;
+            i += *ret_separator == 0; /* the second of two backslashes begins no escape */
+        }
+        if (*ret_separator)
+            return i;
+    }
+    *ret_separator = 0;
+    return n;
+}
+
+/* A value that is secret, and each part of it: of a list, "key1,key2", or of a key of many lines,
+ * which a log has one by one. */
 static void add_secret(const char *p, size_t n, bool escaped)
 {
-    const char *end = p + n;
+    size_t separator = 0;
+    n = trimmed(&p, n, escaped);
     (void)add(p, n, escaped);
-    for (const char *part = p; part;) {
-        const char *comma = memchr(part, ',', (size_t)(end - part));
-        size_t len = (size_t)((comma ? comma : end) - part);
+    for (size_t at = 0, len = 0; at < n; at += len + separator) {
+        len = part_length(p + at, n - at, escaped, &separator);
         if (len < n)
-            (void)add(part, len, escaped);
-        add_credentials(part, len, escaped);
-        part = comma ? comma + 1 : NULL;
+            (void)add(p + at, len, escaped);
+        add_credentials(p + at, len, escaped);
     }
 }
 

@@ -9,8 +9,7 @@
  * or goes on differently after HR_SECRET_ENOUGH bytes, and the rest or the beginning of a value at
  * the two ends of the text.  A text is what one stream has said: in the middle of what another one
  * has said, no part of a value would be known.  Not found are: values of less than HR_SECRET_MIN
- * bytes, and encodings (base64, percent-encoding, escaped twice, or a line-by-line prefix inside a
- * value of many lines).
+ * bytes, and encodings (base64, percent-encoding, escaped twice).
  */
 #ifndef HR_SUPERVISOR_SECRETS_H
 #define HR_SUPERVISOR_SECRETS_H
@@ -32,8 +31,8 @@ enum {
 bool hr_secrets_name(const char *name, size_t n);
 
 /* Start anew, with the secrets of this environment: the values under such names, and the parts of
- * one that is a list with commas; in a value that is JSON, the strings in it; and the password of
- * any URL.  Borrowed for ever. */
+ * one that is a list with commas or has many lines; in a value that is JSON, the strings in it; and
+ * the password of any URL.  Borrowed for ever. */
 void hr_secrets_init(char *const *env);
 
 /* One more, without the white space around it.  0, -EINVAL if it is too short, -ENOSPC. */

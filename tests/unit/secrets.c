@@ -155,7 +155,7 @@ static void escaped_forms(void **state)
     assert_string_equal(masked("[p\"a\\\\s/s\\nw\\'<\xc3\xa9\xf0\x9f\x94\x91z]"), "[****]");
     assert_string_equal(masked("[p\\\"a\\\\s/s\\x0aw'<\\u00E9\\uD83D\\uDD11z]"), "[****]");
     assert_string_equal(masked("[p\\\"a\\\\s/s\\nw'<\\u00e8\\ud83d\\udd11z]"),
-                        "[p\\\"a\\\\s/s\\nw'<\\u00e8\\ud83d\\udd11z]");
+                        "[****\\nw'<\\u00e8\\ud83d\\udd11z]"); /* its first line is there */
     assert_string_equal(masked("[p\\\"a\\\\s/s\\nw'<\\u00e9\\ud83d"), "[****"); /* cut in a pair */
     init("A_TOKEN=\"quoted\"", NULL); /* begins with one */
     assert_string_equal(masked("x=\\\"quoted\\\";"), "x=****;");
@@ -241,6 +241,18 @@ static void lists_with_commas(void **state)
     hr_secrets_init(NULL);
     hr_secrets_add_json(json, sizeof(json) - 1);
     assert_string_equal(masked("first-key second-key"), "**** ****");
+}
+
+static void lines_of_a_long_key(void **state)
+{
+    static const char json[] = "{\"ssh_key\": \"BEGIN key\\nthird-line\\r\\nback\\\\nslash\"}";
+    (void)state;
+    init("SSH_KEY=BEGIN key\nfirst-line\r\nsecond-line\n", NULL);
+    assert_string_equal(masked("> first-line\n> second-line."), "> ****\n> ****.");
+    hr_secrets_init(NULL);
+    hr_secrets_add_json(json, sizeof(json) - 1);
+    assert_int_equal(hr_secrets_table.n, 4);
+    assert_string_equal(masked("> third-line\n> back\\nslash"), "> ****\n> ****");
 }
 
 static void passwords_in_urls(void **state)
@@ -452,6 +464,7 @@ int main(void)
         cmocka_unit_test(json_in_the_environment),
         cmocka_unit_test(json_need_not_begin_at_once),
         cmocka_unit_test(lists_with_commas),
+        cmocka_unit_test(lines_of_a_long_key),
         cmocka_unit_test(passwords_in_urls),
         cmocka_unit_test(json_that_is_none_does_no_harm),
         cmocka_unit_test(what_is_cut_is_masked),
