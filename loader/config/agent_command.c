@@ -111,24 +111,6 @@ static const char *variable(char *const *env, const char *name)
     return NULL;
 }
 
-/* Where an option of the server stands: the last one counts.  It may be cut short, down to `least`
- * bytes, where that is unambiguous: argparse takes it.  ret_value: the value, or NULL for the next
- * argument.  -1: not there. */
-static int find_option(char *const *argv, const char *name, size_t least, const char **ret_value)
-{
-    int found = -1;
-    for (int i = 1; argv[i]; i++) {
-        size_t n = strcspn(argv[i], "=");
-        if (n < least || strncmp(argv[i], name, n) != 0)
-            continue;
-        found = i;
-        *ret_value = argv[i][n] ? argv[i] + n + 1 : NULL;
-        if (!argv[i][n] && argv[i + 1])
-            i++; /* its value, whatever that looks like */
-    }
-    return found;
-}
-
 /* Is `item`, of n bytes, in a list?  Blanks around an item do not count, as the server has it. */
 static bool in_list(const char *list, char separator, const char *item, size_t n)
 {
@@ -287,8 +269,7 @@ static void plan_host(struct plan *p, char *const *argv, char *const *env)
     if (!hr_server_bool(deferred))
         return;
     /* Without OH_SECRET_KEY nothing guards /api/init: then it stays on loopback. */
-    p->host = variable(env, "OH_SECRET_KEY") &&
-              find_option(argv, "--host", 4, &value) < 0; /* "--h" may be --help */
+    p->host = variable(env, "OH_SECRET_KEY") && hr_server_option_at(argv, "--host", &value) < 0;
     if (p->host)
         hr_info("adding --host 0.0.0.0: with OH_DEFERRED_INIT the server would listen on loopback "
                 "only, where /api/init cannot be reached");
@@ -296,11 +277,8 @@ static void plan_host(struct plan *p, char *const *argv, char *const *env)
 
 bool hr_imports_helper(char *const *argv)
 {
-    const char *value = NULL;
-    int at = find_option(argv, "--import-modules", 3, &value);
-    if (at >= 0 && !value)
-        value = argv[at + 1];
-    return at >= 0 && value && in_list(value, ',', helper_module, sizeof(helper_module) - 1);
+    const char *value = hr_server_option(argv, "--import-modules");
+    return value && in_list(value, ',', helper_module, sizeof(helper_module) - 1);
 }
 
 /* ---- the new lists --------------------------------------------------------------------------- */
@@ -311,7 +289,7 @@ static int put_modules(struct hr_agent_command *c, const struct plan *p)
     static const char head[] = "--import-modules=";
     const char *value = NULL;
     struct list l;
-    int at = find_option(c->argv, "--import-modules", 3, &value);
+    int at = hr_server_option_at(c->argv, "--import-modules", &value);
     if (at >= 0 && !value && !(value = c->argv[at + 1]))
         return 0; /* without its value: the server will say so */
     list_begin(&l, head, ',');

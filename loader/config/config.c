@@ -83,9 +83,12 @@ static int match_settings(struct hr_config *c)
 static int load_agent(struct hr_config *c)
 {
     int64_t port = c->agent_port;
-    const char *text = hr_command_option(c->command, "--port");
+    bool is_server = hr_is_agent_server(c->command);
+    const char *(*option)(char *const *, const char *) =
+        is_server ? hr_server_option : hr_command_option;
+    const char *text = option(c->command, "--port");
     if (text && hr_setting_origin(c, "agent-port") == HR_FROM_DEFAULT &&
-        hr_parse_int(text, 1, 65535, &port) && hr_is_agent_server(c->command)) {
+        hr_parse_int(text, 1, 65535, &port) && is_server) {
         hr_error("--port in the server's command is \"%s\": expected a port number from 1 to 65535",
                  text);
         return HR_EXIT_CONFIG;
@@ -94,7 +97,7 @@ static int load_agent(struct hr_config *c)
 
     struct hr_address a;
     char with_port[HR_ADDRESS_TEXT];
-    const char *host = hr_command_option(c->command, "--host");
+    const char *host = option(c->command, "--host");
     (void)snprintf(c->agent_host, sizeof(c->agent_host), "127.0.0.1");
     if (!host || strcmp(host, "0.0.0.0") == 0)
         return 0;

@@ -37,6 +37,36 @@ const char *hr_command_option(char *const *argv, const char *name)
     return found;
 }
 
+/* Does argparse take these n bytes for that option of the agent-server?  The only two that begin
+ * alike are --host and --help. */
+static bool stands_for(const char *arg, size_t n, const char *name)
+{
+    size_t least = name[2] == 'h' ? strlen("--ho") : strlen("--x");
+    return n >= least && strncmp(arg, name, n) == 0;
+}
+
+int hr_server_option_at(char *const *argv, const char *name, const char **ret_value)
+{
+    int found = -1;
+    for (int i = 1; argv[0] && argv[i]; i++) {
+        size_t n = strcspn(argv[i], "=");
+        if (!stands_for(argv[i], n, name))
+            continue;
+        found = i;
+        *ret_value = argv[i][n] ? argv[i] + n + 1 : NULL;
+        if (!argv[i][n] && argv[i + 1])
+            i++; /* its value, whatever that looks like */
+    }
+    return found;
+}
+
+const char *hr_server_option(char *const *argv, const char *name)
+{
+    const char *value = NULL;
+    int at = hr_server_option_at(argv, name, &value);
+    return at >= 0 && !value ? argv[at + 1] : value;
+}
+
 int hr_server_home(const char *home, char *out, size_t size)
 {
     int n = -1;

@@ -21,6 +21,14 @@ bool hr_server_bool(const char *text);
  * NULL.  argv[0] is the program and is not looked at. */
 const char *hr_command_option(char *const *argv, const char *name);
 
+/* The same of the agent-server's command, where an option may be cut short: argparse takes "--por"
+ * for "--port". */
+const char *hr_server_option(char *const *argv, const char *name);
+
+/* Where that option stands, -1 if it does not.  ret_value: its value if that is in the same
+ * argument, NULL if it is the next one, should there be one. */
+int hr_server_option_at(char *const *argv, const char *name, const char **ret_value);
+
 /* Its home folder as Python's Path.home() has it.  home: the value of HOME, where empty means the
  * root; NULL, if it is not set: then the password file tells, read without NSS, which could reach a
  * network.  0, -ENOENT if it cannot be told, or -ENAMETOOLONG. */

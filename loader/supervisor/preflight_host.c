@@ -241,7 +241,7 @@ static int try_bind(const struct hr_address *a)
 static int agent_address(const struct hr_preflight_facts *f, uint16_t port, struct hr_address *ret)
 {
     char text[HR_ADDRESS_TEXT];
-    const char *host = hr_command_option(f->config->command, "--host");
+    const char *host = hr_server_option(f->config->command, "--host");
     if (!host) {
         bool everywhere = hr_preflight_has_session_key(f) ||
                           (hr_preflight_flag(f, "OH_DEFERRED_INIT", "deferred_init", false) &&
@@ -319,7 +319,7 @@ static void check_vscode_port(const struct hr_preflight_facts *f, uint16_t agent
 
 void hr_preflight_ports(const struct hr_preflight_facts *f)
 {
-    const char *text = hr_command_option(f->config->command, "--port");
+    const char *text = hr_server_option(f->config->command, "--port");
     int64_t port = HR_SERVER_PORT;
     if (text && hr_parse_int(text, 1, UINT16_MAX, &port))
         return; /* the server will say so itself, at once */

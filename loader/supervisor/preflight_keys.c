@@ -119,7 +119,7 @@ static void check_deferred(const struct hr_preflight_facts *f, const char *host)
 
 void hr_preflight_keys(const struct hr_preflight_facts *f)
 {
-    const char *host = hr_command_option(f->config->command, "--host");
+    const char *host = hr_server_option(f->config->command, "--host");
     if (hr_preflight_flag(f, "OH_DEFERRED_INIT", "deferred_init", false)) {
         check_deferred(f, host);
         return;

@@ -27,6 +27,27 @@ static void options_of_a_command(void **state)
     assert_string_equal(hr_command_option(ARGS("s", "--port="), "--port"), "");
 }
 
+static void options_of_the_server_may_be_cut_short(void **state)
+{
+    const char *value = "untouched";
+    (void)state;
+    assert_string_equal(hr_server_option(ARGS("s", "--por=1"), "--port"), "1");
+    assert_string_equal(hr_server_option(ARGS("s", "--p", "1"), "--port"), "1");
+    assert_string_equal(hr_server_option(ARGS("s", "--port=1", "--po", "2"), "--port"), "2");
+    assert_string_equal(hr_server_option(ARGS("s", "--ho=h"), "--host"), "h");
+    assert_null(hr_server_option(ARGS("s", "--h=h"), "--host")); /* or --help? */
+    assert_null(hr_server_option(ARGS("s", "--=1", "--", "-p=1", "--ports=1"), "--port"));
+    assert_null(hr_server_option(ARGS("s", "--por"), "--port"));
+    assert_null(hr_server_option((char *[]){NULL}, "--port"));
+    assert_null(hr_command_option(ARGS("s", "--por=1"), "--port"));
+
+    assert_int_equal(hr_server_option_at(ARGS("s", "--host", "--p", "x"), "--port", &value), 2);
+    assert_null(value);
+    assert_int_equal(hr_server_option_at(ARGS("s", "--port", "--p=2"), "--port", &value), 1);
+    assert_null(value); /* what follows is its value, whatever that looks like */
+    assert_int_equal(hr_server_option_at(ARGS("s", "x"), "--port", &value), -1);
+}
+
 static void home_is_where_python_has_it(void **state)
 {
     char home[64];
@@ -127,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_of_a_command),
+        cmocka_unit_test(options_of_the_server_may_be_cut_short),
         cmocka_unit_test(home_is_where_python_has_it),
         cmocka_unit_test(the_real_server_lies_beside),
         cmocka_unit_test(the_real_server_lies_behind_links),

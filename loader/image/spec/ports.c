@@ -94,7 +94,7 @@ static void check_command(const struct hr_spec *s)
         return;
     for (const struct hr_yaml_node *c = command->first; c && n <= COMMAND_MAX; c = c->next)
         argv[n++] = c->text ? c->text : argv[0];
-    const char *told = hr_command_option(argv, "--port");
+    const char *told = hr_server_option(argv, "--port");
     for (const struct hr_yaml_node *c = ports->first; c && told; c = c->next) {
         char number[16];
         const char *name = hr_spec_text(hr_yaml_member(c, "name"));
