@@ -2,8 +2,6 @@
  * Values of MCP's headers.  See headers.h. */
 #include "headers.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct span {
@@ -76,16 +74,31 @@ static int says_string(struct span header, struct span text)
     return header.len == text.len && !memcmp(header.data, text.data, text.len);
 }
 
-static int says_real(struct span header, double value)
+/* 42.0 says the same as 42; what is no number in JSON says nothing. */
+static int says_number(struct span header, const json_t *value)
 {
-    char *end = NULL;
-    return header.len && strtod(header.data, &end) == value && end == header.data + header.len;
+    json_t *said = json_loadb(header.data, header.len, JSON_DECODE_ANY, NULL);
+    int same = json_is_integer(said) && json_is_integer(value)
+                   ? json_integer_value(said) == json_integer_value(value)
+                   : json_is_number(said) && json_number_value(said) == json_number_value(value);
+    json_decref(said);
+    return same;
+}
+
+/* Anything else in a header may be read as one thing here and as another on the way. */
+static int is_plain(struct span header)
+{
+    for (size_t i = 0; i < header.len; i++)
+        if ((header.data[i] < ' ' && header.data[i] != '\t') || header.data[i] > '~')
+            return 0;
+    return 1;
 }
 
 int hr_mcp_header_says(const char *header, const json_t *value)
 {
-    char number[32];
     struct span said = trimmed(header);
+    if (!is_plain(said))
+        return 0;
     switch (json_typeof(value)) {
     case JSON_STRING:
         return says_string(said,
@@ -93,9 +106,7 @@ int hr_mcp_header_says(const char *header, const json_t *value)
     case JSON_TRUE: return is(said, "true");
     case JSON_FALSE: return is(said, "false");
     case JSON_INTEGER:
-        (void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return is(said, number);
-    case JSON_REAL: return says_real(said, json_real_value(value));
+    case JSON_REAL: return says_number(said, value);
     default: return 1;
     }
 }
