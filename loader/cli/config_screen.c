@@ -61,12 +61,11 @@ static void word(FILE *out, const char *text)
         return;
     }
     (void)fputc('\'', out);
-    for (const char *c = text; *c; c++) {
-        char one[2] = {*c, '\0'};
-        if (*c == '\'')
+    for (size_t n = 0; *text; text += n + (text[n] != '\0')) {
+        n = strcspn(text, "'");
+        hr_text_print_n(out, text, n);
+        if (text[n])
             (void)fputs("'\\''", out);
-        else
-            hr_text_print(out, one);
     }
     (void)fputc('\'', out);
 }

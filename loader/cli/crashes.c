@@ -43,13 +43,14 @@ void hr_crashes_print(FILE *out, const json_t *answer)
 /* A key as words: "max_rss_bytes" is "max rss bytes". */
 static int print_words(FILE *out, const char *key)
 {
-    for (const char *p = key; *p; p++) {
-        char c[2] = {*p, '\0'};
-        if (*p == '_')
-            c[0] = ' ';
-        hr_text_print(out, c);
+    int width = (int)strlen(key);
+    for (size_t n = 0; *key; key += n + (key[n] != '\0')) {
+        n = strcspn(key, "_");
+        hr_text_print_n(out, key, n);
+        if (key[n])
+            (void)fputc(' ', out);
     }
-    return (int)strlen(key);
+    return width;
 }
 
 /* A value on one line: "signal 9", "23, 42". */

@@ -55,6 +55,11 @@ void hr_text_print(FILE *out, const char *s)
     print(out, s, strlen(s), false);
 }
 
+void hr_text_print_n(FILE *out, const char *s, size_t n)
+{
+    print(out, s, n, false);
+}
+
 void hr_text_print_lines(FILE *out, const char *s, size_t n)
 {
     print(out, s, n, true);

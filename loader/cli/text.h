@@ -14,6 +14,9 @@
  * direction of writing as "<U+202E>". */
 void hr_text_print(FILE *out, const char *s);
 
+/* The same for its first n bytes. */
+void hr_text_print_n(FILE *out, const char *s, size_t n);
+
 /* The same for n bytes, NULs among them, but lines and tabs stay what they are. */
 void hr_text_print_lines(FILE *out, const char *s, size_t n);
 

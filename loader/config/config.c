@@ -156,9 +156,10 @@ static int find_files(struct hr_config *c)
 static int load_agent_config(struct hr_config *c)
 {
     int code = find_files(c);
-    if (!code)
-        code = hr_agent_config_load(c);
-    return worse(find_files(c), code);
+    if (code)
+        return code;
+    code = hr_agent_config_load(c);
+    return worse(code, find_files(c));
 }
 
 static int load_registry(struct hr_config *c)
@@ -278,7 +279,7 @@ static int load_sources(struct hr_config *c)
 /* Everything but the options, which c has already. */
 static int load(struct hr_config *c)
 {
-    c->nested = hr_config_is_nested() || hr_agent_server_answers(c->command);
+    c->nested = !c->stdio && (hr_config_is_nested() || hr_agent_server_answers(c->command));
     int code = load_sources(c);
     if (!code)
         code = match_all(c);
@@ -352,17 +353,7 @@ int hr_config_load_mcp(char **argv, struct hr_config *ret)
         hr_error("unexpected argument %s; see handrail mcp --help", c.command[0]);
         code = HR_EXIT_USAGE;
     }
-    if (!code)
-        code = load_sources(&c);
-    if (!code)
-        code = match_all(&c);
-    if (!code)
-        code = hr_agent_config_apply(&c);
-    if (code)
-        hr_config_free(&c);
-    else
-        *ret = c;
-    return code;
+    return code ? code : finish(&c, ret);
 }
 
 /* What was said on the command line and in the environment. */

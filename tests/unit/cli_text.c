@@ -3,6 +3,7 @@
 #include "loader/cli/text.h"
 
 #include "check.h"
+#include "loader/cli/config_screen.h"
 #include "loader/cli/crashes.h"
 #include "loader/cli/status_screen.h"
 
@@ -392,6 +393,20 @@ static void one_crash_whole(void **state)
                         "number                  1\n\nIt had written nothing.\n");
 }
 
+static void print_config(FILE *out, const json_t *config)
+{
+    hr_config_screen(out, config, 0);
+}
+
+static void a_command_as_a_shell_would_have_it(void **state)
+{
+    (void)state;
+    printed(print_config, "{'server':{'command':['sh','-c','','a b','it\\u0027s',"
+                          "'\\u0027','\\u202e\\u009b\\u001b']}}");
+    assert_non_null(strstr(text, "  command                    sh -c '' 'a b' 'it'\\''s' ''\\''' "
+                                 "'<U+202E>^[^['\n"));
+}
+
 static void the_terminal_is_not_for_others_to_steer(void **state)
 {
     char out[64];
@@ -419,6 +434,7 @@ int main(void)
         cmocka_unit_test(any_answer_can_be_printed),
         cmocka_unit_test(crashes_in_a_table),
         cmocka_unit_test(one_crash_whole),
+        cmocka_unit_test(a_command_as_a_shell_would_have_it),
         cmocka_unit_test(the_terminal_is_not_for_others_to_steer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
