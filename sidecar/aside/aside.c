@@ -56,13 +56,14 @@ static void let_go(struct hr_aside *a)
     a->pid = 0;
 }
 
-/* Its number stays its own until the kernel has closed its end, and a moment longer: whoever is to
- * be killed by it has not ended, so it is nobody else, although nobody waits for our children. */
-static void kill_process(const struct hr_aside *a)
+/* A number stays a process's own until the kernel has closed its end, and a moment longer: whoever
+ * is to be killed by it has not ended, so it is nobody else, although nobody waits for our
+ * children. */
+void hr_aside_kill(pid_t pid, int fd)
 {
-    struct pollfd p = {.fd = a->fd, .events = POLLIN};
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     if (poll(&p, 1, 0) < 0 || !(p.revents & POLLHUP))
-        (void)kill(a->pid, SIGKILL);
+        (void)kill(pid, SIGKILL);
 }
 
 /* fork(), and no signal meets the child before it has its own handlers. */
@@ -80,29 +81,39 @@ static pid_t fork_quietly(void)
     return pid;
 }
 
-static int make_process(struct hr_aside *a)
+pid_t hr_aside_fork(const char *name, int *ret_fd)
 {
     int pair[2] = {-1, -1};
-    struct hr_aside_child child = {.name = a->name,
-                                   .work = a->work,
-                                   .arg = a->arg,
-                                   .parent = getpid(),
-                                   .forget = at_fork.forget,
-                                   .forget_arg = at_fork.arg};
+    pid_t parent = getpid();
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     pid_t pid = fork_quietly();
     if (pid == 0) {
-        child.fd = pair[1];
-        hr_aside_child_run(&child);
+        *ret_fd = hr_aside_child_begin(parent, pair[1]);
+        if (at_fork.forget)
+            at_fork.forget(name, at_fork.arg);
+        hr_aside_child_name(name);
+        return 0;
     }
-    int err = pid < 0 ? -errno : 0;
+    if (pid < 0)
+        pid = -errno;
     hr_close(&pair[1]);
-    if (err) {
+    if (pid < 0)
         hr_close(&pair[0]);
-        return err;
-    }
-    a->fd = pair[0];
+    else
+        *ret_fd = pair[0];
+    return pid;
+}
+
+static int make_process(struct hr_aside *a)
+{
+    int fd = -1;
+    pid_t pid = hr_aside_fork(a->name, &fd);
+    if (pid == 0)
+        hr_aside_child_serve(fd, a->work, a->arg);
+    if (pid < 0)
+        return pid;
+    a->fd = fd;
     a->pid = pid;
     a->state = IDLE;
     ev_io_set(&a->io, a->fd, EV_READ);
@@ -125,7 +136,7 @@ static void end_request(struct hr_aside *a, int err, const void *answer, size_t 
 static void give_up(struct hr_aside *a, int err)
 {
     bool asked = a->state == BUSY;
-    kill_process(a);
+    hr_aside_kill(a->pid, a->fd);
     a->state = DYING;
     if (asked)
         end_request(a, err, NULL, 0);
@@ -252,7 +263,7 @@ void hr_aside_free(struct hr_aside *a)
         return;
     ev_timer_stop(a->loop, &a->deadline);
     if (a->state != NONE) {
-        kill_process(a);
+        hr_aside_kill(a->pid, a->fd);
         let_go(a);
     }
     free(a);

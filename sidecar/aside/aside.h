@@ -27,6 +27,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum {
     HR_ASIDE_REQUEST_MAX = 64 * 1024, /* bytes; well below what a socket takes by default */
@@ -71,5 +72,13 @@ void hr_aside_rest(struct hr_aside *a);
 /* For all asides: what each process does first, which is to wipe what the aside of that name has no
  * use for.  One hook; NULL for none, as at the start. */
 void hr_aside_at_fork(void (*forget)(const char *name, void *arg), void *arg);
+
+/* The process alone, for work that is done once and tells as it goes.  As fork(), and in *ret_fd is
+ * the caller's end of a SOCK_SEQPACKET pair, in both processes.  The child is as said above, and
+ * has to _exit().  The pid, 0 in the child, or -errno. */
+pid_t hr_aside_fork(const char *name, int *ret_fd);
+
+/* Kill that process, unless it has ended: its number may be somebody else's soon.  fd: our end. */
+void hr_aside_kill(pid_t pid, int fd);
 
 #endif

@@ -56,7 +56,7 @@ static void reset_signals(void)
 }
 
 /* The kernel shows what stands where the first argument stood, up to its old end. */
-static void show_name(const char *name)
+void hr_aside_child_name(const char *name)
 {
     char comm[HR_ASIDE_NAME_MAX + 4];
     size_t room = strlen(program_invocation_name);
@@ -66,7 +66,7 @@ static void show_name(const char *name)
     (void)snprintf(program_invocation_name, room + 1, "handrail-sidecar: %s", name);
 }
 
-static void serve(const struct hr_aside_child *c)
+static void serve(int fd, hr_aside_work *work, void *arg)
 {
     static struct {
         struct hr_aside_head head;
@@ -77,32 +77,34 @@ static void serve(const struct hr_aside_child *c)
         unsigned char bytes[HR_ASIDE_ANSWER_MAX];
     } out;
     for (;;) {
-        ssize_t n = recv(OWN_FD, &in, sizeof(in), 0);
+        ssize_t n = recv(fd, &in, sizeof(in), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n != (ssize_t)(sizeof(in.head) + in.head.len))
             return; /* the end */
         size_t len = 0;
-        int err = c->work(in.bytes, in.head.len, out.bytes, sizeof(out.bytes), &len, c->arg);
+        int err = work(in.bytes, in.head.len, out.bytes, sizeof(out.bytes), &len, arg);
         if (err || len > sizeof(out.bytes))
             len = 0;
         out.head = (struct hr_aside_head){.err = err, .len = (uint32_t)len};
-        if (send(OWN_FD, &out, sizeof(out.head) + len, MSG_NOSIGNAL) < 0)
+        if (send(fd, &out, sizeof(out.head) + len, MSG_NOSIGNAL) < 0)
             return;
     }
 }
 
-void hr_aside_child_run(struct hr_aside_child *c)
+void hr_aside_child_serve(int fd, hr_aside_work *work, void *arg)
+{
+    serve(fd, work, arg);
+    _exit(EXIT_SUCCESS);
+}
+
+int hr_aside_child_begin(pid_t parent, int fd)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != c->parent)
+    if (getppid() != parent)
         _exit(EXIT_FAILURE); /* it was gone before we asked */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     reset_signals();
-    close_all_but(c->fd);
-    if (c->forget)
-        c->forget(c->name, c->forget_arg);
-    show_name(c->name);
-    serve(c);
-    _exit(EXIT_SUCCESS);
+    close_all_but(fd);
+    return OWN_FD;
 }

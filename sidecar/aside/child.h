@@ -14,17 +14,13 @@ struct hr_aside_head {
     uint32_t len; /* bytes that follow */
 };
 
-struct hr_aside_child {
-    const char *name;
-    hr_aside_work *work;
-    void *arg;
-    pid_t parent;
-    int fd; /* its end of the socket pair */
-    void (*forget)(const char *name, void *arg);
-    void *forget_arg;
-};
+/* Leave behind what was the parent's: signals, and descriptors but fd.  That one's new number. */
+int hr_aside_child_begin(pid_t parent, int fd);
 
-/* Leave behind what was the parent's, then serve until the parent closes its end or dies. */
-_Noreturn void hr_aside_child_run(struct hr_aside_child *c);
+/* What `ps` shows.  The last of the beginning. */
+void hr_aside_child_name(const char *name);
+
+/* Serve until the parent closes its end or dies. */
+_Noreturn void hr_aside_child_serve(int fd, hr_aside_work *work, void *arg);
 
 #endif

@@ -6,16 +6,14 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "sidecar/aside/aside.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -50,8 +48,8 @@ struct hr_foreign {
     ev_io packets;
     ev_timer deadline; /* of the child */
     ev_timer round;
-    pid_t child; /* 0: none, or reaped */
-    int fd;
+    pid_t child;
+    int fd; /* its end is the child's end */
     unsigned rounds;
     struct server *servers[HR_FOREIGN_SERVERS];
     size_t n;
@@ -131,19 +129,11 @@ static bool all_answer(const struct hr_foreign *f)
     return true;
 }
 
-static void reap(struct hr_foreign *f)
-{
-    int status = 0;
-    if (f->child > 0 && waitpid(f->child, &status, WNOHANG) != 0)
-        f->child = 0;
-}
-
 static void on_round(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct hr_foreign *f = w->data;
     (void)events;
-    reap(f);
-    if (!f->child && all_answer(f))
+    if (all_answer(f))
         return;
     for (size_t i = 0; i < f->n; i++)
         if (!f->servers[i]->req && f->servers[i]->state != ANSWERS)
@@ -245,33 +235,28 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
     hr_warn("the plugin folders in %s could not be read within %u ms: the MCP servers named in "
             "them are not looked at",
             f->cfg.home, f->cfg.files_ms);
-    (void)kill(f->child, SIGKILL);
+    hr_aside_kill(f->child, f->fd);
     child_over(f);
 }
 
 void hr_foreign_start(struct hr_foreign *f)
 {
-    int pair[2] = {-1, -1};
+    int fd = -1;
     if (!f->cfg.home || f->cfg.home[0] != '/') {
         hr_debug("HOME is not set: no plugin folders to look into");
         return;
     }
-    pid_t pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -1 : fork();
+    pid_t pid = hr_aside_fork("mcp-files", &fd);
     if (pid == 0) {
-        hr_close(&pair[0]);
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        f->cfg.read(f->cfg.home, send_server, &pair[1]);
-        _exit(0);
+        f->cfg.read(f->cfg.home, send_server, &fd);
+        _exit(EXIT_SUCCESS);
     }
-    if (pid < 0)
-        hr_warn("cannot look into the plugin folders: %s", strerror(errno));
-    hr_close(&pair[1]);
     if (pid < 0) {
-        hr_close(&pair[0]);
+        hr_warn("cannot look into the plugin folders: %s", strerror(-pid));
         return;
     }
     f->child = pid;
-    f->fd = pair[0];
+    f->fd = fd;
     ev_io_set(&f->packets, f->fd, EV_READ);
     ev_io_start(f->cfg.loop, &f->packets);
     ev_timer_set(&f->deadline, f->cfg.files_ms / 1000., 0.);
@@ -309,11 +294,9 @@ void hr_foreign_free(struct hr_foreign *f)
     ev_io_stop(f->cfg.loop, &f->packets);
     ev_timer_stop(f->cfg.loop, &f->deadline);
     ev_timer_stop(f->cfg.loop, &f->round);
+    if (f->fd >= 0)
+        hr_aside_kill(f->child, f->fd);
     hr_close(&f->fd);
-    if (f->child > 0) {
-        (void)kill(f->child, SIGKILL);
-        reap(f);
-    }
     for (size_t i = 0; i < f->n; i++) {
         if (f->servers[i]->req)
             hr_client_cancel(f->servers[i]->req);

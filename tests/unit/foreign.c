@@ -13,9 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -338,6 +340,31 @@ static void files_that_do_not_come_are_given_up(void **state)
     no_child_is_left();
 }
 
+/* What is left of ours in the process that reads, as the path of a URL. */
+static void read_and_tell_of_itself(const char *folder, hr_plugin_server *found, void *arg)
+{
+    char url[128];
+    char name[16] = "";
+    int fds = 0;
+    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
+        fds += fcntl(fd, F_GETFD) >= 0;
+    (void)prctl(PR_GET_NAME, name);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/%s/%d-fds/%d-dumpable", fixture.port,
+                   name, fds, prctl(PR_GET_DUMPABLE));
+    found(arg, folder, "itself", url);
+}
+
+/* Home may be on a file system that hangs: clients' connections must not live on in who reads it.
+ */
+static void the_reader_has_nothing_of_ours(void **state)
+{
+    struct hr_foreign_config cfg = quick;
+    (void)state;
+    cfg.read = read_and_tell_of_itself;
+    start(&cfg);
+    until_seen("POST /hr-mcp-files/1-fds/0-dumpable ");
+}
+
 static void read_and_say_much(const char *folder, hr_plugin_server *found, void *arg)
 {
     static char big[8192];
@@ -424,9 +451,11 @@ int main(void)
         TEST(the_same_server_twice_is_asked_once),
         TEST(no_home_is_no_harm),
         TEST(files_that_do_not_come_are_given_up),
+        TEST(the_reader_has_nothing_of_ours),
         TEST(there_is_a_limit_to_everything),
         TEST(it_can_be_ended_at_any_time),
     };
+    (void)signal(SIGCHLD, SIG_IGN); /* as in the sidecar */
     /* The log goes into a pipe of ours; what is wrong with a test is written to standard output. */
     if (pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) || dup2(log_pipe[1], STDERR_FILENO) < 0)
         return 1;
