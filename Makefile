@@ -28,13 +28,13 @@ test: ## every check and test, with a closing line that counts them
 test-containers: ## the images of docker/, built and run for real; needs root, buildah, runc
 	@PYTHON=$(PYTHON) sh tests/containers/run.sh
 
-release: ## /opt/handrail for any image, from pinned sources, in build-release/opt
-	@sh tests/setup.sh release
-	@JOBS=$(JOBS) sh docker/release/build.sh
+release: ## /opt/handrail for any image, from pinned sources, in build-release/opt; ARCH=arm64 builds for it
+	@sh tests/setup.sh release $(ARCH)
+	@JOBS=$(JOBS) sh docker/release/build.sh $(ARCH)
 
 test-release: ## the release: its files, hostile surroundings, memory; AGAIN=1 compares a second build
-	@sh tests/setup.sh release
-	@JOBS=$(JOBS) PYTHON=$(PYTHON) sh tests/release/run.sh $(if $(AGAIN),--reproduce)
+	@sh tests/setup.sh release-test $(ARCH)
+	@JOBS=$(JOBS) PYTHON=$(PYTHON) sh tests/release/run.sh $(if $(AGAIN),--reproduce) $(ARCH)
 
 test-bases: ## the release on Debian, Ubuntu, Alpine and an empty base; needs root, debootstrap
 	@sh tests/setup.sh release

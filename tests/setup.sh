@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Install what is missing, and say so.  A second run finds everything and takes no time.
 #
-#   tests/setup.sh build | test | run | bench | release   what that goal of the Makefile needs
+#   tests/setup.sh build | test | run | bench     what that goal of the Makefile needs
+#   tests/setup.sh release | release-test [amd64|arm64]    and for a release for that machine
 #   tests/setup.sh venv [REQUIREMENTS]            print where the environment of that file lies; of
 #                                                 the agent-server's if none is given
 #   tests/setup.sh node                           the same of Node and the packages of MCP's clients
@@ -207,13 +208,29 @@ prometheus_package() {
 python_tools() {
     python=$(find_python) || return 0 # which was said
     for requirements in "$conformance"/python-*.txt "$here/kubernetes/requirements.txt"; do
-        venv=$(venv_path)
-        [ -e "$venv/.complete" ] && continue
-        say "installing what ${requirements#"$here/"} names into $venv"
-        mkdir -p "$(dirname "$venv")"
-        (flock 9 && build_venv 9>&-) 9>"$venv.lock" ||
+        python_environment ||
             warn "they could not be installed (is there a network?); going on without them"
     done
+}
+
+python_environment() { # of $requirements, with $python
+    venv=$(venv_path)
+    [ ! -e "$venv/.complete" ] || return 0
+    say "installing what ${requirements#"$here/"} names into $venv"
+    mkdir -p "$(dirname "$venv")"
+    (flock 9 && build_venv 9>&-) 9>"$venv.lock"
+}
+
+# --- a release for another machine ----------------------------------------------------------------
+
+cross_packages() { # ARCHITECTURE [PACKAGE...]: these and its compiler, if it is another
+    architecture=${1:-$(dpkg --print-architecture)}
+    [ "$#" -eq 0 ] || shift
+    [ "$architecture" != "$(dpkg --print-architecture)" ] || return 0
+    case $architecture in
+    amd64) echo gcc-x86-64-linux-gnu "$@" ;;
+    arm64) echo gcc-aarch64-linux-gnu "$@" ;;
+    esac # the build says what it cannot build for
 }
 
 goal=${1:-}
@@ -225,7 +242,16 @@ test)
         prometheus_package
     ;;
 run) packages $build_packages && agent_server ;;
-release) packages $release_packages ;;
+release) packages $release_packages $(cross_packages "${2-}") ;;
+release-test)
+    packages $release_packages $(cross_packages "${2-}" qemu-user-static)
+    requirements=$here/release/requirements.txt
+    python=$(find_python) || python=python3 # any does
+    python_environment || {
+        warn "what checks the bill of materials could not be installed (is there a network?)"
+        exit 1
+    }
+    ;;
 bench) packages $build_packages $bench_packages && agent_server && node_packages ;;
 venv)
     requirements=${2:-$requirements}
@@ -234,7 +260,7 @@ venv)
 node) node_path ;;
 prometheus) prometheus_path ;;
 *)
-    warn "usage: tests/setup.sh build | test | run | bench | release | venv [REQUIREMENTS] | node | prometheus"
+    warn "usage: tests/setup.sh build | test | run | bench | release | release-test | venv [REQUIREMENTS] | node | prometheus"
     exit 64
     ;;
 esac

@@ -89,7 +89,10 @@ def main() -> None:
     known = {p["name"] for p in bill}
 
     relations = [("SPDXRef-DOCUMENT", "DESCRIBES", spdx_id("Package", "handrail"))]
-    relations += [(spdx_id("Package", "handrail"), "CONTAINS", e["SPDXID"]) for e in entries]
+    # The package contains them, which SPDX lets it say only if all its files are listed.
+    relations += [("SPDXRef-DOCUMENT", "DESCRIBES", e["SPDXID"]) for e in entries]
+    relations += [(spdx_id("File", str(p.relative_to(tree))), "GENERATED_FROM",
+                   spdx_id("Package", "handrail")) for p in files if p.parent.name == "bin"]
     for linked in sys.argv[6:]:
         program, archives = linked.split("=")
         for name in sorted({ARCHIVES[a] for a in archives.split(",")} | {"libgcc"}):

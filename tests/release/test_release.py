@@ -18,7 +18,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
 
 from harness import sample, standin  # noqa: E402
 from support import HANDRAIL, ROOT  # noqa: E402
@@ -26,7 +27,7 @@ from support import HANDRAIL, ROOT  # noqa: E402
 TREE = Path("/opt/handrail")
 STATIC = ["handrail", "handrail-sidecar"]
 LOADING = "handrail-toolhost"
-RELEASE = ROOT / "build-release"
+RELEASE = Path(os.environ["HANDRAIL_RELEASE"])
 SIZE_MAX = 6_000_000  # bytes of all files
 RSS_MAX = {"handrail": 1024, "handrail-sidecar": 3072, "handrail-toolhost": 3072}  # KiB
 
@@ -108,6 +109,13 @@ class Files(unittest.TestCase):
             build_id = re.search(r"Build ID: (\w+)", readelf("-n", TREE / "bin" / name)).group(1)
             debug = RELEASE / "debug/.build-id" / build_id[:2] / f"{build_id[2:]}.debug"
             self.assertIn(".debug_info", readelf("-S", debug), name)
+
+    def test_bill_of_materials_is_spdx(self):
+        venv = subprocess.run(["sh", ROOT / "tests/setup.sh", "venv", HERE / "requirements.txt"], check=True,
+                              capture_output=True, text=True).stdout.strip()
+        done = subprocess.run([f"{venv}/bin/pyspdxtools", "--infile", TREE / "share/handrail.spdx.json"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, f"{done.stdout}{done.stderr}")
 
     def test_bill_of_materials(self):
         bill = json.loads((TREE / "share/handrail.spdx.json").read_text())
