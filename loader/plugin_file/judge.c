@@ -55,6 +55,28 @@ static int judge_search_path(const char *kind, const char *path, struct hr_why *
     return 0;
 }
 
+#ifdef __GLIBC__
+/* A second C library in one process ends it, sooner or later.  musl has a name of its own on
+ * Alpine; elsewhere it is "libc.so", as nothing of glibc's is called. */
+static int judge_libc(const struct hr_elf *e, struct hr_why *why)
+{
+    for (size_t i = 0; i < e->nneeded; i++)
+        if (strcmp(e->needed[i], "libc.so") == 0 || strstr(e->needed[i], "libc.musl-") ||
+            strstr(e->needed[i], "ld-musl-"))
+            return hr_refuse(why,
+                             "is built with musl (it needs \"%.300s\"), the host runs with glibc: "
+                             "build it with glibc, for example in an image of Debian",
+                             e->needed[i]);
+    return 0;
+}
+#else
+static int judge_libc(const struct hr_elf *e, struct hr_why *why)
+{
+    (void)e, (void)why;
+    return 0;
+}
+#endif
+
 /* A library whose name holds a '/' is not searched for: its name is where it is. */
 static int judge_needed(const struct hr_elf *e, struct hr_why *why)
 {
@@ -114,6 +136,8 @@ int hr_plugin_judge(const struct hr_elf *e, struct hr_why *why)
         err = judge_search_path("RUNPATH", e->runpath, why);
     if (!err)
         err = judge_needed(e, why);
+    if (!err)
+        err = judge_libc(e, why);
     return err ? err : judge_entry(e, why);
 }
 

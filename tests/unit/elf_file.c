@@ -90,6 +90,36 @@ static void odd_ones_are_refused(void **state)
     judged("hostile-free", "is a program");
 }
 
+/* As a plugin is that was linked with a C library of that name. */
+static void judged_with_libc(const char *name, const char *words)
+{
+    static const char was[] = "libc.so.6";
+    struct hr_elf e;
+    struct hr_why why = {{0}};
+    const char *wrong = NULL;
+    size_t len = 0;
+    unsigned char *bytes = read_plugin("faulty.so", &len);
+    unsigned char *at = memmem(bytes, len, was, sizeof(was));
+    assert_non_null(at);
+    assert_true(strlen(name) < sizeof(was));
+    memset(at, 0, sizeof(was));
+    memcpy(at, name, strlen(name));
+    assert_int_equal(hr_elf_read(bytes, len, &e, &wrong), 0);
+    int err = hr_plugin_judge(&e, &why);
+    if (words ? !err || !strstr(why.text, words) : err != 0)
+        fail_msg("%s: \"%s\", expected \"%s\"", name, why.text, words ? words : "");
+    free(bytes);
+}
+
+static void musl_is_refused(void **state)
+{
+    (void)state;
+    judged_with_libc("libc.so.6", NULL);
+    judged_with_libc("libc.so.7", NULL);
+    judged_with_libc("libc.so", "is built with musl (it needs \"libc.so\")");
+    judged_with_libc("ld-musl-x", "is built with musl (it needs \"ld-musl-x\")");
+}
+
 /* The program header of that kind; the nth, from 0 on. */
 static Elf64_Phdr *program_header(unsigned char *bytes, uint32_t type, unsigned n)
 {
@@ -351,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plugin_is_read),
         cmocka_unit_test(odd_ones_are_refused),
+        cmocka_unit_test(musl_is_refused),
         cmocka_unit_test(another_machine_is_named),
         cmocka_unit_test(other_exports),
         cmocka_unit_test(descriptors_are_found),
