@@ -364,6 +364,17 @@ class Loading(ToolhostTest):
             host = self.host(PLUGINS / f"{name}.so", plugin_id="linked_oddly")
             self.assertTrue(host.said("ready, 2 tools"), host.text)
 
+    def test_parts_of_the_c_library(self) -> None:
+        """They are the host's, wherever the plugin has them searched first."""
+        path = PLUGINS / "odd_libc_parts.so"
+        said = subprocess.run(["readelf", "-dW", path], check=True, capture_output=True, text=True).stdout
+        self.assertIn(f"Library runpath: [{PLUGINS / 'no-libc'}]", said)
+        for part in (PLUGINS / "no-libc").iterdir():
+            self.assertIn(f"Shared library: [{part.name}]", said)
+        # Which it may read: what it may not, is passed over.
+        host = self.host(path, plugin_id="linked_oddly", confinement={"read": [str(PLUGINS / "no-libc")]})
+        self.assertTrue(host.said("ready, 2 tools"), host.text)
+
     def test_missing_library(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             data = (PLUGINS / "faulty.so").read_bytes()
