@@ -317,6 +317,19 @@ for library in "$loader" libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so
 done
 cp -L "$work/packages/libgcc-s1/usr/lib/$machine-linux-gnu/libgcc_s.so.1" "$tree/lib/"
 
+# The loader loads what /etc/ld.so.preload names into every process, and no option or variable keeps it
+# from that: that file is the image's, and what it names was made for the image's C library.  In our
+# copy of the loader the file has the empty name, which none has.
+python3 -c 'import sys
+name = b"/etc/ld.so.preload\0"
+with open(sys.argv[1], "r+b") as f:
+    data = f.read()
+    if data.count(name) != 1:
+        sys.exit(1)
+    f.seek(data.index(name))
+    f.write(bytes(len(name)))' "$tree/lib/$loader" ||
+    fail "$loader does not have the name of ld.so.preload once: look at what this version of it reads"
+
 # --- what is inside, and under which licences ------------------------------------------------------
 
 # licences: those of Debian's packages, with the texts that they only name

@@ -25,6 +25,7 @@ ARCHIVES = {"libcurl": "curl", "libev": "libev", "libjansson": "jansson", "libmd
             "libyaml": "libyaml", "libz": "zlib", "libc": "musl-dev"}
 SHARED = {"libgcc_s.so.1": "libgcc-s1"}  # the others of lib/ are of libc6
 HEADERS_ONLY = {"libc6-dev", "linux-libc-dev"}  # nothing of them is in a release but small constants
+LOADER_CHANGED = "changed: the name of /etc/ld.so.preload is empty in it"
 RUNTIME_LICENCE = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
 
@@ -73,7 +74,8 @@ def file_entry(tree: Path, path: Path) -> dict[str, Any]:
             "checksums": [{"algorithm": "SHA1", "checksumValue": hashlib.sha1(data).hexdigest()},
                           {"algorithm": "SHA256",
                            "checksumValue": hashlib.sha256(data).hexdigest()}],
-            "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION"}
+            "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION",
+            **({"comment": LOADER_CHANGED} if path.name.startswith("ld-linux") else {})}
 
 
 def main() -> None:

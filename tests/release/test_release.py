@@ -187,6 +187,17 @@ class Hostile(unittest.TestCase):
         self.assert_not_by_us()
 
 
+    def test_not_by_the_images_list_of_libraries(self):
+        """/etc/ld.so.preload, which a loader reads whatever its options and its environment are."""
+        for program, loaded in (("/bin/true", True), (str(TREE / "bin" / LOADING), False)):
+            self.mark.unlink(missing_ok=True)
+            subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /etc && "
+                            'echo "$1" >/etc/ld.so.preload && exec "$2" --version', "sh", self.evil, program],
+                           check=True, capture_output=True)
+            self.assertEqual(any(program == p or p.endswith("/true") for p in self.loaded_by()), loaded,
+                             program)
+
+
 class Running(unittest.TestCase):
     def test_memory(self):
         with standin("--notify", plugins=[sample("echo")]) as h:
