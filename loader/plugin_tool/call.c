@@ -184,8 +184,14 @@ static int call(const struct hr_plugin_options *o, struct hr_run *r, int tool, c
             return print_result(o->command, &e);
         print_news(&e);
     }
-    (void)fprintf(stderr, "handrail plugin %s: %s\n", o->command,
-                  rc == 0 ? "no answer came" : "its process ended during the call");
+    if (rc == 0) {
+        (void)fprintf(stderr, "handrail plugin %s: no answer came\n", o->command);
+        return 1;
+    }
+    char ending[HR_RUN_ENDING_MAX];
+    hr_run_ending(r, ending, sizeof(ending));
+    (void)fprintf(stderr, "handrail plugin %s: its process %s during the call\n", o->command,
+                  ending);
     return 1;
 }
 

@@ -85,7 +85,7 @@ bool hr_check_start(struct hr_check *c, int host_minor, struct hr_run *r)
     hr_goes_on(c);
     if (hr_run_start(c->target, &how, r, &why) == 0)
         return true;
-    (void)hr_found(c, HR_CASE_FAILED, "it does not start: it %s", why.text);
+    (void)hr_found(c, HR_CASE_FAILED, "it does not start: %s", why.text);
     return false;
 }
 

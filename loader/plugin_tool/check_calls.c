@@ -21,11 +21,13 @@ static enum hr_verdict died(struct hr_check *c, struct hr_run *r, size_t tool, i
 {
     (void)poll(NULL, 0, 20);
     if (hr_run_has_ended(r) || err == -EPIPE) {
+        char ending[HR_RUN_ENDING_MAX];
+        hr_run_ending(r, ending, sizeof(ending));
         const char *log = hr_buf_str(&r->log);
         size_t n = strlen(log);
         const char *end = n > 300 ? log + n - 300 : log;
-        return hr_found(c, HR_CASE_FAILED, "tool \"%s\": its process ended %s: %s",
-                        hr_tool_name(r, tool), when, end);
+        return hr_found(c, HR_CASE_FAILED, "tool \"%s\": its process %s %s%s%s",
+                        hr_tool_name(r, tool), ending, when, n ? ": " : "", end);
     }
     return hr_found(c, HR_CASE_FAILED, "tool \"%s\": no answer came %s: %s", hr_tool_name(r, tool),
                     when, strerror(-err));

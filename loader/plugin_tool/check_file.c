@@ -27,11 +27,11 @@ static bool read_file(struct hr_check *c, struct reading *r)
     const char *wrong = NULL;
     const char *sha256 = c->target->sha256[0] ? c->target->sha256 : NULL;
     if (hr_plugin_file_open(c->target->path, sha256, &r->file, &why)) {
-        (void)hr_found(c, HR_CASE_FAILED, "it %s", why.text);
+        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
         return false;
     }
     if (hr_elf_read(r->file.bytes, r->file.len, &r->elf, &wrong)) {
-        (void)hr_found(c, HR_CASE_FAILED, "it %s", wrong);
+        (void)hr_found(c, HR_CASE_FAILED, "%s", wrong);
         return false;
     }
     r->descriptor = r->elf.is_native && hr_descriptor_read(&r->elf, &d) == 0 ? &d : NULL;
@@ -50,8 +50,7 @@ static enum hr_verdict file_structure(struct hr_check *c)
     struct hr_why why = {{0}};
     if (!read_file(c, &r))
         return HR_CASE_FAILED;
-    return hr_plugin_judge(&r.elf, &why) ? hr_found(c, HR_CASE_FAILED, "it %s", why.text)
-                                         : HR_CASE_OK;
+    return hr_plugin_judge(&r.elf, &why) ? hr_found(c, HR_CASE_FAILED, "%s", why.text) : HR_CASE_OK;
 }
 
 static enum hr_verdict file_exports(struct hr_check *c)
@@ -115,7 +114,7 @@ static enum hr_verdict descriptor_valid(struct hr_check *c)
     if (!r.descriptor)
         return hr_found(c, HR_CASE_SKIPPED, "it cannot be read from the file");
     if (hr_plugin_check(c->target->id, NULL, &r.descriptor->plugin, &p, &why))
-        return hr_found(c, HR_CASE_FAILED, "it %s", why.text);
+        return hr_found(c, HR_CASE_FAILED, "%s", why.text);
     return HR_CASE_OK;
 }
 

@@ -73,8 +73,8 @@ static enum hr_verdict load_old_host(struct hr_check *c)
     struct hr_why why = {{0}};
     if (hr_run_start(c->target, &how, &r, &why)) {
         if (strstr(why.text, "needs ABI"))
-            return hr_found(c, HR_CASE_SKIPPED, "it %s", why.text);
-        return hr_found(c, HR_CASE_FAILED, "it does not start there: it %s", why.text);
+            return hr_found(c, HR_CASE_SKIPPED, "%s", why.text);
+        return hr_found(c, HR_CASE_FAILED, "it does not start there: %s", why.text);
     }
     enum hr_verdict v = hr_each_tool(c, &r, HR_SAMPLE_FULL, answered_by_old_host);
     return v == HR_CASE_SKIPPED ? HR_CASE_OK : v;
@@ -92,7 +92,7 @@ static enum hr_verdict start_with(struct hr_check *c, const char *config)
         return HR_CASE_OK;
     if (strstr(why.text, "its process was killed") || strstr(why.text, "was not ready") ||
         strstr(why.text, "its process ended"))
-        return hr_found(c, HR_CASE_FAILED, "with the configuration %s it %s", config, why.text);
+        return hr_found(c, HR_CASE_FAILED, "with the configuration %s: %s", config, why.text);
     if (strstr(why.text, "it gave no reason"))
         return hr_found(
             c, HR_CASE_FAILED,

@@ -49,7 +49,7 @@ static void print(const json_t *o, bool json)
         return;
     }
     hr_describe_print(o);
-    (void)fputs(refused ? "refused: it " : "accepted", stdout);
+    (void)fputs(refused ? "refused: " : "accepted", stdout);
     hr_text_print(stdout, refused ? refused : "");
     (void)putchar('\n');
 }

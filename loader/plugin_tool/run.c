@@ -189,6 +189,21 @@ static void pause_ms(void)
     (void)poll(NULL, 0, 1);
 }
 
+void hr_run_ending(struct hr_run *r, char *text, size_t size)
+{
+    enum { END_MS = 5 * 1000 }; /* a core file takes a while */
+    int64_t by = hr_now_ms() + END_MS;
+    while (!hr_run_has_ended(r) && hr_now_ms() < by)
+        pause_ms();
+    if (r->pid)
+        (void)snprintf(text, size, "closed its connection");
+    else if (WIFSIGNALED(r->status))
+        (void)snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(r->status),
+                       strsignal(WTERMSIG(r->status)));
+    else
+        (void)snprintf(text, size, "ended with code %d", WEXITSTATUS(r->status));
+}
+
 /* Why it ended before it was ready: what it told, else how it ended. */
 static int not_ready(struct hr_run *r, const char *told, struct hr_why *why)
 {
@@ -200,11 +215,9 @@ static int not_ready(struct hr_run *r, const char *told, struct hr_why *why)
     }
     if (*told)
         return hr_refuse(why, "%s", told);
-    if (WIFSIGNALED(r->status))
-        return hr_refuse(why, "its process was killed by signal %d (%s) while it was loaded",
-                         WTERMSIG(r->status), strsignal(WTERMSIG(r->status)));
-    return hr_refuse(why, "its process ended with code %d while it was loaded",
-                     WEXITSTATUS(r->status));
+    char ending[HR_RUN_ENDING_MAX];
+    hr_run_ending(r, ending, sizeof(ending));
+    return hr_refuse(why, "its process %s while it was loaded", ending);
 }
 
 static int wait_ready(struct hr_run *r, struct hr_why *why)

@@ -22,6 +22,7 @@ enum {
     HR_RUN_START_MS = 30 * 1000,    /* to be ready */
     HR_RUN_STOP_MS = 10 * 1000,     /* to stop when it is asked to */
     HR_RUN_PATIENCE_MS = 70 * 1000, /* for what has to come */
+    HR_RUN_ENDING_MAX = 96,         /* bytes of the words for how it ended */
 };
 
 struct hr_run_connection {
@@ -90,6 +91,10 @@ void hr_run_free(struct hr_run *r);
 
 /* Has it ended by itself?  Then pid is 0 and status is set. */
 bool hr_run_has_ended(struct hr_run *r);
+
+/* How it ended, to follow "its process"; waits a moment for the end of one that has closed its
+ * connection. */
+void hr_run_ending(struct hr_run *r, char *text, size_t size);
 
 /* Read what it has written so far into the log. */
 void hr_run_drain(struct hr_run *r);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_path(const char *what)
 {
@@ -122,7 +123,13 @@ static int load_registry(const struct hr_plugin_options *o, struct hr_config *re
 {
     char path[4096];
     registry_path(o, path, sizeof(path));
-    return hr_registry_load(path, true, ret);
+    int code = hr_registry_load(path, true, ret);
+    if (code && access(path, F_OK) < 0)
+        (void)fprintf(stderr,
+                      "handrail plugin %s: there is no tool registry here, as an image has one: "
+                      "name the plugin's .so file, or a registry with --registry\n",
+                      o->command);
+    return code;
 }
 
 static void from_entry(const struct hr_plugin_config *p, struct hr_target *ret)

@@ -158,8 +158,8 @@ static void *open_object(const char *path, struct hr_why *why)
     if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
         text += n + 2; /* the name of the copy tells nobody anything */
     (void)hr_refuse(why,
-                    "cannot be loaded: %.600s: build it as a shared object for this machine, with "
-                    "all that it needs linked in",
+                    "cannot be loaded: %.600s: build it as a shared object for this machine, and "
+                    "have the libraries it needs in the image, or linked into it",
                     text);
     return NULL;
 }
