@@ -205,11 +205,8 @@ int hr_mcp_settled(const struct hr_mcp *m)
 {
     for (size_t i = 0; i < m->nplugins; i++) {
         const struct hr_mcp_worker *w = &m->plugins[i]->worker;
-        struct hr_board_service s;
-        if (w->tools)
-            continue;
-        if (hr_board_get_service(m->board, w->service, &s) < 0 ||
-            (s.state != HR_FAILED && s.state != HR_BACKOFF))
+        char why[HR_MCP_SENTENCE_MAX];
+        if (!w->tools && !hr_mcp_worker_down(w, m->catalogue_wait_ms, why, sizeof(why)))
             return 0;
     }
     return 1;

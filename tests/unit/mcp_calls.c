@@ -412,6 +412,33 @@ static void test_list_without_a_failed_plugin(void **state)
     json_decref(json);
 }
 
+/* A sidecar that is new while a toolhost is started again in a moment does not know its tools. */
+static void test_list_waits_for_a_short_backoff(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req list, other;
+    struct hr_board_service s = {.name = "toolhost/p1",
+                                 .state = HR_BACKOFF,
+                                 .starts = 1,
+                                 .last_status = 9,
+                                 .retry_at_ms = hr_now_ms() + 500};
+    hr_board_put_service(f->board, SERVICE_OF(1), &s);
+    hr_mcp_board_changed(f->mcp);
+    req_init(&list, LIST);
+    post(f, &list);
+    call(f, &other, "2", "other", "{}");
+    assert_false(list.dead);
+    assert_false(other.dead);
+    f->hosts[1].echo = 1;
+    host_send(&f->hosts[1], HR_FRAME_TOOLS, 0, hosts[1], strlen(hosts[1]));
+    UNTIL(f, list.dead);
+    json_t *json = req_json(&list);
+    assert_int_equal(json_array_size(at(json, "result.tools")), 4);
+    json_decref(json);
+    req_free(&list);
+    expect(f, &other, 0, "{}");
+}
+
 /* --- the end --- */
 
 static void test_free_answers_all(void **state)
@@ -526,6 +553,7 @@ int main(void)
         SILENT(test_list_waits),
         SILENT(test_list_gives_up_waiting),
         SILENT(test_list_without_a_failed_plugin),
+        SILENT(test_list_waits_for_a_short_backoff),
         cmocka_unit_test(test_free_answers_all),
         UP(test_metrics),
         UP(test_status),

@@ -260,8 +260,11 @@ static void test_queue_short_backoff(void **state)
     struct fixture *f = *state;
     struct hr_http_req r;
     go_away(f);
-    struct hr_board_service s = {
-        .state = HR_BACKOFF, .starts = 1, .last_status = ABORTED, .retry_at_ms = hr_now_ms() + 500};
+    struct hr_board_service s = {.name = "toolhost/p0",
+                                 .state = HR_BACKOFF,
+                                 .starts = 1,
+                                 .last_status = ABORTED,
+                                 .retry_at_ms = hr_now_ms() + 500};
     hr_board_put_service(f->board, SERVICE_OF(0), &s);
     hr_mcp_board_changed(f->mcp);
     call(f, &r, "1", "echo", "{}");
