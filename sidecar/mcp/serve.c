@@ -21,7 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HR_MCP_FAULTS_MAX = 8 * 1024 }; /* bytes of what a model is told of its arguments */
+enum {
+    HR_MCP_FAULTS_MAX = 8 * 1024, /* bytes of what a model is told of its arguments */
+    /* Bytes of the messages whose calls wait for the catalogue; their arguments are JSON meanwhile,
+     * which takes many times that. */
+    HR_MCP_UNSETTLED_MAX = 8 * 1024 * 1024,
+};
 
 /* A request that is not answered at once. */
 struct request {
@@ -220,6 +225,17 @@ static void unknown_tool(struct request *r)
 
 /* --- waiting for the catalogue --- */
 
+/* Do those that wait, of which this is one already, leave no room for it? */
+static bool too_much_waits(const struct hr_mcp *m)
+{
+    size_t bytes = 0;
+    for (const struct hr_link *l = m->waiting.next; l != &m->waiting; l = l->next) {
+        const struct request *r = hr_link_owner(l, const struct request, link);
+        bytes += r->arguments ? r->size_hint : 0;
+    }
+    return bytes > HR_MCP_UNSETTLED_MAX;
+}
+
 /* Answer it, or leave it on m->waiting unless this is the last chance. */
 static void proceed(struct request *r, int last_chance)
 {
@@ -234,6 +250,12 @@ static void proceed(struct request *r, int last_chance)
         hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
     if (!tool && !wait)
         unknown_tool(r);
+    else if (!tool && too_much_waits(r->m))
+        finish(r,
+               hr_mcp_result_error("Other calls that wait for plugins to start have arguments so "
+                                   "large that there is no room for this one. Try again in some "
+                                   "seconds."),
+               256);
     else if (tool && headers_fit(r, tool) && arguments_fit(r, tool))
         start_call(r, p, tool);
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,22 @@
 enum { SLOT_BITS = 8, SLOT_MASK = HR_MCP_CALLS_MAX - 1 };
 _Static_assert(HR_MCP_CALLS_MAX == 1 << SLOT_BITS, "the slot is the low bits of the id");
 
+/* Its text counts in this sum, and in no other. */
+static void count_text(struct hr_mcp_call *c, size_t *sum)
+{
+    if (c->text_in)
+        *c->text_in -= c->text_len;
+    c->text_in = sum;
+    if (sum)
+        *sum += c->text_len;
+}
+
 /* The arguments will not be needed again. */
 static void drop_arguments(struct hr_mcp_call *c)
 {
     json_decref(c->arguments);
     c->arguments = NULL;
-    if (c->text)
-        c->worker->kept_bytes -= c->text_len;
+    count_text(c, NULL);
     free(c->text);
     c->text = NULL;
 }
@@ -40,15 +50,53 @@ static void keep_arguments(struct hr_mcp_call *c, const char *text, size_t len)
     struct hr_mcp_worker *w = c->worker;
     if (len > HR_MCP_KEPT_MAX - w->kept_bytes)
         return;
-    c->text = malloc(len + 1);
-    if (!c->text)
-        return;
-    memcpy(c->text, text, len);
-    c->text[len] = '\0';
-    c->text_len = len;
-    w->kept_bytes += len;
-    json_decref(c->arguments);
-    c->arguments = NULL;
+    if (!c->text) {
+        c->text = malloc(len + 1);
+        if (!c->text)
+            return;
+        memcpy(c->text, text, len);
+        c->text[len] = '\0';
+        c->text_len = len;
+        json_decref(c->arguments);
+        c->arguments = NULL;
+    }
+    count_text(c, &w->kept_bytes);
+}
+
+/* May it have a second try, once it has been sent? */
+static bool is_kept(const struct hr_mcp_call *c)
+{
+    return c->text_in == &c->worker->kept_bytes;
+}
+
+/* It waits: have its arguments as text, which is a small part of what they take as JSON.  0,
+ * -ENOBUFS: those of others leave no room for them, or what hr_mcp_json_add() says. */
+static int put_in_text(struct hr_mcp_call *c)
+{
+    struct hr_mcp_worker *w = c->worker;
+    struct hr_buf text;
+    if (!c->text) {
+        hr_buf_init(&text, HR_FRAME_MAX);
+        int err = hr_mcp_json_add(&text, c->arguments, JSON_COMPACT, c->size_hint);
+        size_t len = text.len;
+        if (!err && w->waiting_bytes + len > HR_MCP_WAITING_MAX)
+            err = -ENOBUFS;
+        char *exact = err ? NULL : malloc(len + 1);
+        if (!err && !exact)
+            err = -ENOMEM;
+        if (!err)
+            memcpy(exact, text.data, len + 1);
+        hr_buf_free(&text);
+        if (err)
+            return err;
+        c->text = exact;
+        c->text_len = len;
+        json_decref(c->arguments);
+        c->arguments = NULL;
+    }
+    /* One that was accepted before stays so: there are few of those, by HR_MCP_KEPT_MAX. */
+    count_text(c, &w->waiting_bytes);
+    return 0;
 }
 
 /* Take a call out of everything; what is left is the caller's record. */
@@ -102,7 +150,7 @@ static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const cha
 /* Another frame is sent: this call has been. */
 static void set_last(struct hr_mcp_worker *w, struct hr_mcp_call *c)
 {
-    if (w->last && (!w->last->text || !w->last->repeatable || w->last->deaths))
+    if (w->last && (!is_kept(w->last) || w->last->deaths))
         drop_arguments(w->last);
     w->last = c;
 }
@@ -180,19 +228,41 @@ static void set_timer(struct hr_mcp_call *c, int64_t ms)
     ev_timer_start(loop, &c->timer);
 }
 
-/* Append it to the calls that wait, as long as it has time: there is no room for it now. */
-static void await_room(struct hr_mcp_call *c)
+static void end_unsent(struct hr_mcp_call *c, int err)
 {
+    char why[HR_MCP_SENTENCE_MAX];
+    const char *reason = "the arguments are too large; send less";
+    if (err == -ENOMEM)
+        reason = "there is no memory for it; try again later";
+    else if (err == -ENOBUFS)
+        reason = "others that wait for it have arguments so large that there is no room for more; "
+                 "send less, or try again when some of them have ended";
+    (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
+                   c->worker->id, reason);
+    end_without_answer(c, HR_MCP_REJECTED, why);
+}
+
+/* Append it to the calls that wait, as long as it has time: there is no room for it now.  If it
+ * cannot wait, it ends: false. */
+static bool await_room(struct hr_mcp_call *c)
+{
+    int err = put_in_text(c);
+    if (err) {
+        end_unsent(c, err);
+        return false;
+    }
     hr_link_append(&c->worker->queued, &c->link);
     c->awaits_start = 0;
     set_timer(c, c->deadline_ms - hr_now_ms());
+    return true;
 }
 
 /* The same while there is no toolhost: a call waits no longer for one than that should take. */
 static void await_start(struct hr_mcp_call *c)
 {
     const struct hr_mcp_worker *w = c->worker;
-    await_room(c);
+    if (!await_room(c))
+        return;
     c->awaits_start = c->deadline_ms - hr_now_ms() > w->start_wait_ms;
     if (c->awaits_start)
         set_timer(c, w->start_wait_ms);
@@ -230,16 +300,6 @@ static int add_call(struct hr_buf *out, uint64_t id, const struct hr_frame_call 
     return 0;
 }
 
-static void end_unsent(struct hr_mcp_call *c, int err)
-{
-    char why[HR_MCP_SENTENCE_MAX];
-    const char *reason = err == -ENOMEM ? "there is no memory for it; try again later"
-                                        : "the arguments are too large; send less";
-    (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
-                   c->worker->id, reason);
-    end_without_answer(c, HR_MCP_REJECTED, why);
-}
-
 /* Send a call that is on no list; the connection is usable.  If there is no room for it, it is
  * queued until what was there before has been sent.  tool: a number in w->tools. */
 static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t tool)
@@ -252,7 +312,7 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     size_t start = w->conn.out.len + sizeof(struct hr_frame) + sizeof(head);
     int err = add_call(&w->conn.out, id, &head, c);
     if (err == -E2BIG && w->conn.out.len) {
-        await_room(c);
+        (void)await_room(c);
         return;
     }
     if (err) {
@@ -262,8 +322,8 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     if (c->deaths && !c->again && c->stats)
         c->stats->retried++;
     c->again = c->deaths > 0;
-    c->repeatable = w->tools->tool[tool].repeatable;
-    if (!c->text && c->repeatable)
+    count_text(c, NULL);
+    if (w->tools->tool[tool].repeatable)
         keep_arguments(c, w->conn.out.data + start, w->conn.out.len - start);
     c->id = id;
     w->slots[id & SLOT_MASK] = c;
@@ -315,7 +375,7 @@ static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
         if (c->deaths++) {
             end_with(c, HR_MCP_CRASHED, twice);
-        } else if (!c->text || !c->repeatable || over || c->deadline_ms <= hr_now_ms()) {
+        } else if (!is_kept(c) || over || c->deadline_ms <= hr_now_ms()) {
             end_with(c, HR_MCP_CRASHED, why);
         } else {
             hr_info("plugin %s, tool %s: a call is run again, as its toolhost was lost", w->id,
@@ -359,7 +419,7 @@ static void send_queued(void *arg)
     while ((l = hr_link_take(&mine))) {
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
         if (!hr_mcp_conn_usable(&w->conn) || !hr_link_empty(&w->queued)) {
-            await_room(c); /* behind one that did not go */
+            (void)await_room(c); /* behind one that did not go */
             continue;
         }
         const char *not_now = NULL;
@@ -387,6 +447,7 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
     c->deaths = 0;
     c->again = 0;
     c->text = NULL;
+    c->text_in = NULL;
     c->timeout_ms = tool->timeout_ms;
     c->deadline_ms = hr_now_ms() + tool->timeout_ms;
     hr_link_init(&c->link);
@@ -406,7 +467,7 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
         return;
     }
     if (hr_mcp_conn_usable(&w->conn)) {
-        await_room(c);
+        (void)await_room(c);
         return;
     }
     if (hr_mcp_worker_down(w, w->start_wait_ms, why, sizeof(why))) {

@@ -30,6 +30,9 @@ enum {
     /* Bytes of arguments kept for a second try, of all calls of one plugin.  A call whose arguments
      * do not fit has one try. */
     HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
+    /* Bytes of arguments, as text, of the calls of one plugin that wait for its toolhost, or for
+     * room on the way to it.  A call that comes then and does not fit is refused. */
+    HR_MCP_WAITING_MAX = 32 * 1024 * 1024,
 };
 
 struct hr_mcp_worker;
@@ -58,7 +61,7 @@ struct hr_mcp_told {
 struct hr_mcp_call {
     /* The caller's to fill in. */
     json_t *name;      /* of the tool, a string; taken over */
-    json_t *arguments; /* object; taken over, and given back to memory once it is surely sent */
+    json_t *arguments; /* object; taken over, and given back to memory once it waits or is sent */
     size_t size_hint;  /* bytes that the arguments will probably take as text */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
     /* From the loop, and never after the end.  It may cancel the call.  NULL: not wanted. */
@@ -74,10 +77,10 @@ struct hr_mcp_call {
     double progress;                 /* the last one */
     struct hr_mcp_tool_stats *stats; /* of the tool; may be NULL */
     unsigned deaths;                 /* toolhosts, or connections, that were lost under it */
-    char *text;                      /* its arguments, kept for a second try; NULL: they are not */
+    char *text;                      /* its arguments, when it waits or may have a second try */
     size_t text_len;
-    int repeatable; /* its tool was, when it was sent */
-    int again;      /* that has begun */
+    size_t *text_in; /* the sum of the worker's that has text_len in it; NULL: none */
+    int again;       /* a second try has begun */
 };
 
 struct hr_mcp_worker {
@@ -102,7 +105,8 @@ struct hr_mcp_worker {
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;
     unsigned next_slot;
-    size_t kept_bytes;          /* of arguments */
+    size_t waiting_bytes;       /* of arguments of calls that wait */
+    size_t kept_bytes;          /* of those that may have a second try */
     const struct hr_buf *phase; /* payload of PHASE, empty while none is known; borrowed */
     int phase_unsent;           /* the toolhost is to be sent it */
     uint64_t serial;

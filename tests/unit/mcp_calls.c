@@ -347,6 +347,74 @@ static void test_no_room_until_the_deadline(void **state)
     }
 }
 
+/* {"a":"xxx..."}, of so many bytes; the caller's. */
+static char *large(size_t size)
+{
+    char *arguments = malloc(size + 1);
+    assert_non_null(arguments);
+    memset(arguments, 'x', size);
+    memcpy(arguments, "{\"a\":\"", 6);
+    memcpy(arguments + size - 2, "\"}", 3);
+    return arguments;
+}
+
+/* How much waits is bounded by its bytes, and what still fits is taken. */
+static void test_much_waits_for_room(void **state)
+{
+    enum { LARGE = 3 * 1024 * 1024, N = 32 };
+    struct fixture *f = *state;
+    struct host *h = &f->hosts[0];
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req r[N], small;
+    int n = 0;
+    h->deaf = 1;
+    char *arguments = large(LARGE);
+    do {
+        assert_true(n < N);
+        call(f, &r[n], "1", "echo", arguments);
+    } while (!r[n++].dead);
+    free(arguments);
+    assert_in_range(w->waiting_bytes, HR_MCP_WAITING_MAX - LARGE + 1, HR_MCP_WAITING_MAX);
+    expect(f, &r[--n], 1, "others that wait for it have arguments so large");
+    assert_int_equal(calls_counted(f, "echo", HR_MCP_REJECTED), 1);
+    call(f, &small, "1", "echo", "{}"); /* for which there is room */
+    assert_false(small.dead);
+    for (int i = 0; i < n; i++) {
+        req_close(&r[i]);
+        req_free(&r[i]);
+    }
+    assert_int_equal(w->waiting_bytes, 2);
+    h->deaf = 0;
+    h->echo = 1;
+    expect(f, &small, 0, "{}");
+    assert_int_equal(w->waiting_bytes, 0);
+}
+
+/* The same while it is not known yet who has that tool. */
+static void test_much_waits_for_the_catalogue(void **state)
+{
+    enum { LARGE = 3 * 1024 * 1024, N = 2 };
+    struct fixture *f = *state;
+    struct hr_http_req r[N + 1], list;
+    f->mcp->stream_after_ms = 60 * 1000; /* where that much text takes seconds, too */
+    char *arguments = large(LARGE);
+    for (int i = 0; i <= N; i++)
+        call(f, &r[i], "1", "other", arguments);
+    free(arguments);
+    expect(f, &r[N], 1, "no room for this one");
+    req_init(&list, LIST);
+    post(f, &list);
+    f->hosts[1].echo = 1;
+    host_send(&f->hosts[1], HR_FRAME_TOOLS, 0, hosts[1], strlen(hosts[1]));
+    for (int i = 0; i < N; i++) {
+        UNTIL(f, r[i].dead);
+        assert_non_null(strstr(r[i].reply, "\"isError\":false"));
+        req_free(&r[i]);
+    }
+    UNTIL(f, list.dead);
+    req_free(&list);
+}
+
 /* --- the catalogue --- */
 
 static void test_list_waits(void **state)
@@ -550,6 +618,8 @@ int main(void)
         UP(test_too_many),
         UP(test_toolhost_does_not_read),
         UP(test_no_room_until_the_deadline),
+        UP(test_much_waits_for_room),
+        SILENT(test_much_waits_for_the_catalogue),
         SILENT(test_list_waits),
         SILENT(test_list_gives_up_waiting),
         SILENT(test_list_without_a_failed_plugin),
