@@ -249,7 +249,7 @@ programs() {
     PKG_CONFIG_LIBDIR="$work/$libc/lib/pkgconfig" cmake -S "$top" -B "$out/$part" -G Ninja \
         --log-level=WARNING -DHANDRAIL_PART="$part" -DHANDRAIL_TESTS=OFF \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO="$flags -DNDEBUG" \
-        -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections,-z,separate-code $link" \
+        -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections $link" \
         -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$machine" \
         -DCMAKE_C_COMPILER="$work/bin/$libc-cc" -DCMAKE_AR="$(command -v "${tools}gcc-ar")" \
         -DCMAKE_RANLIB="$(command -v "${tools}gcc-ranlib")" -DCMAKE_FIND_ROOT_PATH="$work/$libc" \
