@@ -97,8 +97,9 @@ static int read_settings(struct hr_program *p)
 {
     int err = hr_settings_read(HR_FD_SETTINGS, &p->settings);
     if (err)
-        hr_error("cannot read the settings (descriptor %d): %s", HR_FD_SETTINGS,
-                 err == -EPROTO ? "not a JSON object" : strerror(-err));
+        hr_error("cannot read the settings (descriptor %d): %s; this program is started by "
+                 "handrail, not by hand",
+                 HR_FD_SETTINGS, err == -EPROTO ? "not a JSON object" : strerror(-err));
     else
         (void)close(HR_FD_SETTINGS); /* keys are in it */
     return err;
