@@ -80,7 +80,7 @@ class Replay(unittest.TestCase):
         with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
             h.wait_status("/readyz", 200)
             self.initialise(h)
-            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 2}}))
+            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 6}}))
             seen = self.crash(h)
             wait_for("the port", lambda: h.agent("GET", "/ready").status == 200, 10)
             for _ in range(50):
