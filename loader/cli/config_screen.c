@@ -61,12 +61,7 @@ static void word(FILE *out, const char *text)
         return;
     }
     (void)fputc('\'', out);
-    for (size_t n = 0; *text; text += n + (text[n] != '\0')) {
-        n = strcspn(text, "'");
-        hr_text_print_n(out, text, n);
-        if (text[n])
-            (void)fputs("'\\''", out);
-    }
+    hr_text_print_with(out, text, '\'', "'\\''");
     (void)fputc('\'', out);
 }
 

@@ -43,14 +43,8 @@ void hr_crashes_print(FILE *out, const json_t *answer)
 /* A key as words: "max_rss_bytes" is "max rss bytes". */
 static int print_words(FILE *out, const char *key)
 {
-    int width = (int)strlen(key);
-    for (size_t n = 0; *key; key += n + (key[n] != '\0')) {
-        n = strcspn(key, "_");
-        hr_text_print_n(out, key, n);
-        if (key[n])
-            (void)fputc(' ', out);
-    }
-    return width;
+    hr_text_print_with(out, key, '_', " ");
+    return (int)strlen(key);
 }
 
 /* A value on one line: "signal 9", "23, 42". */

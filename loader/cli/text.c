@@ -55,9 +55,14 @@ void hr_text_print(FILE *out, const char *s)
     print(out, s, strlen(s), false);
 }
 
-void hr_text_print_n(FILE *out, const char *s, size_t n)
+void hr_text_print_with(FILE *out, const char *s, char c, const char *instead)
 {
-    print(out, s, n, false);
+    for (const char *end = strchrnul(s, c);; s = end + 1, end = strchrnul(s, c)) {
+        print(out, s, (size_t)(end - s), false);
+        if (!*end)
+            return;
+        (void)fputs(instead, out);
+    }
 }
 
 void hr_text_print_lines(FILE *out, const char *s, size_t n)

@@ -14,8 +14,8 @@
  * direction of writing as "<U+202E>". */
 void hr_text_print(FILE *out, const char *s);
 
-/* The same for its first n bytes. */
-void hr_text_print_n(FILE *out, const char *s, size_t n);
+/* The same with something else, as it is, in the place of each c. */
+void hr_text_print_with(FILE *out, const char *s, char c, const char *instead);
 
 /* The same for n bytes, NULs among them, but lines and tabs stay what they are. */
 void hr_text_print_lines(FILE *out, const char *s, size_t n);

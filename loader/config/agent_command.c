@@ -393,8 +393,8 @@ int hr_agent_command_in(const struct hr_agent_places *places, const struct hr_co
 {
     struct plan p = {0};
     struct hr_agent_command c = {0};
-    bool plain = !config->sidecar && !config->nested; /* it runs what it is given */
-    plain = plain || hr_agent_server_answers(argv);
+    bool plain = /* it runs what it is given */
+        (!config->sidecar && !config->nested) || hr_agent_server_answers(argv);
     int code = !plain && hr_is_agent_server(argv) ? make_plan(&p, places, config, argv, env) : 0;
     if (code)
         return code;

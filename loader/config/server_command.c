@@ -20,37 +20,14 @@ bool hr_server_bool(const char *text)
     return text && (strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0);
 }
 
-const char *hr_command_option(char *const *argv, const char *name)
-{
-    const char *found = NULL;
-    size_t n = strlen(name);
-    if (!argv[0])
-        return NULL;
-    for (argv++; *argv; argv++) {
-        if (strncmp(*argv, name, n) != 0)
-            continue;
-        if ((*argv)[n] == '=')
-            found = *argv + n + 1;
-        else if ((*argv)[n] == '\0' && argv[1])
-            found = *++argv;
-    }
-    return found;
-}
-
-/* Does argparse take these n bytes for that option of the agent-server?  The only two that begin
- * alike are --host and --help. */
-static bool stands_for(const char *arg, size_t n, const char *name)
-{
-    size_t least = name[2] == 'h' ? strlen("--ho") : strlen("--x");
-    return n >= least && strncmp(arg, name, n) == 0;
-}
-
-int hr_server_option_at(char *const *argv, const char *name, const char **ret_value)
+/* Where the option stands last, -1 if it does not: its first `least` bytes or more are enough.
+ * ret_value: its value, or NULL if that is the next argument. */
+static int find(char *const *argv, const char *name, size_t least, const char **ret_value)
 {
     int found = -1;
     for (int i = 1; argv[0] && argv[i]; i++) {
         size_t n = strcspn(argv[i], "=");
-        if (!stands_for(argv[i], n, name))
+        if (n < least || strncmp(argv[i], name, n) != 0)
             continue;
         found = i;
         *ret_value = argv[i][n] ? argv[i] + n + 1 : NULL;
@@ -60,11 +37,33 @@ int hr_server_option_at(char *const *argv, const char *name, const char **ret_va
     return found;
 }
 
-const char *hr_server_option(char *const *argv, const char *name)
+static const char *value_of(char *const *argv, const char *name, size_t least)
 {
     const char *value = NULL;
-    int at = hr_server_option_at(argv, name, &value);
+    int at = find(argv, name, least, &value);
     return at >= 0 && !value ? argv[at + 1] : value;
+}
+
+/* The bytes by which argparse knows an option of the agent-server.  The only two that begin alike
+ * are --host and --help. */
+static size_t least_of(const char *name)
+{
+    return name[2] == 'h' ? strlen("--ho") : strlen("--x");
+}
+
+const char *hr_command_option(char *const *argv, const char *name)
+{
+    return value_of(argv, name, strlen(name));
+}
+
+const char *hr_server_option(char *const *argv, const char *name)
+{
+    return value_of(argv, name, least_of(name));
+}
+
+int hr_server_option_at(char *const *argv, const char *name, const char **ret_value)
+{
+    return find(argv, name, least_of(name), ret_value);
 }
 
 int hr_server_home(const char *home, char *out, size_t size)

@@ -55,38 +55,37 @@ static int judge_search_path(const char *kind, const char *path, struct hr_why *
     return 0;
 }
 
+/* Another C library than ours?  Musl has a name of its own on Alpine; elsewhere it is "libc.so", as
+ * nothing of glibc's is called. */
+static bool is_other_libc(const char *library)
+{
 #ifdef __GLIBC__
-/* A second C library in one process ends it, sooner or later.  musl has a name of its own on
- * Alpine; elsewhere it is "libc.so", as nothing of glibc's is called. */
-static int judge_libc(const struct hr_elf *e, struct hr_why *why)
-{
-    for (size_t i = 0; i < e->nneeded; i++)
-        if (strcmp(e->needed[i], "libc.so") == 0 || strstr(e->needed[i], "libc.musl-") ||
-            strstr(e->needed[i], "ld-musl-"))
-            return hr_refuse(why,
-                             "is built with musl (it needs \"%.300s\"), the host runs with glibc: "
-                             "build it with glibc, for example in an image of Debian",
-                             e->needed[i]);
-    return 0;
-}
+    return strcmp(library, "libc.so") == 0 || strstr(library, "libc.musl-") ||
+           strstr(library, "ld-musl-");
 #else
-static int judge_libc(const struct hr_elf *e, struct hr_why *why)
-{
-    (void)e, (void)why;
-    return 0;
-}
+    (void)library;
+    return false;
 #endif
+}
 
-/* A library whose name holds a '/' is not searched for: its name is where it is. */
+/* A library whose name holds a '/' is not searched for: its name is where it is.  A second C
+ * library in one process ends it, sooner or later. */
 static int judge_needed(const struct hr_elf *e, struct hr_why *why)
 {
-    for (size_t i = 0; i < e->nneeded; i++)
-        if ((strchr(e->needed[i], '/') && e->needed[i][0] != '/') || strchr(e->needed[i], '$'))
+    for (size_t i = 0; i < e->nneeded; i++) {
+        const char *library = e->needed[i];
+        if ((strchr(library, '/') && library[0] != '/') || strchr(library, '$'))
             return hr_refuse(why,
                              "needs the library \"%.300s\", which is no path from / on: link it in "
                              "statically, or give that library a name when it is built "
                              "(-Wl,-soname)",
-                             e->needed[i]);
+                             library);
+        if (is_other_libc(library))
+            return hr_refuse(why,
+                             "is built with musl (it needs \"%.300s\"), the host runs with glibc: "
+                             "build it with glibc, for example in an image of Debian",
+                             library);
+    }
     return 0;
 }
 
@@ -136,8 +135,6 @@ int hr_plugin_judge(const struct hr_elf *e, struct hr_why *why)
         err = judge_search_path("RUNPATH", e->runpath, why);
     if (!err)
         err = judge_needed(e, why);
-    if (!err)
-        err = judge_libc(e, why);
     return err ? err : judge_entry(e, why);
 }
 

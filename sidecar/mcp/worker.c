@@ -44,23 +44,26 @@ static void drop_arguments(struct hr_mcp_call *c)
     c->text = NULL;
 }
 
-/* This is how they were sent: keep that in their place, if there is room, for a second try. */
+/* Have this text in the place of the arguments.  0 or -ENOMEM. */
+static int set_text(struct hr_mcp_call *c, const char *text, size_t len)
+{
+    c->text = malloc(len + 1);
+    if (!c->text)
+        return -ENOMEM;
+    memcpy(c->text, text, len);
+    c->text[len] = '\0';
+    c->text_len = len;
+    json_decref(c->arguments);
+    c->arguments = NULL;
+    return 0;
+}
+
+/* This is how they were sent: keep that, if there is room, for a second try. */
 static void keep_arguments(struct hr_mcp_call *c, const char *text, size_t len)
 {
     struct hr_mcp_worker *w = c->worker;
-    if (len > HR_MCP_KEPT_MAX - w->kept_bytes)
-        return;
-    if (!c->text) {
-        c->text = malloc(len + 1);
-        if (!c->text)
-            return;
-        memcpy(c->text, text, len);
-        c->text[len] = '\0';
-        c->text_len = len;
-        json_decref(c->arguments);
-        c->arguments = NULL;
-    }
-    count_text(c, &w->kept_bytes);
+    if (len <= HR_MCP_KEPT_MAX - w->kept_bytes && (c->text || set_text(c, text, len) == 0))
+        count_text(c, &w->kept_bytes);
 }
 
 /* May it have a second try, once it has been sent? */
@@ -74,29 +77,21 @@ static bool is_kept(const struct hr_mcp_call *c)
 static int put_in_text(struct hr_mcp_call *c)
 {
     struct hr_mcp_worker *w = c->worker;
-    struct hr_buf text;
+    int err = 0;
     if (!c->text) {
+        struct hr_buf text;
         hr_buf_init(&text, HR_FRAME_MAX);
-        int err = hr_mcp_json_add(&text, c->arguments, JSON_COMPACT, c->size_hint);
-        size_t len = text.len;
-        if (!err && w->waiting_bytes + len > HR_MCP_WAITING_MAX)
+        err = hr_mcp_json_add(&text, c->arguments, JSON_COMPACT, c->size_hint);
+        if (!err && w->waiting_bytes + text.len > HR_MCP_WAITING_MAX)
             err = -ENOBUFS;
-        char *exact = err ? NULL : malloc(len + 1);
-        if (!err && !exact)
-            err = -ENOMEM;
         if (!err)
-            memcpy(exact, text.data, len + 1);
+            err = set_text(c, text.data, text.len);
         hr_buf_free(&text);
-        if (err)
-            return err;
-        c->text = exact;
-        c->text_len = len;
-        json_decref(c->arguments);
-        c->arguments = NULL;
     }
     /* One that was accepted before stays so: there are few of those, by HR_MCP_KEPT_MAX. */
-    count_text(c, &w->waiting_bytes);
-    return 0;
+    if (!err)
+        count_text(c, &w->waiting_bytes);
+    return err;
 }
 
 /* Take a call out of everything; what is left is the caller's record. */
