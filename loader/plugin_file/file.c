@@ -3,6 +3,7 @@
 #include "file.h"
 
 #include "common/fd.h"
+#include "common/passing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,12 +29,14 @@ static int open_file(const char *path, int *ret_fd, struct stat *ret, struct hr_
     if (fd < 0 && errno == ENOENT)
         return hr_refuse(why, "does not exist: correct its path in the tool registry, or copy the "
                               "plugin there");
+    if (fd < 0 && hr_error_passes(errno))
+        return hr_refuse_error(why, -errno, "cannot be opened");
     if (fd < 0)
         return hr_refuse(why, "cannot be opened: %s: make it readable for user %u", strerror(errno),
                          (unsigned)geteuid());
     int err = fstat(fd, ret) < 0 ? -errno : 0;
     if (err)
-        err = hr_refuse(why, "cannot be examined: %s", strerror(-err));
+        err = hr_refuse_error(why, err, "cannot be examined");
     else if (!S_ISREG(ret->st_mode))
         err = hr_refuse(why, "is not a regular file: name the plugin's shared object itself");
     else if (ret->st_size > HR_PLUGIN_FILE_MAX)
@@ -140,7 +143,7 @@ static int take(int fd, struct hr_plugin_file *f, struct hr_why *why)
                          "rename it instead",
                          HR_PLUGIN_FILE_MAX / 1024 / 1024);
     if (err)
-        return hr_refuse(why, "cannot be read: %s", strerror(-err));
+        return hr_refuse_error(why, err, "cannot be read");
     if (f->len == 0)
         return hr_refuse(why, "is empty: copy the plugin there once more");
     f->sealed = f->fd >= 0 && fcntl(f->fd, F_ADD_SEALS, seals) == 0 && find_load_path(f);

@@ -34,8 +34,8 @@ struct hr_plugin_file {
     char load_path[64];
 };
 
-/* path: absolute.  sha256: 64 hexadecimal digits, or NULL.  0, or -EINVAL with *why set, or
- * -ENOMEM. Close with hr_plugin_file_close(). */
+/* path: absolute.  sha256: 64 hexadecimal digits, or NULL.  0; -EINVAL, or an error that
+ * passes, with *why set; or -ENOMEM.  Close with hr_plugin_file_close(). */
 int hr_plugin_file_open(const char *path, const char *sha256, struct hr_plugin_file *ret,
                         struct hr_why *why);
 

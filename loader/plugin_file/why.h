@@ -11,4 +11,8 @@ struct hr_why {
 /* Say why; always -EINVAL, so that it can be returned. */
 int hr_refuse(struct hr_why *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for a system call that failed with err, a negative errno: always err, from which
+ * hr_error_passes() tells whether another try can help. */
+int hr_refuse_error(struct hr_why *why, int err, const char *what);
+
 #endif

@@ -4,8 +4,8 @@
 
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/passing.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,13 +173,6 @@ static void describe_end(struct hr_service *s, int status)
     }
 }
 
-/* Errors of exec that pass: the program itself is fine. */
-static bool is_passing(int err)
-{
-    return err == EAGAIN || err == ENOMEM || err == ENFILE || err == EMFILE || err == EIO ||
-           err == ETXTBSY;
-}
-
 /* Can another start help at all? */
 static bool is_final(const struct hr_service *s, int status)
 {
@@ -189,7 +182,7 @@ static bool is_final(const struct hr_service *s, int status)
     if (s->policy.restart == HR_RESTART_ALWAYS)
         return false;
     if (s->exec_errno)
-        return !is_passing(s->exec_errno);
+        return !hr_error_passes(s->exec_errno);
     return (WIFEXITED(status) && code == s->policy.final_code) ||
            (WIFEXITED(status) && code == s->policy.final_code_unready && !s->pub.ready_once);
 }

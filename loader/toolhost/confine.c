@@ -5,6 +5,7 @@
 #include "common/buf.h"
 #include "common/fd.h"
 #include "common/handoff.h"
+#include "common/passing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,18 +111,27 @@ static int set_variables(const json_t *variables)
     return 0;
 }
 
+/* Always HR_EXIT_TEMPFAIL. */
+static int cannot_now(struct hr_why *why, int err)
+{
+    (void)hr_refuse(why, "its process cannot be confined: %s", strerror(-err));
+    return HR_EXIT_TEMPFAIL;
+}
+
 /* Everything that any kernel has. */
 static int prepare(const struct hr_confinement *c, const json_t *variables, struct hr_why *why)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (chdir(c->working_directory) < 0) {
+    int err = chdir(c->working_directory) < 0 ? -errno : 0;
+    if (err && !hr_error_passes(-err)) {
         (void)hr_refuse(why,
                         "its working_directory %.700s: %s: correct it in its confinement in the "
                         "tool registry",
-                        c->working_directory, strerror(errno));
+                        c->working_directory, strerror(-err));
         return HR_EXIT_CONFIG;
     }
-    int err = set_variables(variables);
+    if (!err)
+        err = set_variables(variables);
     /* A file that grows too large is an error for who writes it, not a death. */
     if (!err && sigaction(SIGXFSZ, &ignore, NULL) < 0)
         err = -errno;
@@ -131,10 +141,7 @@ static int prepare(const struct hr_confinement *c, const json_t *variables, stru
         err = limit_resources(c);
     if (!err)
         err = give_up_rights();
-    if (!err)
-        return 0;
-    (void)hr_refuse(why, "its process cannot be confined: %s", strerror(-err));
-    return HR_EXIT_TEMPFAIL;
+    return err ? cannot_now(why, err) : 0;
 }
 
 /* One thing that was to be kept from the plugin: enforced, or missing with a reason. */
@@ -193,10 +200,8 @@ int hr_confine_apply(const struct hr_confinement *c, const json_t *variables, co
                      struct hr_why *why)
 {
     report = json_pack("{s:[], s:{}}", "enforced", "missing");
-    if (!report) {
-        (void)hr_refuse(why, "its process cannot be confined: no memory");
-        return HR_EXIT_TEMPFAIL;
-    }
+    if (!report)
+        return cannot_now(why, -ENOMEM);
     int code = prepare(c, variables, why);
     if (code)
         return code;
@@ -204,6 +209,12 @@ int hr_confine_apply(const struct hr_confinement *c, const json_t *variables, co
     int err = hr_confine_syscalls(c, why);
     if (err == -EINVAL)
         return HR_EXIT_CONFIG;
+    /* What this kernel lacks is reported, and the plugin runs; what fails at this moment only must
+     * not leave it unconfined for all its life. */
+    if (hr_error_passes(-abi))
+        return cannot_now(why, abi);
+    if (hr_error_passes(-err))
+        return cannot_now(why, err);
     note_all(c, abi, err);
     return judge(c, why);
 }

@@ -3,6 +3,7 @@
  * are older than the kernels that its programs run on. */
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/passing.h"
 #include "confine.h"
 
 #include <errno.h>
@@ -90,12 +91,15 @@ static void allow_fd(struct rules *r, int fd, uint64_t allowed)
         r->err = -errno;
 }
 
-/* What does not exist is not granted; `named`: somebody wants to know. */
+/* What does not exist is not granted; `named`: somebody wants to know.  An error that passes is
+ * one of all the rules: a grant that is missing by chance would be found by nobody. */
 static void allow_path(struct rules *r, const char *path, uint64_t allowed, bool named)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0) {
-        if (named)
+        if (hr_error_passes(errno) && !r->err)
+            r->err = -errno;
+        else if (named)
             hr_warn("confinement: %s: %s: not granted: make it before the plugin starts, or leave "
                     "it out",
                     path, strerror(errno));

@@ -304,7 +304,9 @@ int hr_confine_syscalls(const struct hr_confinement *c, struct hr_why *why)
     f.ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (!f.ctx)
         return -ENOMEM;
-    err = load(&f, c);
+    err = seccomp_attr_set(f.ctx, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errors */
+    if (!err)
+        err = load(&f, c);
     seccomp_release(f.ctx);
     return err == -EINVAL ? -EOPNOTSUPP : err; /* the reason for -EINVAL would be said in *why */
 }

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/passing.h"
 #include "common/plugin_id.h"
 #include "host.h"
 #include "loader/plugin_file/judge.h"
@@ -146,31 +147,51 @@ static void load_libc_parts(const struct hr_plugin_file *file)
                 (void)dlopen(parts[j], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 }
 
+/* Did a system call of the dynamic linker fail for a reason that passes?  It keeps its errno to
+ * itself and says it in words, except where memory for a part of the object was refused. */
+static bool passes(const char *text)
+{
+    static const int errors[] = {ENOMEM, EIO, EMFILE, ENFILE};
+    const char *colon = strrchr(text, ':');
+    const char *reason = colon && colon[1] == ' ' ? colon + 2 : text;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (strcmp(reason, strerror(errors[i])) == 0)
+            return true;
+    return strcmp(reason, "failed to map segment from shared object") == 0;
+}
+
 /* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL and no
  * DEEPBIND: neither side may capture the other's symbols. */
-static void *open_object(const char *path, struct hr_why *why)
+static int open_object(const char *path, void **ret, struct hr_why *why)
 {
-    void *dl = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (dl)
-        return dl;
+    *ret = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (*ret)
+        return 0;
     const char *text = dlerror();
     size_t n = strlen(path);
     if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
         text += n + 2; /* the name of the copy tells nobody anything */
-    (void)hr_refuse(why,
-                    "cannot be loaded: %.600s: build it as a shared object for this machine, and "
-                    "have the libraries it needs in the image, or linked into it",
-                    text);
-    return NULL;
+    if (passes(text)) {
+        (void)hr_refuse(why,
+                        "cannot be loaded: %.600s: trying again can help; if it does not, raise "
+                        "its limits in its confinement, or those of the container",
+                        text);
+        return -EAGAIN;
+    }
+    return hr_refuse(why,
+                     "cannot be loaded: %.600s: build it as a shared object for this machine, and "
+                     "have the libraries it needs in the image, or linked into it",
+                     text);
 }
 
 int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file *file,
                    struct hr_plugin *ret, struct hr_why *why)
 {
     load_libc_parts(file);
-    void *dl = open_object(file->sealed ? file->load_path : path, why);
-    if (!dl)
-        return -EINVAL;
+    void *dl = NULL;
+    int err = open_object(file->sealed ? file->load_path : path, &dl, why);
+    if (err)
+        return err;
     void *symbol = dlsym(dl, "handrail_plugin_v1");
     if (!symbol)
         return hr_refuse(why, "does not export handrail_plugin_v1: define that function as "

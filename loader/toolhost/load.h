@@ -36,12 +36,14 @@ struct hr_plugin {
 };
 
 /* Open the file, and judge it by reading; nothing of it runs.  Before the process is confined. What
- * is doubtful is a warning in the log.  0, -ENOMEM, or -EINVAL with *why set. */
+ * is doubtful is a warning in the log.  0; -EINVAL, or an error that passes, with *why set; or
+ * -ENOMEM. */
 int hr_plugin_open(const char *id, const char *path, const char *sha256, struct hr_plugin_file *ret,
                    struct hr_why *why);
 
 /* dlopen() what was opened, which runs its constructors, and check what it offers.  path: the
- * file's, as it was given to hr_plugin_open().  0, -ENOMEM, or -EINVAL with *why set. */
+ * file's, as it was given to hr_plugin_open().  0; -EINVAL, or an error that passes, with *why set;
+ * or -ENOMEM. */
 int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file *file,
                    struct hr_plugin *ret, struct hr_why *why);
 

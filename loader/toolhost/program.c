@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/passing.h"
 #include "confine.h"
 #include "host.h"
 #include "load.h"
@@ -115,9 +116,9 @@ static int confine(const struct settings *s)
 /* The same for an error, of which *why is set unless memory was lacking. */
 static int refuse_error(const struct settings *s, int err, struct hr_why *why)
 {
-    if (err == -ENOMEM)
+    if (!why->text[0])
         (void)hr_refuse(why, "cannot be loaded: no memory: raise the memory limit");
-    return refuse(s, err == -ENOMEM ? HR_EXIT_TEMPFAIL : HR_EXIT_CONFIG, why);
+    return refuse(s, hr_error_passes(-err) ? HR_EXIT_TEMPFAIL : HR_EXIT_CONFIG, why);
 }
 
 /* Take the file while nothing is confined yet.  0 or an exit code. */

@@ -4,12 +4,15 @@
 usage: inject.py [--full] [--seed N] [--only TEXT] [--workers N]
 
 handrail is PID 1 of a namespace; strace is attached from outside once it is up, and to it alone,
-so only its own calls fail, and only while the context `Faults` lasts.  Three scenes:
+so only its own calls fail, and only while the context `Faults` lasts.  Four scenes:
 
   run   the server, the sidecar and the toolhost are killed, orphans come, a signal is forwarded.
         When the calls work again: everything is up, once, nothing is a zombie, no descriptor is
         lost, the server's helper knows the pod's phase, TERM ends it.
   fork  the same, and the calls that fail are those of its children on their way to exec.
+  load  the toolhost alone is killed, and the calls that fail are those of the new one: its start,
+        its confinement, the loading of its plugin.  When the calls work again, it is up, and
+        confined as it was.
   stop  TERM, with processes left in sessions of their own.  When the calls work again: everything
         has ended within the grace period.
 
@@ -69,6 +72,22 @@ IN_THE_CHILD = {
     "chdir": ["EIO", "ENOMEM"],
     "execve": ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "EIO", "ETXTBSY"],
 }
+# Those of a toolhost that loads its plugin; what a machine in trouble answers for a moment.
+IN_THE_TOOLHOST = {
+    "openat": ["EMFILE", "ENFILE", "ENOMEM", "EIO"],
+    "read": ["EIO"],
+    "mmap": ["ENOMEM", "EAGAIN"],
+    "memfd_create": ["EMFILE", "ENFILE", "ENOMEM"],
+    "chdir": ["EIO", "ENOMEM"],
+    "landlock_create_ruleset": ["EMFILE", "ENFILE", "ENOMEM"],
+    "landlock_add_rule": ["ENOMEM"],
+    "landlock_restrict_self": ["ENOMEM"],
+    "seccomp": ["ENOMEM"],
+}
+LOADS = 30  # a start makes about so many calls of these kinds: one of them fails
+MANY = ("openat", "read", "mmap", "landlock_add_rule")
+# What libseccomp asks about the kernel comes first, and is answered without memory.
+FROM = {"seccomp": "8+1"}
 NOT_TRIED = {
     "close": "see above", "exit_group": "does not return", "restart_syscall": "the kernel's own",
     "getpid": "cannot fail", "getppid": "cannot fail", "gettid": "cannot fail",
@@ -99,6 +118,12 @@ def quick_options() -> list[str]:
     return accepted_options("--backoff=0.2", "--sidecar-backoff=0.2", "--toolhost-backoff=0.2")
 
 
+def kill_all(h: Handrail, names: Sequence[str]) -> None:
+    for name in names:
+        for pid in h.children(name):
+            os.kill(pid, signal.SIGKILL)
+
+
 def disturb(h: Handrail) -> None:
     """Give PID 1 something to do: orphans, a signal to pass on (one that harms nobody), a reload,
     deaths."""
@@ -108,9 +133,12 @@ def disturb(h: Handrail) -> None:
     os.kill(h.pid, signal.SIGHUP)
     names = [SERVER, SIDECAR, TOOLHOST]
     random.shuffle(names)
-    for name in names:
-        for pid in h.children(name):
-            os.kill(pid, signal.SIGKILL)
+    kill_all(h, names)
+
+
+def confinements(h: Handrail) -> list[object]:
+    """What each plugin is kept from, as its toolhost says it."""
+    return [plugin["confinement"] for plugin in h.get("/plugins").json()["plugins"]]
 
 
 def helper_knows(h: Handrail) -> None:
@@ -122,15 +150,20 @@ def helper_knows(h: Handrail) -> None:
     wait_for("the helper to be told the pod's phase", same, 10)
 
 
-def in_run(h: Handrail, faults: Faults) -> None:
-    before = descriptors(h)
+def in_run(h: Handrail, faults: Faults, scene: str) -> None:
+    before, confined = descriptors(h), confinements(h)
     with faults:
-        disturb(h)
+        if scene == "load":
+            kill_all(h, [TOOLHOST])
+        else:
+            disturb(h)
         time.sleep(RUN_SECONDS)
     if not h.alive():
         raise Failure(f"PID 1 is gone, exit code {h.wait()}:\n{h.log()}")
     all_is_well(h)
     helper_knows(h)
+    if confinements(h) != confined:
+        raise Failure(f"confined by {confined}, now by {confinements(h)}:\n{h.log()}")
     if descriptors(h) != before:
         raise Failure(f"PID 1 had {before} descriptors, now {descriptors(h)}:\n{h.log()}")
     stops_in_time(h)
@@ -153,9 +186,12 @@ def play(case: Case) -> Outcome:
             with pid1("--notify", plugins=[sample("echo")], options=quick_options()) as h:
                 h.wait_status("/readyz", 200, 20)
                 faults = Faults(h.pid, case.faults, Path(folder) / "strace",
-                                case.scene == "fork")
+                                case.scene in ("fork", "load"))
                 try:
-                    (in_stop if case.scene == "stop" else in_run)(h, faults)
+                    if case.scene == "stop":
+                        in_stop(h, faults)
+                    else:
+                        in_run(h, faults, case.scene)
                 finally:
                     outcome.injected = faults.injected
         except Exception as problem:  # noqa: BLE001 - one bad case must not hide the others
@@ -191,6 +227,11 @@ def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> l
         chance.shuffle(cases)
         cases = list({(case.scene, case.faults[0].call): case for case in cases}.values())
     cases += [Case(scene, AFTER_AN_ERROR) for scene in seen]
+    for call, errors in IN_THE_TOOLHOST.items():
+        for error in errors if full else [chance.choice(errors)]:
+            places = [str(chance.randint(1, LOADS)) for _ in range(10 if full else 1)]
+            cases += [Case("load", (Fault(call, error, place),))
+                      for place in (places if call in MANY else [FROM.get(call, "1")])]
     for _ in range(100 if full else 20):
         scene = chance.choice(sorted(seen))
         calls = chance.sample(sorted({call for call, _ in pairs[scene]}), 4)
