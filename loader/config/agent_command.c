@@ -21,7 +21,8 @@ enum { LIST_MAX = 64 * 1024 }; /* bytes of a list of modules or folders */
 
 static const char helper_module[] = "handrail_agent";
 static const char modules_since[] = HR_SERVER_IMPORTS_SINCE;
-static const char path_since[] = "1.22.1"; /* OH_EXTRA_PYTHON_PATH */
+static const char path_since[] = HR_SERVER_PATH_SINCE;
+static const char tools_since[] = HR_SERVER_TOOLS_SINCE;
 
 /* ---- whose command is it -------------------------------------------------------------------- */
 
@@ -240,10 +241,18 @@ static int plan_modules(struct plan *p, const struct hr_agent_places *places,
 }
 
 /* Take out what the server at `program` is too old for. */
-static void plan_for_version(struct plan *p, const char *program)
+static void plan_for_version(struct plan *p, const struct hr_config *config, const char *program)
 {
     char version[HR_VERSION_TEXT];
-    if ((!p->helper && !p->nmodules) || !program || hr_server_version(program, version))
+    if ((!p->helper && !p->nmodules && !config->nplugins) || !program ||
+        hr_server_version(program, version))
+        return;
+    if (config->nplugins && hr_version_compare(version, tools_since) < 0)
+        hr_warn("agent-server %s gives no conversation the native tools, %s does: base the image "
+                "on a newer one, or put what ~/.agents/plugins/handrail/.mcp.json holds into each "
+                "agent's mcp_config",
+                version, tools_since);
+    if (!p->helper && !p->nmodules)
         return;
     if (hr_version_compare(version, modules_since) < 0) {
         hr_warn("agent-server %s cannot import modules at its start, %s can: going on without %s%s",
@@ -380,7 +389,7 @@ static int make_plan(struct plan *p, const struct hr_agent_places *places,
         p->helper = config->helper ? places->helper : NULL;
         code = plan_modules(p, places, config, env);
         if (!code) {
-            plan_for_version(p, program);
+            plan_for_version(p, config, program);
             plan_host(p, argv, env);
         }
     }

@@ -7,8 +7,12 @@
 
 enum { HR_VERSION_TEXT = 64 };
 
-/* The first agent-server with --import-modules, without which there is no custom agent. */
+/* The first agent-server with --import-modules, without which there is no custom agent; the first
+ * that reads OH_EXTRA_PYTHON_PATH, without which there is no helper; and the first that finds
+ * plugins by itself, without which no conversation has the native tools. */
 #define HR_SERVER_IMPORTS_SINCE "1.20"
+#define HR_SERVER_PATH_SINCE    "1.22.1"
+#define HR_SERVER_TOOLS_SINCE   "1.29.3"
 
 /* Compare two versions as Python packages have them: "1.9" < "1.22.1rc1" < "1.22.1" = "1.22.1.0".
  * Negative, zero or positive.  Text that follows the numbers counts only if it says that this is

@@ -4,6 +4,7 @@
 
 #include "common/fd.h"
 #include "loader/config/program.h"
+#include "loader/config/server_version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char helper_since[] = "1.22.1"; /* OH_EXTRA_PYTHON_PATH */
-static const char tools_since[] = "1.30";    /* plugins that it finds by itself */
 
 static void add(struct hr_report *r, enum hr_check_rule rule, const struct hr_site *site,
                 const char *text)
@@ -101,9 +99,9 @@ static void check_version(struct hr_image_check *c, const struct hr_site *site)
             "the version of this server is not known");
         return;
     }
-    if (hr_version_compare(site->version, tools_since) >= 0 || strchr(site->version, '+'))
+    if (hr_version_compare(site->version, HR_SERVER_TOOLS_SINCE) >= 0 || strchr(site->version, '+'))
         return;
-    bool helper = hr_version_compare(site->version, helper_since) >= 0;
+    bool helper = hr_version_compare(site->version, HR_SERVER_PATH_SINCE) >= 0;
     (void)snprintf(text, sizeof(text), "agent-server %s: no conversation has the native tools%s",
                    site->version,
                    helper ? "" : ", and there is no heartbeat and no replay of an initialisation");

@@ -2,6 +2,8 @@
  * What can be found in an image.  See rules.h. */
 #include "rules.h"
 
+#include "loader/config/server_version.h"
+
 const struct hr_rule hr_check_rules[] = {
     [HR_RULE_SERVER_NOT_FOUND] =
         {"server-not-found", HR_FOUND_ERROR, "There is no agent-server in the image",
@@ -43,11 +45,13 @@ const struct hr_rule hr_check_rules[] = {
          "handrail's helper.  A server whose version is not known is taken for a new one.",
          "Run handrail install in the image, without --root: it asks the server.  If it cannot be "
          "asked, write its version into NAME.real.version."},
-    [HR_RULE_SERVER_OLD] =
-        {"server-old", HR_FOUND_WARNING, "The server is too old for a part of handrail",
-         "Custom agents need 1.20, the helper (heartbeat, init replay) 1.22.1, deferred "
-         "initialisation 1.29, native tools 1.30.  Older servers run without these.",
-         "Use a newer base image."},
+    [HR_RULE_SERVER_OLD] = {"server-old", HR_FOUND_WARNING,
+                            "The server is too old for a part of handrail",
+                            "Custom agents need " HR_SERVER_IMPORTS_SINCE
+                            ", the helper (heartbeat, init replay) " HR_SERVER_PATH_SINCE
+                            ", deferred initialisation 1.29, native tools " HR_SERVER_TOOLS_SINCE
+                            ".  Older servers run without these.",
+                            "Use a newer base image."},
     [HR_RULE_CANNOT_CHANGE] =
         {"cannot-change", HR_FOUND_ERROR, "The image cannot be changed",
          "The server's file has to be renamed, which its folder must allow.",

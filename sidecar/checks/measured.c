@@ -204,6 +204,15 @@ static enum hr_found api_judge(struct hr_probe *p, int status, const char *body,
     }
 }
 
+/* An agent-server before 1.11.2 has no /ready, and listens when it has started. */
+static enum hr_found ready_judge(struct hr_probe *p, int status, const char *body, size_t len)
+{
+    (void)p;
+    (void)body;
+    (void)len;
+    return status == 404 ? HR_FOUND_GOOD : HR_FOUND_BAD;
+}
+
 static int add_probes(struct hr_checks *c)
 {
     prepare(c, &c->alive.m, ALIVE, "alive");
@@ -218,6 +227,7 @@ static int add_probes(struct hr_checks *c)
         c->ready.m.easy_ms = READY_EASY_MS;
     c->ready.m.is_easy = beats;
     c->ready.is_foreign = port_is_foreign;
+    c->ready.judge = ready_judge;
     prepare(c, &c->api.m, API, "api");
     /* The first goes through the server's default executor, and finds nothing to read; the second
      * fails for all conversations if one on disk cannot be read, which costs the server seconds

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -54,6 +55,24 @@ class Start(unittest.TestCase):
             h.wait_line("server: started")
             h.wait_status("/readyz", 503)
             h.wait_status("/readyz", 200)
+
+    def test_an_old_server(self):
+        """It has no /ready, imports no module, and finds no tools: it runs, and we say so."""
+        with tempfile.TemporaryDirectory(prefix="handrail-old-") as folder:
+            server = Path(folder, "bin/agent-server")
+            server.parent.mkdir()
+            server.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, standin_command()[:2]))} "$@"\n')
+            server.chmod(0o755)
+            Path(folder, "lib/python3.13/site-packages/openhands_agent_server-1.8.2.dist-info") \
+                .mkdir(parents=True)
+            command = [server, *standin_command()[2:], "--old"]
+            with running(command, plugins=[sample("echo")]) as h:
+                h.wait_status("/readyz", 200)
+                self.assertEqual(h.get("/readyz/ready").text, "ok")
+                self.assertRegex(h.log(), "agent-server 1.8.2 gives no conversation the native tools")
+                self.assertRegex(h.log(), "agent-server 1.8.2 cannot import modules at its start")
+                self.assertEqual(h.call_tool("echo", {"text": "hello"})["isError"], False)
+                self.assertEqual(h.stop(), 143)
 
     def test_the_format_is_the_one_operators_know(self):
         with standin() as h:

@@ -269,6 +269,8 @@ class AgentServer:
         return 200, {"status": "ok"}
 
     def is_ready(self, _: bytes) -> Reply:
+        if self.options.old:
+            return 404, {"detail": "Not Found"}
         if self.ready and time.monotonic() >= self.ready_at:
             return 200, {"status": "ready"}
         return 503, {"status": "initializing", "message": "Server is still initializing"}
@@ -441,6 +443,7 @@ def parse() -> argparse.Namespace:
                        help="seconds before the port is bound")
     fault.add_argument("--start-503", type=float, default=0, metavar="S",
                        help="seconds of /ready 503 after that")
+    fault.add_argument("--old", action="store_true", help="no /ready, as before 1.11.2")
     fault.add_argument("--exit-code", type=int, default=0)
     fault.add_argument("--exit-after", type=float, metavar="S", help="exit with --exit-code")
     fault.add_argument("--stop-delay", type=float, default=0, metavar="S",

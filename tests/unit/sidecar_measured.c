@@ -843,6 +843,16 @@ static void the_second_question_is_asked_once_a_life(void **state)
     assert_int_equal(seen("GET /second"), 2);
 }
 
+static void what_an_answer_of_ready_means(void **state)
+{
+    (void)state;
+    assert_int_equal(new_checks(NULL, ""), 0);
+    struct hr_probe *p = &checks->ready;
+    assert_int_equal(p->judge(p, 404, "", 0), HR_FOUND_GOOD); /* a server that has none */
+    assert_int_equal(p->judge(p, 503, "", 0), HR_FOUND_BAD);
+    assert_int_equal(p->judge(p, 204, "", 0), HR_FOUND_BAD);
+}
+
 static void what_an_answer_of_the_api_means(void **state)
 {
     static const char dormant_body[] = "{\"exception\":\"503: server is in deferred-init state\"}";
@@ -918,6 +928,7 @@ int main(void)
         C(odd_ports_are_refused),
         C(the_api_is_asked_only_when_it_can_answer),
         C(the_second_question_is_asked_once_a_life),
+        C(what_an_answer_of_ready_means),
         C(what_an_answer_of_the_api_means),
         C(a_fresh_heartbeat_saves_questions),
     };

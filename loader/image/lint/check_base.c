@@ -113,8 +113,8 @@ void hr_check_server_age(struct hr_lint *l)
     static const struct {
         const char *variable, *what, *since;
     } features[] = {
-        {"CUSTOM_AGENT_MODULE", "CUSTOM_AGENT_MODULE", "1.20"},
-        {"OH_EXTRA_PYTHON_PATH", "OH_EXTRA_PYTHON_PATH", "1.22.1"},
+        {"CUSTOM_AGENT_MODULE", "CUSTOM_AGENT_MODULE", HR_SERVER_IMPORTS_SINCE},
+        {"OH_EXTRA_PYTHON_PATH", "OH_EXTRA_PYTHON_PATH", HR_SERVER_PATH_SINCE},
         {"OH_DEFERRED_INIT", "OH_DEFERRED_INIT", "1.29.0"},
     };
     const struct hr_word *w = NULL;
@@ -127,5 +127,6 @@ void hr_check_server_age(struct hr_lint *l)
     }
     const struct hr_site *tools = native_tools(l, &w);
     if (tools)
-        too_old(l, tools->i, w, "tool_registry.json: native tools in every conversation", "1.30.0");
+        too_old(l, tools->i, w, "tool_registry.json: native tools in every conversation",
+                HR_SERVER_TOOLS_SINCE);
 }
