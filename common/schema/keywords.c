@@ -93,8 +93,9 @@ const json_t *hr_schema_value(const struct hr_schema_node *n, const struct hr_sc
     unsigned draft = n->resource->draft;
     if (!(kw->drafts & draft))
         return NULL;
-    /* In draft-07 a "$ref" stands alone, whatever is beside it. */
-    if (draft == HR_DRAFT_7 && strcmp(kw->name, "$ref") != 0 && json_object_get(n->json, "$ref"))
+    /* In draft-07 a "$ref" stands alone, whatever is beside it, but for what it may lead to. */
+    if (draft == HR_DRAFT_7 && strcmp(kw->name, "$ref") != 0 &&
+        strcmp(kw->name, "definitions") != 0 && json_object_get(n->json, "$ref"))
         return NULL;
     return json_object_get(n->json, kw->name);
 }

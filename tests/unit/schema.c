@@ -98,6 +98,10 @@ static void what_is_right_says_nothing(void **state)
         {"{'$schema':'http://json-schema.org/draft-07/schema#','items':[{'type':'null'}],"
          "'additionalItems':false}",
          "[null]"},
+        {"{'$schema':'http://json-schema.org/draft-07/schema#','$ref':'#pair','type':'null',"
+         "'definitions':{'pair':{'$id':'#pair','items':{'$ref':'#one'}},"
+         "'one':{'$id':'#one','type':'integer'}}}",
+         "[1]"},
         {"{'properties':{'s':{'$ref':'https://json-schema.org/draft/2020-12/schema'}}}",
          "{'s':{'type':'object','properties':{'a':true}}}"},
         {"true", "{}"},
