@@ -52,6 +52,11 @@ static int open_file(const char *path, int *ret_fd, struct stat *ret, struct hr_
 /* Can only root and this user have written it? */
 static int check_mode(const struct stat *st, struct hr_why *why)
 {
+    if (st->st_uid != 0 && geteuid() == 0)
+        return hr_refuse(why,
+                         "belongs to user %u: chown it to root, or give its sha256 in the tool "
+                         "registry",
+                         (unsigned)st->st_uid);
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return hr_refuse(why,
                          "belongs to user %u: chown it to root or to user %u, which runs handrail, "

@@ -5,7 +5,7 @@
  * is what is loaded, whatever becomes of the file meanwhile.  Whose bytes they are is vouched for
  * either by their SHA-256, if the registry gives it, or by the file's owner and mode: root or this
  * user, and writable by nobody else.  (The folders above it add nothing to that: what others can
- * put in its place is not owned by root or this user.)
+ * put in its place is their own, or it was root's or this user's before, such as an older version.)
  *
  * Where sealed memory cannot be had, or cannot be loaded from (no /proc), the file itself is
  * loaded; then its owner and mode have to vouch for it, for the time between the look at it and the

@@ -104,7 +104,7 @@ static void the_hash_or_the_mode_vouches(void **state)
     if (geteuid() == 0) {
         put("abc", 0644);
         assert_int_equal(chown(path, 4711, 4711), 0);
-        refused(NULL, "belongs to user 4711: chown it to root");
+        refused(NULL, "belongs to user 4711: chown it to root, or give its sha256");
         taken(abc);
         assert_int_equal(chmod(folder, 0755), 0);
         assert_int_equal(seteuid(4711), 0);
@@ -118,6 +118,29 @@ static void the_hash_or_the_mode_vouches(void **state)
         taken(NULL); /* and root's */
         assert_int_equal(seteuid(0), 0);
     }
+}
+
+/* Who may write to the folder can take the file away, and put there what root or this user owns,
+ * but not bytes of their own. */
+static void the_folder_vouches_for_nothing(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can be two users */
+    static const mode_t modes[] = {0777, 01777};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        put("abc", 0644);
+        assert_int_equal(chmod(folder, modes[i]), 0);
+        taken(NULL);
+        (void)unlink(path);
+        assert_int_equal(seteuid(4711), 0);
+        put("abc", 0644);
+        assert_int_equal(seteuid(0), 0);
+        refused(NULL, "belongs to user 4711");
+        taken(abc);
+        (void)unlink(path);
+    }
+    assert_int_equal(chmod(folder, 0700), 0);
 }
 
 static void what_is_no_file(void **state)
@@ -145,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_kept),
         cmocka_unit_test(the_hash_or_the_mode_vouches),
+        cmocka_unit_test(the_folder_vouches_for_nothing),
         cmocka_unit_test(what_is_no_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
