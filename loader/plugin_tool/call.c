@@ -37,10 +37,16 @@ static char *read_arguments(const struct hr_plugin_options *o, const char *word)
     int err = from_input ? 0 : hr_buf_adds(&b, word ? word : "{}");
     while (from_input && !err && (n = fread(chunk, 1, sizeof(chunk), stdin)) > 0)
         err = hr_buf_add(&b, chunk, n);
-    if (!err)
+    bool whole = strlen(hr_buf_str(&b)) == b.len;
+    if (!err && whole)
         copy = strdup(hr_buf_str(&b));
     hr_buf_free(&b);
-    if (err == -E2BIG)
+    if (!err && !whole)
+        (void)fprintf(stderr,
+                      "handrail plugin %s: the arguments hold a NUL byte, which JSON text has "
+                      "none of: write it as \\u0000 in a string\n",
+                      o->command);
+    else if (err == -E2BIG)
         (void)fprintf(stderr, "handrail plugin %s: the arguments are larger than %d bytes\n",
                       o->command, ARGUMENTS_MAX);
     else if (!copy)
