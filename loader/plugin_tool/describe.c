@@ -212,7 +212,7 @@ void hr_describe_print(const json_t *o)
     char size[64];
     const json_t *elf = json_object_get(o, "elf");
     const json_t *plugin = json_object_get(o, "plugin");
-    hr_text_print(stdout, hr_text_get(plugin, "id", "(its descriptor is not constant data)"));
+    hr_text_print(stdout, hr_text_get(plugin, "id", "(no descriptor found)"));
     (void)putchar(' ');
     hr_text_print(stdout, hr_text_get(plugin, "version", ""));
     (void)putchar('\n');

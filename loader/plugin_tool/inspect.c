@@ -27,7 +27,8 @@ static int check_descriptor(const struct hr_target *t, const struct hr_descripto
     return err;
 }
 
-/* The verdict under "refused": null, or why. */
+/* The verdict under "refused": null, or why.  Null is no more than half a verdict where no
+ * descriptor was found: "plugin" is null too then. */
 static int judge(const struct hr_target *t, const struct hr_elf *e, const struct hr_descriptor *d,
                  json_t *o)
 {
@@ -49,8 +50,16 @@ static void print(const json_t *o, bool json)
         return;
     }
     hr_describe_print(o);
-    (void)fputs(refused ? "refused: " : "accepted", stdout);
-    hr_text_print(stdout, refused ? refused : "");
+    if (refused) {
+        (void)fputs("refused: ", stdout);
+        hr_text_print(stdout, refused);
+    } else if (json_is_null(json_object_get(o, "plugin"))) {
+        (void)fputs("undecided: its descriptor is made when it runs, or does not start with "
+                    "HANDRAIL_MAGIC: see what handrail plugin check says, which runs it",
+                    stdout);
+    } else {
+        (void)fputs("accepted", stdout);
+    }
     (void)putchar('\n');
 }
 
@@ -64,7 +73,7 @@ static int inspect(const struct hr_plugin_options *o, const struct hr_target *t)
     int err = hr_plugin_file_open(t->path, t->sha256[0] ? t->sha256 : NULL, &file, &why);
     if (!err && hr_elf_read(file.bytes, file.len, &e, &wrong)) {
         hr_plugin_file_close(&file);
-        err = hr_refuse(&why, "%s", wrong);
+        err = hr_refuse(&why, "%s: copy or build it once more", wrong);
     }
     if (err) {
         (void)fprintf(stderr, "handrail plugin inspect: %s %s\n", t->path,
