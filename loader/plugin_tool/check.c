@@ -44,7 +44,14 @@ static const struct {
 /* What a case's process sends back. */
 struct answer {
     enum hr_verdict verdict;
+    size_t bar; /* as in struct hr_check */
     char finding[HR_FINDING_MAX];
+};
+
+/* What bars cases, and the first of them. */
+struct bar {
+    const char *name; /* NULL: nothing yet */
+    char why[HR_FINDING_MAX];
 };
 
 /* ---- for the cases ------------------------------------------------------------------------- */
@@ -55,7 +62,15 @@ enum hr_verdict hr_found(struct hr_check *c, enum hr_verdict verdict, const char
     va_start(ap, fmt);
     (void)vsnprintf(c->finding, sizeof(c->finding), fmt, ap);
     va_end(ap);
+    c->bar = 0;
     return verdict;
+}
+
+enum hr_verdict hr_barred(struct hr_check *c, const char *before, const char *why)
+{
+    (void)hr_found(c, HR_CASE_FAILED, "%s%s", before, why);
+    c->bar = strlen(before) + 1;
+    return HR_CASE_FAILED;
 }
 
 void hr_goes_on(const struct hr_check *c)
@@ -85,7 +100,7 @@ bool hr_check_start(struct hr_check *c, int host_minor, struct hr_run *r)
     hr_goes_on(c);
     if (hr_run_start(c->target, &how, r, &why) == 0)
         return true;
-    (void)hr_found(c, HR_CASE_FAILED, "it does not start: %s", why.text);
+    (void)hr_barred(c, "it does not start: ", why.text);
     return false;
 }
 
@@ -179,6 +194,7 @@ _Noreturn static void run_here(const struct hr_case *one, struct hr_check *c, in
     c->finding[0] = '\0';
     c->out = out;
     a.verdict = one->function(c);
+    a.bar = c->bar;
     memcpy(a.finding, c->finding, sizeof(a.finding));
     _exit(hr_write_all(out, &a, sizeof(a)) ? 1 : 0);
 }
@@ -242,6 +258,21 @@ static int run_case(const struct hr_case *one, struct hr_check *c, struct answer
     return 0;
 }
 
+/* Say once what bars cases. */
+static void say_once(const struct hr_case *one, struct answer *a, struct bar *first)
+{
+    if (a->verdict != HR_CASE_FAILED || !a->bar)
+        return;
+    const char *why = a->finding + a->bar - 1;
+    if (!first->name) {
+        first->name = one->name;
+        (void)snprintf(first->why, sizeof(first->why), "%s", why);
+    } else if (strcmp(first->why, why) == 0) {
+        a->verdict = HR_CASE_SKIPPED;
+        (void)snprintf(a->finding, sizeof(a->finding), "it cannot be tried: see %s", first->name);
+    }
+}
+
 static const char *word(enum hr_verdict v)
 {
     static const char *const words[] = {"ok", "FAILED", "warning", "skipped"};
@@ -270,6 +301,7 @@ static void report(const struct hr_case *one, const struct answer *a, bool json)
 static int for_each(const struct hr_plugin_options *o, struct hr_check *c)
 {
     unsigned counts[4] = {0};
+    struct bar first = {.name = NULL};
     for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
         for (size_t i = 0; i < *groups[g].n; i++) {
             const struct hr_case *one = &groups[g].cases[i];
@@ -284,6 +316,7 @@ static int for_each(const struct hr_plugin_options *o, struct hr_check *c)
             if (err)
                 (void)snprintf(a.finding, sizeof(a.finding), "no process for it: %s",
                                strerror(-err));
+            say_once(one, &a, &first);
             counts[a.verdict]++;
             report(one, &a, o->json);
         }

@@ -30,6 +30,7 @@ struct hr_check {
     const struct hr_plugin_options *options;
     const struct hr_target *target;
     char finding[HR_FINDING_MAX]; /* why; "" if there is nothing to say */
+    size_t bar;                   /* 1 + where in it the words of hr_barred() begin; 0: none */
     int out;                      /* of the case's process, for its answer */
 };
 
@@ -53,6 +54,10 @@ extern const size_t hr_ncases_calls;
 
 enum hr_verdict hr_found(struct hr_check *c, enum hr_verdict verdict, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Failed, for a reason that has nothing to do with the case: it is said of the first case that
+ * meets it, and the others cannot be tried. */
+enum hr_verdict hr_barred(struct hr_check *c, const char *before, const char *why);
 
 /* From the case's process: another step begins. */
 void hr_goes_on(const struct hr_check *c);

@@ -27,11 +27,12 @@ static bool read_file(struct hr_check *c, struct reading *r)
     const char *wrong = NULL;
     const char *sha256 = c->target->sha256[0] ? c->target->sha256 : NULL;
     if (hr_plugin_file_open(c->target->path, sha256, &r->file, &why)) {
-        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        (void)hr_barred(c, "", why.text);
         return false;
     }
     if (hr_elf_read(r->file.bytes, r->file.len, &r->elf, &wrong)) {
-        (void)hr_found(c, HR_CASE_FAILED, "%s", wrong);
+        (void)hr_refuse(&why, "%s: copy or build it once more", wrong);
+        (void)hr_barred(c, "", why.text);
         return false;
     }
     r->descriptor = r->elf.is_native && hr_descriptor_read(&r->elf, &d) == 0 ? &d : NULL;
@@ -50,7 +51,7 @@ static enum hr_verdict file_structure(struct hr_check *c)
     struct hr_why why = {{0}};
     if (!read_file(c, &r))
         return HR_CASE_FAILED;
-    return hr_plugin_judge(&r.elf, &why) ? hr_found(c, HR_CASE_FAILED, "%s", why.text) : HR_CASE_OK;
+    return hr_plugin_judge(&r.elf, &why) ? hr_barred(c, "", why.text) : HR_CASE_OK;
 }
 
 static enum hr_verdict file_exports(struct hr_check *c)
@@ -99,7 +100,7 @@ static enum hr_verdict descriptor_constant(struct hr_check *c)
         return HR_CASE_FAILED;
     if (!r.descriptor)
         return hr_found(c, HR_CASE_WARNED,
-                        "it is not in the file as constant data, so its tools cannot be listed "
+                        "none was found in the file, so its tools cannot be listed "
                         "without running it: make the descriptor and its tools static const");
     return HR_CASE_OK;
 }
@@ -114,7 +115,7 @@ static enum hr_verdict descriptor_valid(struct hr_check *c)
     if (!r.descriptor)
         return hr_found(c, HR_CASE_SKIPPED, "it cannot be read from the file");
     if (hr_plugin_check(c->target->id, NULL, &r.descriptor->plugin, &p, &why))
-        return hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        return hr_barred(c, "", why.text);
     return HR_CASE_OK;
 }
 

@@ -45,7 +45,7 @@ static bool prepare_here(struct hr_check *c, struct hr_plugin_file *file)
         hr_confine_apply(&confinement, NULL, t->path, &why))
         err = -EINVAL;
     if (err)
-        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        (void)hr_barred(c, "it does not start: ", why.text);
     return !err;
 }
 
@@ -57,7 +57,7 @@ static bool load_here(struct hr_check *c, struct hr_plugin_file *file, struct hr
     if (hr_plugin_load(c->target->id, c->target->path, file, ret, &why) == 0 &&
         hr_plugin_config_check(ret, c->target->config, &why) == 0)
         return true;
-    (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+    (void)hr_barred(c, "it does not start: ", why.text);
     return false;
 }
 
@@ -67,7 +67,7 @@ static bool create_once(struct hr_check *c, struct hr_plugin *p, const char *con
     struct hr_why why = {{0}};
     p->self = NULL;
     if (hr_plugin_create(p, config, strlen(config), &why)) {
-        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        (void)hr_barred(c, "it does not start: ", why.text);
         return false;
     }
     if (p->api.destroy)
@@ -91,7 +91,7 @@ bool hr_inside_create(struct hr_check *c, struct hr_plugin *ret)
                       : hr_refuse(&why, "there is no memory to create it");
     free(config);
     if (code)
-        (void)hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        (void)hr_barred(c, "it does not start: ", why.text);
     return code == 0;
 }
 
@@ -240,7 +240,7 @@ static enum hr_verdict process_state(struct hr_check *c)
     char *config = config_of(c);
     take_state(&before);
     if (hr_plugin_load(c->target->id, c->target->path, &file, &p, &why))
-        return hr_found(c, HR_CASE_FAILED, "%s", why.text);
+        return hr_barred(c, "it does not start: ", why.text);
     if (!create_once(c, &p, config))
         return HR_CASE_FAILED;
     take_state(&after);

@@ -103,12 +103,21 @@ class Inspect(unittest.TestCase):
             with self.subTest(name):
                 done = plugin("inspect", PLUGINS / f"{name}.so", "--id=x")
                 if name == "wrong_magic":  # nothing to be found, which is all that can be told
-                    self.assertIn("not constant data", done.stdout)
+                    self.assertRegex(done.stdout, r"\nundecided: .*HANDRAIL_MAGIC.*plugin check")
+                    self.assertNotIn("accepted", done.stdout)
                     continue
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stdout, r"\nrefused: (?!it )")
                 if name not in ("builtin_name", "needs_future"):
                     self.assertIn(words, done.stdout)
+
+    def test_what_is_no_plugin_at_all(self):
+        with tempfile.TemporaryDirectory() as folder:
+            so = Path(folder, "x.so")
+            so.write_text("no library\n")
+            done = plugin("inspect", so)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn("is no ELF file: copy or build it once more", done.stderr)
 
     def test_what_is_not_utf8_is_refused_too(self):
         for rule, words in {"odd_id": 'calls itself "care less\ufffd"',
@@ -210,6 +219,13 @@ class Calls(unittest.TestCase):
             done = plugin("call", "nothing", "{}", f"--registry={registry}")
             self.assertIn('has a tool "nothing"', done.stderr)
 
+    def test_arguments_from_standard_input(self):
+        for text, code, words in (('{"text": "x"}', 0, ""), ('{"text": "x"}\0, and more', 1, "NUL"),
+                                  ("", 1, "no JSON object")):
+            done = plugin("call", "echo", "-", f"--plugin={ECHO}", input=text)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn(words, done.stderr)
+
     def test_a_file_that_only_its_hash_vouches_for(self):
         with tempfile.TemporaryDirectory() as folder:
             so = Path(shutil.copy(ECHO, folder))
@@ -296,6 +312,26 @@ class Check(unittest.TestCase):
             with self.subTest(case):
                 _, found = verdicts(PLUGINS / "careless-none.so", f"--only={case}")
                 self.assertEqual(found[case]["verdict"], "ok", found)
+
+    def test_what_keeps_it_from_starting_is_said_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            so = Path(shutil.copy(ECHO, folder))
+            so.chmod(0o666)
+            for path, case, words in ((PLUGINS / "wrong_magic.so", "load-starts", "HANDRAIL_MAGIC"),
+                                      (PLUGINS / "no_symbol.so", "file-structure", "export"),
+                                      (so, "file-trust", "chmod go-w")):
+                done, found = verdicts(path)
+                failed = {n: o["finding"] for n, o in found.items() if o["verdict"] == "FAILED"}
+                self.assertEqual(list(failed), [case], failed)
+                self.assertIn(words, failed[case])
+                self.assertEqual(done.returncode, 1)
+                self.assertEqual(found["call-full"]["verdict"], "skipped")
+                self.assertIn(f"see {case}", found["call-full"]["finding"])
+
+    def test_an_old_host_is_not_blamed_for_what_any_host_meets(self):
+        _, found = verdicts(PLUGINS / "careless-exits.so", "--only=load-old-host")
+        self.assertEqual(found["load-old-host"]["verdict"], "skipped", found)
+        self.assertIn("a host of today", found["load-old-host"]["finding"])
 
     def test_wrong_arguments_are_not_blamed_on_the_plugin(self):
         for args, words in (("echo={bad", "no JSON object"), ("echo={}", "not what it accepts"),
