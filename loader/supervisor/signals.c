@@ -6,9 +6,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* What the kernel sends when this very process has done something wrong: must stay deadly. */
-static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-
 enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
 {
     switch (sig) {
@@ -51,9 +48,10 @@ int hr_signals_init(struct hr_signals *s)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction usual = {.sa_handler = SIG_DFL};
     s->fd = -1;
+    /* SIGSEGV and its like too: from somebody else they are messages as any other, and a fault of
+     * our own is deadly all the same.  What the kernel sends for one it forces through the mask,
+     * also in PID 1, and abort() lifts the mask itself. */
     (void)sigfillset(&all);
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-        (void)sigdelset(&all, faults[i]);
     leave_ignored(&all);
     if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0 ||
         sigaction(SIGPIPE, &ignore, &s->inherited_pipe) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Signals of PID 1: all that can be caught are blocked and read from a descriptor; what each one
- * means is a table.  Children get back what we were started with. */
+ * means is a table.  A fault of our own ends us all the same.  Children get back what we were
+ * started with. */
 #ifndef HR_SUPERVISOR_SIGNALS_H
 #define HR_SUPERVISOR_SIGNALS_H
 

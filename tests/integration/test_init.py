@@ -258,7 +258,8 @@ class Signals(unittest.TestCase):
 
     def test_everything_is_forwarded(self):
         names = ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "STKFLT", "CONT", "TSTP",
-                 "URG", "VTALRM", "PROF", "WINCH", "IO", "PWR", "XCPU"]
+                 "URG", "VTALRM", "PROF", "WINCH", "IO", "PWR", "XCPU", "ILL", "TRAP", "ABRT",
+                 "BUS", "FPE", "SEGV", "SYS"]
         numbers = [getattr(signal, "SIG" + n) for n in names]
         p = self.start("import signal,sys\n"
                        f"s={[int(n) for n in numbers]}\n"
@@ -270,6 +271,19 @@ class Signals(unittest.TestCase):
             p.send_signal(n)
             self.assertEqual(int(p.stdout.readline()), n)
         self.assertEqual(p.wait(10), 7)
+
+    def test_every_one_can_be_rewritten(self):
+        for name in ("ABRT", "SYS", "USR1", "WINCH", "TTIN", "PIPE"):
+            argv = [BIN, "run", "--no-sidecar", f"--rewrite={name}:URG", "--", sys.executable, "-u",
+                    "-c", "import signal,sys\n"
+                    "signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGURG])\n"
+                    "print('up')\n"
+                    "sys.exit(signal.sigwait([signal.SIGURG]))"]
+            with subprocess.Popen(argv, env=environment(), stdout=subprocess.PIPE, text=True) as p:
+                self.addCleanup(lambda p=p: p.poll() is None and p.kill())
+                self.assertEqual(p.stdout.readline(), "up\n")
+                p.send_signal(getattr(signal, "SIG" + name))
+                self.assertEqual(p.wait(20), signal.SIGURG, name)
 
     def test_term_is_the_commands_to_handle(self):
         p = self.start("import signal,sys,time\n"
