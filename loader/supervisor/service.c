@@ -65,6 +65,36 @@ static int64_t next_delay(struct hr_service *s)
     return base - span + (int64_t)(s->ops->random(s->ctx) % (uint32_t)(2 * span + 1));
 }
 
+/* Count this failure, of a start or of a life; true if it was one too many. */
+static bool budget_spent(struct hr_service *s, int64_t now)
+{
+    if (!s->policy.budget)
+        return false;
+    uint32_t recent = 0;
+    s->deaths[s->next_death++ % HR_BUDGET_MAX] = now;
+    for (int i = 0; i < HR_BUDGET_MAX; i++)
+        recent += s->deaths[i] && now - s->deaths[i] <= s->policy.budget_window_ms;
+    return recent >= s->policy.budget;
+}
+
+/* There can be no process now.  When that is the end of it, it is as if one had ended. */
+static void cannot_start(struct hr_service *s, int err)
+{
+    bool never = s->policy.restart == HR_RESTART_NEVER;
+    set_reason(s, "cannot start a process: %s", strerror(err));
+    if (!never && !budget_spent(s, s->ops->now_ms(s->ctx))) {
+        back_off(s, next_delay(s));
+        return;
+    }
+    if (never)
+        hr_error("%s: %s", s->pub.name, s->pub.reason);
+    else
+        hr_error("%s: %s, failure number %u within %lld s: giving up", s->pub.name, s->pub.reason,
+                 s->policy.budget, (long long)s->policy.budget_window_ms / 1000);
+    s->pub.last_status = HR_EXIT_OSERR << 8;
+    enter(s, HR_FAILED);
+}
+
 static void do_start(struct hr_service *s, int arg)
 {
     (void)arg;
@@ -74,14 +104,7 @@ static void do_start(struct hr_service *s, int arg)
     s->oom = false;
     int pid = s->ops->spawn(s->ctx, s);
     if (pid < 0) {
-        set_reason(s, "cannot start a process: %s", strerror(-pid));
-        if (s->policy.restart == HR_RESTART_NEVER) {
-            hr_error("%s: %s", s->pub.name, s->pub.reason);
-            s->pub.last_status = HR_EXIT_OSERR << 8; /* as if it had ended with that code */
-            enter(s, HR_FAILED);
-            return;
-        }
-        back_off(s, next_delay(s));
+        cannot_start(s, -pid);
         return;
     }
     s->pub.pid = pid;
@@ -185,18 +208,6 @@ static bool is_final(const struct hr_service *s, int status)
         return !hr_error_passes(s->exec_errno);
     return (WIFEXITED(status) && code == s->policy.final_code) ||
            (WIFEXITED(status) && code == s->policy.final_code_unready && !s->pub.ready_once);
-}
-
-/* Count this death; true if it was one too many. */
-static bool budget_spent(struct hr_service *s, int64_t now)
-{
-    if (!s->policy.budget)
-        return false;
-    uint32_t recent = 0;
-    s->deaths[s->next_death++ % HR_BUDGET_MAX] = now;
-    for (int i = 0; i < HR_BUDGET_MAX; i++)
-        recent += s->deaths[i] && now - s->deaths[i] <= s->policy.budget_window_ms;
-    return recent >= s->policy.budget;
 }
 
 static void forget_process(struct hr_service *s, int status)

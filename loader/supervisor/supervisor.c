@@ -392,6 +392,7 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     for (uint32_t i = sup->nunits; i-- > 0;)
         if (sup->units[i].service.pub.name[0] && i != HR_INDEX_HOOK)
             hr_service_event(&sup->units[i].service, HR_EV_START, 0);
+    ev_feed_event(sup->loop, &sup->signal_io, EV_READ); /* what could not be started may end us */
     ev_run(sup->loop, 0);
     code = final_code(sup);
     if (config->sidecar) {

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import unittest
+from pathlib import Path
 
 BIN = os.environ.get("HANDRAIL_BIN", "build/opt/handrail/bin/handrail")
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -76,6 +77,17 @@ class ExitCodes(unittest.TestCase):
             self.assertEqual(done.returncode, code)
             self.assertIn(words, done.stderr)
             self.assertIn(command, done.stderr)
+
+    def test_no_process_to_be_had(self):
+        without = str(Path(__file__).with_name("without.py"))
+        for options, words in (
+                ([], r"cannot start a process: Resource temporarily unavailable\n$"),
+                (["--restart=on-failure", "--budget=3", "--backoff=0.01"], "number 3 .*: giving up")):
+            done = subprocess.run([sys.executable, without, "processes", BIN, "run", "--no-sidecar",
+                                   *options, "--", "true"], env=environment(), timeout=20,
+                                  check=False, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 71, done.stderr)
+            self.assertRegex(done.stderr, words)
 
     def test_a_program_that_ends_with_127_is_not_blamed(self):
         done = run("sh", "-c", "exit 127")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Run a command on a kernel that lacks something: a seccomp filter answers its system calls EPERM or
-ENOSYS, as older kernels, other profiles and gVisor do.
+ENOSYS, as older kernels, other profiles and gVisor do, or EAGAIN, as a limit of processes does.
 
-    without.py landlock|seccomp <command> ...
+    without.py landlock|seccomp|processes <command> ...
 """
 
 import ctypes
@@ -17,6 +17,7 @@ ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
 NR, FIRST_ARGUMENT = 0, 16
 LANDLOCK_CREATE_RULESET = 444
+CLONE, FORK, CLONE3 = *{"x86_64": (56, 57), "aarch64": (220, 220)}[os.uname().machine], 435
 SYS_SECCOMP, SYS_PRCTL = {"x86_64": (317, 157), "aarch64": (277, 167)}[os.uname().machine]
 
 FILTERS = {
@@ -25,6 +26,9 @@ FILTERS = {
     "seccomp": [(LOAD, 0, 0, NR), (EQUAL, 3, 0, SYS_SECCOMP), (EQUAL, 0, 3, SYS_PRCTL),
                 (LOAD, 0, 0, FIRST_ARGUMENT), (EQUAL, 0, 1, PR_SET_SECCOMP),
                 (RETURN, 0, 0, ERRNO | errno.EPERM), (RETURN, 0, 0, ALLOW)],
+    "processes": [(LOAD, 0, 0, NR), (EQUAL, 2, 0, CLONE), (EQUAL, 1, 0, CLONE3),
+                  (EQUAL, 0, 1, FORK), (RETURN, 0, 0, ERRNO | errno.EAGAIN),
+                  (RETURN, 0, 0, ALLOW)],
 }
 
 

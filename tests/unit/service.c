@@ -219,7 +219,9 @@ static void draw(FILE *f)
           "    up --> failed: exited, and trying again cannot help\n"
           "    stopping --> backoff: exited, and it was a restart\n"
           "    starting --> down: exited with code 0, of a service that is to end\n"
-          "    down --> backoff: start, and there can be no process\n```\n\n| event |",
+          "    down --> backoff: start, and there can be no process\n"
+          "    backoff --> failed: timer, and there can be no process once too often\n```\n\n| "
+          "event |",
           f);
     for (int st = 0; st < HR_NSTATES; st++)
         fprintf(f, " %s |", hr_state_name((uint32_t)st));
@@ -512,7 +514,7 @@ static void a_failed_fork_is_one_more_backoff(void **state)
     struct hr_service s;
     struct world w;
     (void)state;
-    make(&s, &w, &server);
+    make(&s, &w, &toolhost); /* without a budget */
     w.spawn_result = -EAGAIN;
     hr_service_event(&s, HR_EV_START, 0);
     for (int i = 0; i < 100; i++) {
@@ -526,6 +528,40 @@ static void a_failed_fork_is_one_more_backoff(void **state)
     w.spawn_result = 0;
     hr_service_event(&s, HR_EV_TIMER, 0);
     assert_int_equal(s.pub.state, HR_STARTING);
+}
+
+/* It spends the same budget as a death does, or a limit of processes would be waited for for ever.
+ */
+static void failed_forks_spend_the_budget(void **state)
+{
+    struct hr_service s;
+    struct world w;
+    (void)state;
+    bring(&s, &w, &server, HR_BACKOFF); /* one failure */
+    w.spawn_result = -EAGAIN;
+    for (int i = 2; i < BUDGET; i++) {
+        w.now += w.timer;
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+        assert_true(w.timer > 0);
+    }
+    w.now += w.timer;
+    w.timer = -1; /* it has fired */
+    hr_service_event(&s, HR_EV_TIMER, 0);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(hr_exit_code(s.pub.last_status), 71);
+    assert_int_equal(s.pub.starts, 1);
+    assert_int_equal(s.pub.failures, 1); /* of its processes */
+    assert_int_equal(w.timer, -1);
+    assert_string_equal(s.pub.reason, "cannot start a process: Resource temporarily unavailable");
+    /* Spread over more time than the budget is for, they do not. */
+    bring(&s, &w, &server, HR_BACKOFF);
+    w.spawn_result = -EAGAIN;
+    for (int i = 0; i < 100; i++) {
+        w.now += WINDOW_MS / (BUDGET - 1) + 1;
+        hr_service_event(&s, HR_EV_TIMER, 0);
+        assert_int_equal(s.pub.state, HR_BACKOFF);
+    }
 }
 
 static void a_failed_fork_ends_what_is_never_restarted(void **state)
@@ -861,6 +897,7 @@ int main(void)
         cmocka_unit_test(a_lack_of_resources_at_exec_is_tried_again),
         cmocka_unit_test(restart_policies),
         cmocka_unit_test(a_failed_fork_is_one_more_backoff),
+        cmocka_unit_test(failed_forks_spend_the_budget),
         cmocka_unit_test(a_failed_fork_ends_what_is_never_restarted),
         cmocka_unit_test(a_start_that_takes_too_long_is_killed),
         cmocka_unit_test(a_stop_that_takes_too_long_is_killed_until_it_is_over),
