@@ -234,6 +234,40 @@ static void add_passwords(const char *p, size_t n, bool escaped)
     }
 }
 
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static bool is_of_a_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* What the shell or the program takes for the value that begins here. */
+static void add_value(const char *p)
+{
+    static const char end[] = " \t\n'\"";
+    p += strspn(p, end);
+    if (*p == '$')
+        return;
+    size_t line = strcspn(p, "\n'\"");
+    add_credentials(p, line, false);
+    (void)add(p, strcspn(p, end), false);
+}
+
+void hr_secrets_add_command(const char *command)
+{
+    add_passwords(command, strlen(command), false);
+    for (const char *p = command; *p; p++) {
+        const char *name = p;
+        while (is_of_a_name(*p))
+            p++;
+        bool named = *p == '=' || *p == ':' || (*p == ' ' && *name == '-');
+        if (named && hr_secrets_name(name, (size_t)(p - name)))
+            add_value(p + 1);
+        if (!*p)
+            return;
+    }
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 /* Length of the string whose inside begins at p; without its quote it goes to the end. */

@@ -42,6 +42,11 @@ int hr_secrets_add(const char *value, size_t n);
  * passwords of URLs anywhere.  Text that is not quite JSON does no harm. */
 void hr_secrets_add_json(const char *json, size_t n);
 
+/* What stands in a shell's command under a name that says so: the value of "NAME=value" and
+ * "Name: value", also behind "Bearer " and the like, and of an option "--name value"; and the
+ * passwords of URLs.  A value that begins with $ is none. */
+void hr_secrets_add_command(const char *command);
+
 /* Drop those that lie in this memory. */
 void hr_secrets_forget(const void *from, size_t n);
 

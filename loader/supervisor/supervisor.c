@@ -308,6 +308,8 @@ static int take_streams(struct hr_supervisor *sup)
 static int prepare_supervision(struct hr_supervisor *sup)
 {
     hr_secrets_init(environ);
+    if (sup->config->on_claim)
+        hr_secrets_add_command(sup->config->on_claim);
     int code = sup->config->stdio ? take_streams(sup) : prepare_server(sup);
     if (code)
         return code;

@@ -265,6 +265,33 @@ static void passwords_in_urls(void **state)
     assert_int_equal(hr_secrets_table.n, 3);
 }
 
+static void credentials_in_a_command(void **state)
+{
+    static const char *const commands[][2] = {
+        {"curl -H 'Authorization: Bearer sekrit-1' http://x", "sekrit-1"},
+        {"curl -H \"authorization:Basic sekrit-2\"", "sekrit-2"},
+        {"curl -H 'X-Session-API-Key: sekrit-3' -d x", "sekrit-3"},
+        {"TOKEN=sekrit-4 notify", "sekrit-4"},
+        {"notify --api-key sekrit-5 --to me", "sekrit-5"},
+        {"notify --password='sekrit 6'", "sekrit"},
+        {"curl http://me:sekrit-7@host/", "sekrit-7"},
+        {"notify --token=sekrit-8", "sekrit-8"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        hr_secrets_init(NULL);
+        hr_secrets_add_command(commands[i][0]);
+        assert_string_equal(masked(commands[i][1]), "****");
+    }
+    hr_secrets_init(NULL);
+    hr_secrets_add_command("curl -H \"Authorization: Bearer $TOKEN\" http://host/ready; echo done");
+    assert_string_equal(masked("http://host/ready done"), "http://host/ready done");
+    hr_secrets_add_command("--token");
+    hr_secrets_add_command("--token=");
+    hr_secrets_add_command("");
+    assert_string_equal(masked("token="), "token=");
+}
+
 static void json_that_is_none_does_no_harm(void **state)
 {
     static const char *const texts[] = {
@@ -466,6 +493,7 @@ int main(void)
         cmocka_unit_test(lists_with_commas),
         cmocka_unit_test(lines_of_a_long_key),
         cmocka_unit_test(passwords_in_urls),
+        cmocka_unit_test(credentials_in_a_command),
         cmocka_unit_test(json_that_is_none_does_no_harm),
         cmocka_unit_test(what_is_cut_is_masked),
         cmocka_unit_test(any_byte_may_stand_around),
