@@ -11,6 +11,7 @@
 #include "config_screen.h"
 #include "loader/config/agent_command.h"
 #include "loader/config/agent_config.h"
+#include "loader/config/options.h"
 #include "loader/config/setting_json.h"
 #include "loader/config/settings.h"
 #include "loader/supervisor/preflight.h"
@@ -35,11 +36,9 @@ static const char usage[] =
     "  --all     also the settings that are their default\n"
     "  --json    as JSON, always with all settings\n"
     "\n"
-    "They come first; the other options are those of handrail run.  Nothing is run, and no "
-    "running\n"
-    "handrail is asked: what has changed since that was started is shown as it is now.  Secrets "
-    "are\n"
-    "masked.\n"
+    "The other options are those of handrail run.  Nothing is run, and no running handrail is "
+    "asked:\n"
+    "what has changed since that was started is shown as it is now.  Secrets are masked.\n"
     "\n"
     "Exit code: 0, 64 for wrong usage, 78 for a wrong configuration, after a line per problem.\n";
 
@@ -263,6 +262,8 @@ static int show(const struct hr_config *c, bool all, bool as_json)
     if (c->sidecar && (none || hr_is_agent_server(c->command)))
         hr_preflight_environment(c, none ? environ : command.env, NULL, NULL);
     hr_secrets_init(environ);
+    if (c->on_claim)
+        hr_secrets_add_command(c->on_claim);
     json_t *config = json_pack("{s:o, s:o, s:{s:o}, s:o, s:o, s:o, s:o}", "files", files_json(c),
                                "settings", settings_json(c, all || as_json), "server", "command",
                                none ? json_null() : command_json(&command), "agent", agent_json(c),
@@ -288,22 +289,15 @@ int hr_cli_config(char **argv)
     static struct hr_config config;
     bool all = false;
     bool as_json = false;
-    for (argv++; *argv; argv++) {
-        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(*argv, "--all") == 0)
-            all = true;
-        else if (strcmp(*argv, "--json") == 0)
-            as_json = true;
-        else
-            break;
+    const struct hr_flag flags[] = {{"--all", &all}, {"--json", &as_json}, {NULL, NULL}};
+    if (argv[1] && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        (void)fputs(usage, stdout);
+        return 0;
     }
     if (!getenv("HANDRAIL_LOG_LEVEL"))
         hr_log_init("handrail", HR_LOG_WARNING);
     (void)unsetenv("HANDRAIL_SUPERVISED"); /* what it is for whoever starts handrail, not for us */
-    int code = hr_config_load_to_show(argv, &config);
+    int code = hr_config_load_to_show(argv + 1, flags, &config);
     if (code)
         return code;
     code = show(&config, all, as_json);

@@ -247,7 +247,7 @@ static int run_program(char **argv)
     char *path = NULL;
     if (is_one_string(argv))
         return run_one_string(argv[0]);
-    if (!strchr(argv[0], '/')) {
+    if (argv[0][0] && !strchr(argv[0], '/')) {
         if (hr_program_find(argv[0], "", &path)) {
             hr_error("unknown command %s, and no program of that name on PATH: see handrail --help",
                      argv[0]);

@@ -300,10 +300,10 @@ int hr_config_load(char **argv, struct hr_config *ret)
 {
     struct hr_config c = {0};
     hr_settings_default(&c);
-    int code = hr_options_parse(argv, &c, &c.command);
+    int code = hr_options_parse(argv, NULL, &c, &c.command);
     if (code)
         return code;
-    if (!c.command[0]) {
+    if (!c.command[0] || !c.command[0][0]) {
         hr_error("no command given: handrail run [options] -- CMD ARGS");
         return HR_EXIT_USAGE;
     }
@@ -322,13 +322,13 @@ int hr_config_load_as_server(char **argv, struct hr_config *ret)
     return code ? code : finish(&c, ret);
 }
 
-int hr_config_load_to_show(char **argv, struct hr_config *ret)
+int hr_config_load_to_show(char **argv, const struct hr_flag *flags, struct hr_config *ret)
 {
     static char *nobody[] = {"", NULL};
     struct hr_config c = {0};
     char *program = NULL;
     hr_settings_default(&c);
-    int code = hr_options_parse(argv, &c, &c.command);
+    int code = hr_options_parse(argv, flags, &c, &c.command);
     if (code)
         return code;
     if (!c.command[0])
@@ -348,7 +348,7 @@ int hr_config_load_mcp(char **argv, struct hr_config *ret)
 {
     struct hr_config c = {0};
     hr_settings_default_mcp(&c);
-    int code = hr_options_parse(argv, &c, &c.command);
+    int code = hr_options_parse(argv, NULL, &c, &c.command);
     if (!code && c.command[0]) {
         hr_error("unexpected argument %s; see handrail mcp --help", c.command[0]);
         code = HR_EXIT_USAGE;

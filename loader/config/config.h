@@ -131,8 +131,10 @@ int hr_config_load(char **argv, struct hr_config *ret);
 int hr_config_load_as_server(char **argv, struct hr_config *ret);
 
 /* The same for `handrail config`, which runs nothing: the command may be missing, and is then "".
- * If it is our own program in the server's place, it is the real server, with its flags. */
-int hr_config_load_to_show(char **argv, struct hr_config *ret);
+ * If it is our own program in the server's place, it is the real server, with its flags.  flags:
+ * see options.h. */
+struct hr_flag;
+int hr_config_load_to_show(char **argv, const struct hr_flag *flags, struct hr_config *ret);
 
 /* The same for `handrail mcp`, which has no command: argv are its options. */
 int hr_config_load_mcp(char **argv, struct hr_config *ret);

@@ -80,13 +80,27 @@ static int parse_one(char ***argv, struct hr_config *c)
     return hr_setting_set(c, o.setting, HR_FROM_OPTION, o.value);
 }
 
-int hr_options_parse(char **argv, struct hr_config *c, char ***ret_command)
+static bool take_flag(const struct hr_flag *flags, const char *arg)
+{
+    for (; flags && flags->option; flags++) {
+        if (strcmp(flags->option, arg) == 0) {
+            *flags->set = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+int hr_options_parse(char **argv, const struct hr_flag *flags, struct hr_config *c,
+                     char ***ret_command)
 {
     for (; *argv && (*argv)[0] == '-'; argv++) {
         if (strcmp(*argv, "--") == 0) {
             argv++;
             break;
         }
+        if (take_flag(flags, *argv))
+            continue;
         int code = parse_one(&argv, c);
         if (code)
             return code;

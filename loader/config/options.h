@@ -8,8 +8,16 @@
 
 #include "config.h"
 
+/* An option of the caller's own, alone and without a value. */
+struct hr_flag {
+    const char *option; /* with its dashes; NULL ends a list */
+    bool *set;          /* becomes true */
+};
+
 /* argv: NULL-ended, options from argv[0] on, then optionally "--", then the command, which may be
- * empty.  0, or 64 after one line that says what is wrong. */
-int hr_options_parse(char **argv, struct hr_config *c, char ***ret_command);
+ * empty.  flags: what else is taken among them; NULL: nothing.  0, or 64 after one line that says
+ * what is wrong. */
+int hr_options_parse(char **argv, const struct hr_flag *flags, struct hr_config *c,
+                     char ***ret_command);
 
 #endif

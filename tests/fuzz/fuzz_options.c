@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&c, 0, sizeof(c));
     hr_settings_default(&c);
     (void)hr_is_agent_server(argv);
-    if (hr_options_parse(argv, &c, &command) == 0) {
+    if (hr_options_parse(argv, NULL, &c, &command) == 0) {
         if (command < argv || command > argv + n)
             abort();
         (void)hr_is_agent_server(command);

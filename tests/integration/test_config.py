@@ -157,8 +157,13 @@ class Shown(Folder):
             self.assertNotIn(word, done.stdout + text)
         self.assertNotIn("on-failure", text)  # a default
         self.assertRegex(text, r"(?m)^  grace +40 +/.*/agent_config.json#/handrail/grace$")
-        everything = self.handrail(argv[0], "--all", *argv[2:], **env).stdout
+        everything = self.handrail("config", "--stable=3", "--all", *argv[4:], **env).stdout
         self.assertRegex(everything, r"(?m)^  restart +on-failure +default$")
+
+    def test_credentials_of_the_hook_are_masked(self):
+        told = self.handrail("config", "--on-claim=curl -H 'X-Api-Key: abcdefghij' http://h/x", "--json")
+        self.assertEqual(json.loads(told.stdout)["settings"]["on-claim"]["value"],
+                         "curl -H 'X-Api-Key: ****' http://h/x")
 
     def test_what_is_wrong(self):
         self.write({"handrail": {"graze": 1}}, "{")

@@ -94,7 +94,8 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (127, ""))
 
     def test_usage_is_64(self):
-        for argv in (["--bogus"], ["run"], ["run", "--"], ["run", "--restart=x", "--", "true"]):
+        for argv in (["--bogus"], ["run"], ["run", "--"], ["run", ""], ["--", ""],
+                     [""], ["run", "--restart=x", "--", "true"]):
             done = subprocess.run([BIN, *argv], env=environment(), capture_output=True, check=False)
             self.assertEqual(done.returncode, 64, argv)
             self.assertEqual(len(done.stderr.splitlines()), 1)

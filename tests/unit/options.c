@@ -17,7 +17,7 @@ static int parse(char **argv, struct hr_config *c)
     memset(c, 0, sizeof(*c));
     hr_settings_default(c);
     command = NULL;
-    return hr_options_parse(argv, c, &command);
+    return hr_options_parse(argv, NULL, c, &command);
 }
 
 static void options_in_any_form(void **state)
@@ -77,6 +77,25 @@ static void rewriting_adds_up(void **state)
     assert_int_equal(hr_setting_origin(&c, "rewrite"), HR_FROM_OPTION);
     assert_int_equal(parse(ARGS("-r", "KILL:TERM", "x"), &c), 64);
     assert_int_equal(parse(ARGS("-r"), &c), 64);
+}
+
+static void flags_of_the_caller_stand_anywhere(void **state)
+{
+    bool all = false;
+    bool json = false;
+    const struct hr_flag flags[] = {{"--all", &all}, {"--json", &json}, {NULL, NULL}};
+    struct hr_config c;
+    (void)state;
+    memset(&c, 0, sizeof(c));
+    hr_settings_default(&c);
+    assert_int_equal(
+        hr_options_parse(ARGS("--grace", "3", "--all", "-g", "--", "--json"), flags, &c, &command),
+        0);
+    assert_true(all);
+    assert_false(json); /* it is the command's */
+    assert_string_equal(command[0], "--json");
+    assert_int_equal(hr_options_parse(ARGS("--crash-dir", "--all"), flags, &c, &command), 64);
+    assert_int_equal(hr_options_parse(ARGS("--all=on"), flags, &c, &command), 64);
 }
 
 static void the_command_may_follow_without_dashes(void **state)
@@ -156,6 +175,7 @@ int main(void)
         cmocka_unit_test(options_in_any_form),
         cmocka_unit_test(switches_in_any_form),
         cmocka_unit_test(rewriting_adds_up),
+        cmocka_unit_test(flags_of_the_caller_stand_anywhere),
         cmocka_unit_test(the_command_may_follow_without_dashes),
         cmocka_unit_test(wrong_options_are_usage_errors),
         cmocka_unit_test(every_option_is_known),
