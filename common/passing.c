@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-static const int passing[] = {EAGAIN, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, ETXTBSY};
+static const int passing[] = {EAGAIN, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, ENOBUFS, ETXTBSY};
 
 bool hr_error_passes(int err)
 {

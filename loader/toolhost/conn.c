@@ -4,8 +4,10 @@
 
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/passing.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -105,8 +107,10 @@ void hr_conn_flush(struct hr_conn *c)
                          MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        if (n < 0 && !hr_error_passes(errno))
             c->broken = errno == EPIPE || errno == ECONNRESET ? "" : "writing failed";
+        else if (n < 0 && errno != EAGAIN)
+            (void)poll(NULL, 0, 1); /* the kernel has no memory, and says POLLOUT all the same */
         if (n < 0)
             break;
         c->out_at += (size_t)n;

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/passing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 enum {
     READ_CHUNK = 16 * 1024,   /* bytes read at least at once */
     KEEP_BUFFER = 256 * 1024, /* an empty buffer larger than that is given back */
+    SEND_AGAIN_MS = 10,       /* after an error that passes */
 };
 
 static void give_back(struct hr_buf *b)
@@ -80,13 +82,6 @@ static void connect_now(struct hr_mcp_conn *c)
     hr_mcp_conn_flush(c);
 }
 
-static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)loop;
-    (void)revents;
-    connect_now(w->data);
-}
-
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
     (void)loop;
@@ -98,6 +93,16 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
     ev_io_stop(c->loop, &c->writable);
     if (hr_mcp_conn_usable(c))
         c->on_sent(c->arg);
+}
+
+/* To connect again, or to send again what could not be sent for a moment. */
+static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_mcp_conn *c = w->data;
+    if (c->fd < 0)
+        connect_now(c);
+    else
+        on_writable(loop, &c->writable, revents);
 }
 
 /* Hand on every whole frame that is there. */
@@ -202,9 +207,10 @@ int hr_mcp_conn_usable(const struct hr_mcp_conn *c)
 }
 
 /* When sending fails the peer is dead or dying, and reading says so in a moment, after whatever
- * answers it still got out. */
+ * answers it still got out.  One that lives after all is told, and closes. */
 static void fall_silent(struct hr_mcp_conn *c)
 {
+    (void)shutdown(c->fd, SHUT_WR);
     c->silent = 1;
     c->sent = 0;
     hr_buf_reset(&c->out);
@@ -212,13 +218,15 @@ static void fall_silent(struct hr_mcp_conn *c)
 
 void hr_mcp_conn_flush(struct hr_mcp_conn *c)
 {
+    bool full = true; /* there is no room, and the loop tells when there is */
     while (c->sent < c->out.len) {
         ssize_t n =
             send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             c->sent += (size_t)n;
             c->bytes_out += (uint64_t)n;
-        } else if (errno == EAGAIN) {
+        } else if (errno != EINTR && hr_error_passes(errno)) {
+            full = errno == EAGAIN;
             break;
         } else if (errno != EINTR) {
             fall_silent(c);
@@ -231,6 +239,12 @@ void hr_mcp_conn_flush(struct hr_mcp_conn *c)
         give_back(&c->out);
     }
     /* It is stopped from the loop only, which tells the owner that all is sent. */
-    if (c->out.len > c->sent)
+    if (c->out.len > c->sent && full) {
         ev_io_start(c->loop, &c->writable);
+    } else if (c->out.len > c->sent) {
+        ev_io_stop(c->loop, &c->writable);
+        ev_timer_stop(c->loop, &c->retry);
+        ev_timer_set(&c->retry, SEND_AGAIN_MS / 1000.0, 0.);
+        ev_timer_start(c->loop, &c->retry);
+    }
 }

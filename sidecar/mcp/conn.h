@@ -42,7 +42,7 @@ struct hr_mcp_conn {
     int silent; /* sending failed; what the peer said before is still read */
     int unread; /* while on_lost runs: the peer has not read, or not all of, the last frame */
     ev_io readable, writable;
-    ev_timer retry;
+    ev_timer retry;   /* to connect, or to send what the kernel had no memory for */
     int64_t retry_ms; /* how long the next retry waits */
     int64_t up_since_ms;
     struct hr_buf in, out;

@@ -4,7 +4,7 @@
 usage: inject.py [--full] [--seed N] [--only TEXT] [--workers N]
 
 handrail is PID 1 of a namespace; strace is attached from outside once it is up, and to it alone,
-so only its own calls fail, and only while the context `Faults` lasts.  Four scenes:
+so only its own calls fail, and only while the context `Faults` lasts.  Scenes:
 
   run   the server, the sidecar and the toolhost are killed, orphans come, a signal is forwarded.
         When the calls work again: everything is up, once, nothing is a zombie, no descriptor is
@@ -13,6 +13,9 @@ so only its own calls fail, and only while the context `Faults` lasts.  Four sce
   load  the toolhost alone is killed, and the calls that fail are those of the new one: its start,
         its confinement, the loading of its plugin.  When the calls work again, it is up, and
         confined as it was.
+  sidecar, toolhost
+        it is asked all the time, and its own calls fail.  No request waits for ever; when the calls
+        work again, it answers, or another one in its place, and has lost no descriptor.
   stop  TERM, with processes left in sessions of their own.  When the calls work again: everything
         has ended within the grace period.
 
@@ -23,13 +26,15 @@ A call that is seen and is in no list below is tried with the errors of USUAL.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +44,8 @@ from support import Failure, wait_for
 
 RUN_SECONDS = 0.8   # calls fail for this long after the kills: the first new start fails too
 STOP_SECONDS = 1.0  # ... and after TERM
+ANSWER_SECONDS = 20.0  # no request may take longer, whatever fails
+SERVING = {"sidecar": SIDECAR, "toolhost": TOOLHOST}
 
 # What each call can answer on a machine in trouble; some of it only under a seccomp profile.
 ERRORS = {
@@ -88,6 +95,36 @@ LOADS = 30  # a start makes about so many calls of these kinds: one of them fail
 MANY = ("openat", "read", "mmap", "landlock_add_rule")
 # What libseccomp asks about the kernel comes first, and is answered without memory.
 FROM = {"seccomp": "8+1"}
+# Those of the processes that serve.
+IN_SERVICE = {
+    "accept4": ["EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EINTR"],
+    "epoll_wait": ["EINTR"],
+    "epoll_ctl": ["ENOMEM", "ENOSPC"],
+    "poll": ["EINTR", "ENOMEM"],
+    "read": ["EINTR", "EIO", "ENOMEM"],
+    "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM"],
+    "recvmsg": ["EINTR", "ECONNRESET", "ENOMEM"],
+    "write": ["EINTR"],  # most are to an eventfd, which knows no other error
+    "writev": ["EINTR", "EPIPE", "ENOBUFS"],
+    "sendto": ["EINTR", "EPIPE", "ENOBUFS", "ENOMEM"],
+    "sendmsg": ["EINTR", "EPIPE", "ENOBUFS", "ENOMEM"],
+    "socket": ["EMFILE", "ENOBUFS"],
+    "connect": ["ECONNREFUSED", "EADDRNOTAVAIL", "ENOMEM"],
+    "openat": ["EMFILE", "ENOMEM", "EIO"],
+    "pread64": ["EIO"],
+    "getsockopt": ["ENOBUFS"],
+    "setsockopt": ["ENOMEM"],
+    "fcntl": ["EMFILE"],
+    "mmap": ["ENOMEM"],
+    "brk": ["ENOMEM"],
+    "munmap": ["ENOMEM"],
+    "clone3": ["EAGAIN"],
+    "timerfd_settime": ["ENOMEM"],
+    "newfstatat": ["EIO", "ENOMEM"],
+    "getdents64": ["EIO"],
+    "statfs": ["EIO"],
+}
+OFTEN = ("", "1+2", "3+5")  # each call, each other one, some
 NOT_TRIED = {
     "close": "see above", "exit_group": "does not return", "restart_syscall": "the kernel's own",
     "getpid": "cannot fail", "getppid": "cannot fail", "gettid": "cannot fail",
@@ -169,6 +206,51 @@ def in_run(h: Handrail, faults: Faults, scene: str) -> None:
     stops_in_time(h)
 
 
+def keep_asking(h: Handrail, ask: Callable[[], object], ended: threading.Event,
+                slow: list[str]) -> None:
+    """Over and over; that it is not answered well is no fault of anybody's, that it waits is."""
+    while not ended.is_set():
+        began = time.monotonic()
+        with contextlib.suppress(Exception):
+            ask()
+        if time.monotonic() - began > ANSWER_SECONDS:
+            slow.append(f"{ask}: {time.monotonic() - began:.1f} s")
+        time.sleep(0.005)
+
+
+def in_service(h: Handrail, faults: Faults, scene: str) -> None:
+    def call() -> object:
+        return h.call_tool("echo", {"text": "x" * 3000}, 2 * ANSWER_SECONDS)
+
+    victim, slow, ended = faults.pid, [], threading.Event()
+    askers = [threading.Thread(target=keep_asking, args=(h, ask, ended, slow), daemon=True)
+              for ask in (call, call, lambda: h.get("/readyz?verbose"), lambda: h.get("/metrics"),
+                          lambda: h.get("/"), lambda: h.get("/plugins"))]
+    call()
+    before = len(os.listdir(f"/proc/{victim}/fd"))
+    with faults:
+        for asker in askers:
+            asker.start()
+        time.sleep(RUN_SECONDS)
+    ended.set()
+    for asker in askers:
+        asker.join(2 * ANSWER_SECONDS)
+    if slow:
+        raise Failure(f"waited in vain: {slow}:\n{h.log()}")
+    all_is_well(h)
+    said = call()
+    if said["isError"]:
+        raise Failure(f"{said}:\n{h.log()}")
+    now = h.child(SERVING[scene])
+    wait_for("no call to be left over", lambda: not any(
+        p["calls_in_flight"] for p in h.get("/status").json()["plugins"]), 10)
+    if now == victim:
+        wait_for(f"{before} descriptors of {scene}, as before; there are "
+                 f"{os.listdir(f'/proc/{now}/fd')}",
+                 lambda: len(os.listdir(f"/proc/{now}/fd")) <= before + 2, 10)
+    stops_in_time(h)
+
+
 def in_stop(h: Handrail, faults: Faults) -> None:
     h.fault(orphans=5, seconds=300)
     time.sleep(0.1)
@@ -185,11 +267,14 @@ def play(case: Case) -> Outcome:
         try:
             with pid1("--notify", plugins=[sample("echo")], options=quick_options()) as h:
                 h.wait_status("/readyz", 200, 20)
-                faults = Faults(h.pid, case.faults, Path(folder) / "strace",
-                                case.scene in ("fork", "load"))
+                serving = SERVING.get(case.scene)
+                faults = Faults(h.child(serving) if serving else h.pid, case.faults,
+                                Path(folder) / "strace", case.scene not in ("run", "stop"))
                 try:
                     if case.scene == "stop":
                         in_stop(h, faults)
+                    elif serving:
+                        in_service(h, faults, case.scene)
                     else:
                         in_run(h, faults, case.scene)
                 finally:
@@ -227,6 +312,12 @@ def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> l
         chance.shuffle(cases)
         cases = list({(case.scene, case.faults[0].call): case for case in cases}.values())
     cases += [Case(scene, AFTER_AN_ERROR) for scene in seen]
+    for scene in SERVING:
+        cases.append(Case(scene, (Fault("sendto", "ENOBUFS", "1+2"),)))
+        tried = [(call, error) for call, errors in IN_SERVICE.items() for error in errors]
+        for pair in tried if full else chance.sample(tried, 8):
+            cases += [Case(scene, (Fault(*pair, when),))
+                      for when in (OFTEN if full else [chance.choice(OFTEN)])]
     for call, errors in IN_THE_TOOLHOST.items():
         for error in errors if full else [chance.choice(errors)]:
             places = [str(chance.randint(1, LOADS)) for _ in range(10 if full else 1)]
