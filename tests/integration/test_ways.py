@@ -73,7 +73,7 @@ class WaysIn(Folder):
         self.assert_ran(self.handrail("agent-server", "run", "--"), "run", "--")
         self.assert_usage(self.handrail("no-such-program", "x"), "no-such-program")
         self.assert_usage(self.handrail("no-such-program"), "no-such-program")
-        self.assert_usage(self.handrail(""), "unknown command")
+        self.assert_usage(self.handrail(""), "no command given")
 
     def test_our_own_commands_come_first(self):
         self.program("run", SERVER)
