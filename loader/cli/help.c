@@ -34,14 +34,13 @@ void hr_help_run(void)
         "\n");
     hr_settings_help(stdout);
     (void)printf(
-        "  HANDRAIL_LOG_LEVEL         of our own messages: error, warning, info or debug\n"
+        "  HANDRAIL_LOG_LEVEL         error, warning, info or debug; -v, --verbose: debug\n"
+        "  CUSTOM_AGENT_MODULE        a Python module that the agent-server imports ...\n"
+        "  CUSTOM_AGENT_PATH          ... and its folder [/app, else the current one]\n"
         "\n"
+        "As tini and dumb-init have them, too: -s and -w (nothing to do), -c, --single-child.\n"
         "The nine from --restart to --stop-timeout exist twice more: as --sidecar-restart ...\n"
         "for the sidecar, as --toolhost-restart ... for the process of each plugin.\n"
-        "\n"
-        "The agent-server's command:\n"
-        "  CUSTOM_AGENT_MODULE        a Python module that it imports at its start ...\n"
-        "  CUSTOM_AGENT_PATH          ... and its folder [/app, else the current one]\n"
         "\n"
         "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it\n"
         "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n");

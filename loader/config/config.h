@@ -24,7 +24,8 @@
 enum {
     HR_MAX_SETTINGS = 64, /* rows of the table of settings */
     HR_MAX_SIGNALS = 65,  /* signals are 1 to 64 */
-    HR_BUDGET_MAX = 100,  /* failures: the largest budget, so that their times have a fixed place */
+    HR_EXIT_CODES = 256,
+    HR_BUDGET_MAX = 100, /* failures: the largest budget, so that their times have a fixed place */
 };
 
 enum hr_restart { HR_RESTART_NEVER, HR_RESTART_ON_FAILURE, HR_RESTART_ALWAYS };
@@ -105,7 +106,10 @@ struct hr_config {
     bool replay;        /* the init record, to a server that was restarted */
     bool helper;        /* have the server import our Python helper */
     unsigned char rewrite[HR_MAX_SIGNALS];  /* what a signal becomes; 0: it is dropped */
+    bool success_codes[HR_EXIT_CODES];      /* for which our own exit code is 0 */
     unsigned char origins[HR_MAX_SETTINGS]; /* enum hr_origin of each; see hr_setting_origin() */
+
+    bool verbose; /* by the option alone: HANDRAIL_LOG_LEVEL=debug */
 
     /* What follows from them. */
     const char *webhook_authorization; /* value of that header; NULL: none */

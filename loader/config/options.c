@@ -30,17 +30,61 @@ static struct option read_long(const char *name)
     return o;
 }
 
-static struct option read_short(const char *letters)
+/* The letter at *word, which is moved on to the next one: those without a value may be run together
+ * with others, as getopt() has it. */
+static struct option read_short(const char **word)
 {
     struct option o = {0};
-    for (size_t i = 0; i < hr_nsettings && *letters; i++)
-        if (hr_settings[i].letter == *letters)
+    for (size_t i = 0; i < hr_nsettings; i++)
+        if (**word && hr_settings[i].letter == **word)
             o.setting = &hr_settings[i];
-    o.value = *letters && letters[1] ? letters + 1 : NULL;
-    if (o.setting && o.setting->type == HR_SETTING_SWITCH && o.value)
-        o.setting = NULL; /* "-gx": letters are not run together */
+    *word += **word != '\0';
+    if (o.setting && o.setting->type != HR_SETTING_SWITCH && **word) {
+        o.value = *word;
+        *word = "";
+    }
     return o;
 }
+
+/* ---- as other inits call it ------------------------------------------------------------------ */
+
+static void be_verbose(struct hr_config *c)
+{
+    c->verbose = true;
+}
+
+static void signal_one_child(struct hr_config *c)
+{
+    const struct hr_setting *group = hr_setting_find("group", strlen("group"));
+    (void)hr_setting_set(c, group, HR_FROM_OPTION, "off");
+}
+
+/* Who replaces only the word in an ENTRYPOINT keeps what stands behind it. */
+static const struct {
+    char letter;
+    const char *option;                /* NULL: none */
+    void (*take)(struct hr_config *c); /* NULL: there is nothing to do */
+} habits[] = {
+    {'s', NULL, NULL},                       /* tini: be a subreaper, as we always are */
+    {'w', NULL, NULL},                       /* tini: tell what is reaped, which says nothing */
+    {'v', "verbose", be_verbose},            /* both */
+    {'c', "single-child", signal_one_child}, /* dumb-init */
+};
+
+static bool take_habit(char letter, const char *option, struct hr_config *c)
+{
+    for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]) && !c->stdio; i++) {
+        if (letter ? letter != habits[i].letter
+                   : !habits[i].option || strcmp(option, habits[i].option) != 0)
+            continue;
+        if (habits[i].take)
+            habits[i].take(c);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
 
 /* "--graze=4" is "--grace". */
 static int unknown(const char *arg)
@@ -55,11 +99,10 @@ static int unknown(const char *arg)
     return HR_EXIT_USAGE;
 }
 
-/* One option at *argv, which is moved to the last argument used.  0 or 64. */
-static int parse_one(char ***argv, struct hr_config *c)
+/* One option; what it still needs is the next argument, to which *argv is moved then.  0 or 64. */
+static int set_one(char ***argv, struct option o, struct hr_config *c)
 {
     const char *arg = **argv;
-    struct option o = arg[1] == '-' ? read_long(arg + 2) : read_short(arg + 1);
     if (c->stdio && (!o.setting || !hr_setting_is_for_mcp(o.setting))) {
         hr_error("unknown option %s; see handrail mcp --help", arg);
         return HR_EXIT_USAGE;
@@ -78,6 +121,22 @@ static int parse_one(char ***argv, struct hr_config *c)
         o.value = **argv;
     }
     return hr_setting_set(c, o.setting, HR_FROM_OPTION, o.value);
+}
+
+/* The options in the argument at *argv, which is moved to the last argument used.  0 or 64. */
+static int parse_one(char ***argv, struct hr_config *c)
+{
+    const char *letter = **argv + 1;
+    int code = 0;
+    if (*letter == '-')
+        return take_habit('\0', letter + 1, c) ? 0 : set_one(argv, read_long(letter + 1), c);
+    do {
+        if (*letter && take_habit(*letter, NULL, c))
+            letter++;
+        else
+            code = set_one(argv, read_short(&letter), c);
+    } while (!code && *letter);
+    return code;
 }
 
 static bool take_flag(const struct hr_flag *flags, const char *arg)

@@ -2,7 +2,10 @@
  * The options of `handrail run`: the settings of settings.h as a command line.
  *
  *   --name=VALUE  --name VALUE  -x VALUE  -xVALUE      any setting but a switch
- *   --name  --name=on|off  --no-name  -x               a switch */
+ *   --name  --name=on|off  --no-name  -x               a switch
+ *
+ * Letters of switches may be run together, "-gr1:15".  Some words of tini and dumb-init are taken
+ * too; the manual (loader/README.md) lists them. */
 #ifndef HR_CONFIG_OPTIONS_H
 #define HR_CONFIG_OPTIONS_H
 

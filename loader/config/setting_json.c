@@ -19,7 +19,8 @@ enum {
 
 static bool is_list(const struct hr_setting *s)
 {
-    return s->type == HR_SETTING_REWRITE || s->type == HR_SETTING_CHECKS;
+    return s->type == HR_SETTING_REWRITE || s->type == HR_SETTING_CHECKS ||
+           s->type == HR_SETTING_CODES;
 }
 
 static bool is_number(const struct hr_setting *s)
@@ -72,11 +73,12 @@ static void take_list(struct hr_config_file *f, const char *pointer, const struc
 {
     struct hr_pointer p;
     if (!json_is_array(v)) {
-        hr_config_problem(f, pointer,
-                          s->type == HR_SETTING_CHECKS
-                              ? "an array of strings, such as [\"disk:free=5%\"]"
-                              : "an array of strings, such as [\"HUP:TERM\"]",
-                          hr_config_type_name(v));
+        hr_config_problem(
+            f, pointer,
+            s->type == HR_SETTING_CHECKS  ? "an array of strings, such as [\"disk:free=5%\"]"
+            : s->type == HR_SETTING_CODES ? "an array of strings, such as [\"143\"]"
+                                          : "an array of strings, such as [\"HUP:TERM\"]",
+            hr_config_type_name(v));
         return;
     }
     for (size_t i = 0; i < json_array_size(v); i++) {
@@ -128,6 +130,7 @@ json_t *hr_setting_json(const struct hr_config *c, const struct hr_setting *s)
     case HR_SETTING_SECONDS:
         return strchr(text, '.') ? json_real(strtod(text, NULL))
                                  : json_integer(strtoll(text, NULL, 10));
+    case HR_SETTING_CODES:
     case HR_SETTING_REWRITE: return list_json(text, ",");
     case HR_SETTING_CHECKS: return list_json(text, ";");
     default: return *text ? hr_json_text(text, strlen(text)) : json_null();

@@ -109,6 +109,40 @@ static int parse_address(const struct hr_setting *s, const char *text, struct hr
     return hr_address_parse(text, host, ret);
 }
 
+/* "143,130".  The table is untouched on failure. */
+static int parse_codes(const char *text, bool codes[HR_EXIT_CODES])
+{
+    bool table[HR_EXIT_CODES];
+    char number[4];
+    int64_t code = 0;
+    memcpy(table, codes, sizeof(table));
+    for (;; text++) {
+        size_t n = strcspn(text, ",");
+        if (n >= sizeof(number))
+            return -EINVAL;
+        memcpy(number, text, n);
+        number[n] = '\0';
+        int err = hr_parse_int(number, 0, HR_EXIT_CODES - 1, &code);
+        if (err)
+            return err;
+        table[code] = true;
+        text += n;
+        if (!*text)
+            break;
+    }
+    memcpy(codes, table, sizeof(table));
+    return 0;
+}
+
+static void format_codes(const bool codes[HR_EXIT_CODES], char out[HR_SETTING_TEXT])
+{
+    size_t used = 0;
+    for (int i = 0; i < HR_EXIT_CODES; i++)
+        if (codes[i])
+            used +=
+                (size_t)snprintf(out + used, HR_SETTING_TEXT - used, "%s%d", used ? "," : "", i);
+}
+
 static void *place(struct hr_config *c, const struct hr_setting *s)
 {
     return (char *)c + s->offset;
@@ -140,6 +174,7 @@ int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_con
         return 0;
     case HR_SETTING_ADDRESS: return parse_address(s, text, place(c, s));
     case HR_SETTING_REWRITE: return hr_rewrite_parse(text, place(c, s));
+    case HR_SETTING_CODES: return parse_codes(text, place(c, s));
     case HR_SETTING_CHECKS: return hr_check_settings_parse(place(c, s), text, why, sizeof(why));
     }
     if (!err)
@@ -155,6 +190,7 @@ void hr_setting_fall_back(const struct hr_setting *s, struct hr_config *c)
     case HR_SETTING_URL: memcpy(place(c, s), &s->fallback_text, sizeof(s->fallback_text)); break;
     case HR_SETTING_ADDRESS: (void)parse_address(s, s->fallback_text, place(c, s)); break;
     case HR_SETTING_REWRITE: hr_rewrite_none(place(c, s)); break;
+    case HR_SETTING_CODES:
     case HR_SETTING_CHECKS: memset(place(c, s), 0, s->size); break;
     default: put_number(c, s, s->fallback); break;
     }
@@ -211,6 +247,10 @@ void hr_setting_expected(const struct hr_setting *s, const char *text,
                        "signals such as TERM:INT or HUP:0, commas between, and none that is "
                        "not ours to rewrite: KILL, STOP, CHLD");
         break;
+    case HR_SETTING_CODES:
+        (void)snprintf(out, HR_SETTING_EXPECTED,
+                       "exit codes from 0 to %d, such as 143, commas between", HR_EXIT_CODES - 1);
+        break;
     case HR_SETTING_CHECKS:
         (void)snprintf(out, HR_SETTING_EXPECTED, "no more than %d checks", HR_CHECK_SETTINGS_MAX);
         (void)hr_check_settings_parse(&none, text, out, HR_SETTING_EXPECTED);
@@ -239,6 +279,7 @@ void hr_setting_format(const struct hr_config *c, const struct hr_setting *s,
         break;
     case HR_SETTING_ADDRESS: hr_address_format(at, out); break;
     case HR_SETTING_REWRITE: hr_rewrite_format(at, out); break;
+    case HR_SETTING_CODES: format_codes(at, out); break;
     case HR_SETTING_CHECKS: hr_check_settings_format(at, out); break;
     }
 }

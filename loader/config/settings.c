@@ -126,6 +126,9 @@ const struct hr_setting hr_settings[] = {
     {NAMES("rewrite", "REWRITE"), .live = true, .letter = 'r', .group = HR_GROUP_STOP,
      .type = HR_SETTING_REWRITE, .value = "A:B", AT(rewrite),
      .help = "pass on signal A as B, 0 drops it; may be repeated"},
+    {NAMES("success-code", "SUCCESS_CODE"), .live = true, .letter = 'e', .group = HR_GROUP_STOP,
+     .type = HR_SETTING_CODES, .value = "CODE", AT(success_codes),
+     .help = "an exit code that becomes 0; may be repeated"},
 
     {NAMES("watchdog-soft", "WATCHDOG_SOFT"), .live = true, .group = HR_GROUP_WATCH,
      SECONDS(0, SEC(5)), AT(watchdog_soft_ms),

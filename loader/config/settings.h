@@ -33,6 +33,7 @@ enum hr_setting_type {
     HR_SETTING_URL,      /* see web_url.h; borrowed */
     HR_SETTING_REWRITE,  /* see rewrite.h; each use of the option adds to the table */
     HR_SETTING_CHECKS,   /* see check_setting.h; likewise */
+    HR_SETTING_CODES,    /* exit codes with commas between, a bool of each; likewise */
 };
 
 struct hr_setting {

@@ -371,7 +371,11 @@ static int prepare(struct hr_supervisor *sup)
 static int final_code(struct hr_supervisor *sup)
 {
     int status = hr_main_unit(sup)->service.pub.last_status;
-    return status < 0 || sup->stopped_idle ? 128 + sup->stop_signal : hr_exit_code(status);
+    int code = status < 0 || sup->stopped_idle ? 128 + sup->stop_signal : hr_exit_code(status);
+    if (!sup->config->success_codes[code])
+        return code;
+    hr_info("exit code %d is a success (--success-code)", code);
+    return 0;
 }
 
 int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals)

@@ -78,6 +78,12 @@ class ExitCodes(unittest.TestCase):
             self.assertIn(words, done.stderr)
             self.assertIn(command, done.stderr)
 
+    def test_a_code_that_is_a_success(self):
+        for options, script, code in ((["-e", "143"], "kill -TERM $$", 0),
+                                      (["-gse3", "-e4"], "exit 3", 0), (["-e", "4"], "exit 3", 3),
+                                      (["--success-code=3,4", "-w"], "exit 4", 0)):
+            self.assertEqual(run("sh", "-c", script, options=options).returncode, code, options)
+
     def test_no_process_to_be_had(self):
         without = str(Path(__file__).with_name("without.py"))
         for options, words in (

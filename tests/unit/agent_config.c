@@ -264,7 +264,8 @@ static void every_setting_can_be_set(void **state)
             [HR_SETTING_SECONDS] = "1.5",       [HR_SETTING_COUNT] = "7",
             [HR_SETTING_PATH] = "'p'",          [HR_SETTING_ABSOLUTE] = "'/p'",
             [HR_SETTING_ADDRESS] = "'[::1]:9'", [HR_SETTING_URL] = "'https://h/p?q=1'",
-            [HR_SETTING_REWRITE] = "['1:2']",   [HR_SETTING_CHECKS] = "['disk:free=1G']"};
+            [HR_SETTING_REWRITE] = "['1:2']",   [HR_SETTING_CHECKS] = "['disk:free=1G']",
+            [HR_SETTING_CODES] = "['143']"};
         const struct hr_setting *s = &hr_settings[i];
         struct hr_config c;
         char word[32];

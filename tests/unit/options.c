@@ -56,9 +56,59 @@ static void switches_in_any_form(void **state)
     assert_string_equal(command[0], "off");
     assert_int_equal(parse(ARGS("--no-sidecar=on", "x"), &c), 64);
     assert_int_equal(parse(ARGS("--group=yes", "x"), &c), 64);
-    assert_int_equal(parse(ARGS("-gr", "TERM:INT", "x"), &c), 64);
     assert_int_equal(parse(ARGS("--no-grace", "x"), &c), 64); /* is no switch */
     assert_int_equal(parse(ARGS("--no-", "x"), &c), 64);
+}
+
+/* As getopt() has it. */
+static void letters_in_one_word(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse(ARGS("-gr", "TERM:INT", "x"), &c), 0);
+    assert_true(c.group_signals);
+    assert_int_equal(c.rewrite[15], 2);
+    assert_string_equal(command[0], "x");
+    assert_int_equal(parse(ARGS("-gve143", "-r1:0", "x"), &c), 0);
+    assert_true(c.success_codes[143]);
+    assert_true(c.verbose);
+    assert_int_equal(c.rewrite[1], 0);
+    assert_int_equal(parse(ARGS("-ge"), &c), 64);
+    assert_int_equal(parse(ARGS("-gx", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("-g=on", "x"), &c), 64);
+}
+
+static void exit_codes_add_up(void **state)
+{
+    static char *const wrong[] = {"", "256", "-1", "1,", ",1", "x", "0143", "1 "};
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse(ARGS("-e", "143", "--success-code=130,0", "x"), &c), 0);
+    for (int i = 0; i < HR_EXIT_CODES; i++)
+        assert_int_equal(c.success_codes[i], i == 143 || i == 130 || i == 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(parse(ARGS("-e", wrong[i], "x"), &c), 64);
+}
+
+/* Who replaces only the word in an ENTRYPOINT has a working image. */
+static void what_other_inits_call_it(void **state)
+{
+    struct hr_config c;
+    (void)state;
+    assert_int_equal(parse(ARGS("-s", "-w", "-g", "--", "x"), &c), 0); /* tini */
+    assert_true(c.group_signals);
+    assert_false(c.verbose);
+    assert_int_equal(parse(ARGS("-vvv", "--", "x"), &c), 0);
+    assert_true(c.verbose);
+    assert_int_equal(parse(ARGS("-g", "--single-child", "--verbose", "x"), &c), 0); /* dumb-init */
+    assert_false(c.group_signals);
+    assert_true(c.verbose);
+    assert_int_equal(parse(ARGS("-c", "-r", "15:3", "x"), &c), 0);
+    assert_string_equal(command[0], "x");
+    assert_int_equal(parse(ARGS("-p", "SIGTERM", "x"), &c), 64);
+    assert_int_equal(parse(ARGS("-l", "x"), &c), 64);
+    hr_settings_default_mcp(&c);
+    assert_int_equal(hr_options_parse(ARGS("-s"), NULL, &c, &command), 64);
 }
 
 static void rewriting_adds_up(void **state)
@@ -159,6 +209,8 @@ static void every_option_is_known(void **state)
             (void)snprintf(value, sizeof(value), "http://host/");
         else if (s->type == HR_SETTING_REWRITE)
             (void)snprintf(value, sizeof(value), "1:2");
+        else if (s->type == HR_SETTING_CODES)
+            (void)snprintf(value, sizeof(value), "143");
         else if (s->type == HR_SETTING_CHECKS)
             (void)snprintf(value, sizeof(value), "disk:free=1G");
         (void)snprintf(arg, sizeof(arg), "--%s=%.60s", s->option, value);
@@ -174,6 +226,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_in_any_form),
         cmocka_unit_test(switches_in_any_form),
+        cmocka_unit_test(letters_in_one_word),
+        cmocka_unit_test(exit_codes_add_up),
+        cmocka_unit_test(what_other_inits_call_it),
         cmocka_unit_test(rewriting_adds_up),
         cmocka_unit_test(flags_of_the_caller_stand_anywhere),
         cmocka_unit_test(the_command_may_follow_without_dashes),

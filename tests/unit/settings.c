@@ -68,6 +68,7 @@ static void another_value(const struct hr_setting *s, char out[64])
     case HR_SETTING_URL: (void)snprintf(out, 64, "https://[::1]:8080/a?b=c"); break;
     case HR_SETTING_ADDRESS: (void)snprintf(out, 64, "[::1]:1234"); break;
     case HR_SETTING_REWRITE: (void)snprintf(out, 64, "1:0,15:2"); break;
+    case HR_SETTING_CODES: (void)snprintf(out, 64, "0,143,255"); break;
     case HR_SETTING_CHECKS: (void)snprintf(out, 64, "disk:period=5.5,free=10%%"); break;
     }
 }

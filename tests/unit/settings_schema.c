@@ -69,6 +69,9 @@ static json_t *kind(const struct hr_setting *s)
     case HR_SETTING_ABSOLUTE: return pattern("^/", 0);
     case HR_SETTING_ADDRESS: return pattern("^[0-9A-Fa-f.:\\[\\]]*:[+0-9]+$", 0);
     case HR_SETTING_URL: return pattern("^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$", 2048);
+    case HR_SETTING_CODES:
+        return json_pack("{s:s, s:{s:s, s:i}}", "type", "array", "items", "type", "string",
+                         "minLength", 1);
     case HR_SETTING_REWRITE:
     case HR_SETTING_CHECKS:
         return json_pack("{s:s, s:{s:s, s:i}}", "type", "array", "items", "type", "string",
