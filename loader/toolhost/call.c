@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "host.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -214,8 +215,11 @@ static void post(struct hr_call *c)
         inbox.tail = &c->inbox_next;
     }
     (void)pthread_mutex_unlock(&inbox.lock);
+    int err = 0;
     if (was_empty && inbox.wake_fd >= 0)
-        (void)hr_write_all(inbox.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+        err = hr_write_all(inbox.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    if (err) /* the loop sleeps, and nobody else would ever tell it */
+        hr_host_lost(err);
 }
 
 void hr_call_post_and_unlock(struct hr_call *c)

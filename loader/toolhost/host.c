@@ -6,6 +6,7 @@
 #include "call.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/handoff.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "phase.h"
@@ -17,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 static const char *plugin = "?"; /* its id */
 
@@ -362,4 +364,19 @@ void hr_host_init(const char *plugin_id, uint32_t minor)
 const handrail_host *hr_host_services(void)
 {
     return &services;
+}
+
+/* The log has a descriptor of its own, which is as lost as the others. */
+static bool say_on_stderr(const char *line, size_t n)
+{
+    return hr_write_all(STDERR_FILENO, line, n) == 0;
+}
+
+_Noreturn void hr_host_lost(int err)
+{
+    hr_log_divert(say_on_stderr); /* other threads may see it late: these are our last words */
+    hr_error("plugin %s: serving its calls failed: %s: did it close descriptors of its process, or "
+             "lower the limits of it?",
+             plugin, strerror(-err));
+    _exit(HR_EXIT_SOFTWARE); /* as hr_toolhost_program() does */
 }

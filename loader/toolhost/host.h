@@ -11,4 +11,8 @@
 void hr_host_init(const char *plugin_id, uint32_t minor);
 const handrail_host *hr_host_services(void);
 
+/* End this process, which has lost what it serves calls with: nothing of it can be trusted after
+ * the plugin has closed descriptors that are not its own.  err: -errno.  Any thread. */
+_Noreturn void hr_host_lost(int err);
+
 #endif

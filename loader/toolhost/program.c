@@ -155,9 +155,7 @@ static int serve(const struct settings *s, struct hr_plugin *plugin)
         hr_warn("plugin %s: stopped while calls were running: destroy() was not called", s->id);
         return 0;
     case -ETIMEDOUT: return HR_EXIT_TEMPFAIL;
-    default:
-        hr_error("plugin %s: serving its calls failed: %s", s->id, strerror(-err));
-        return HR_EXIT_SOFTWARE;
+    default: hr_host_lost(err);
     }
 }
 

@@ -245,6 +245,9 @@ static int poll_once(struct server *s, int timeout)
     }
     if (poll(fds, HR_CONNS_MAX + 2, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
+    for (size_t i = 0; i < HR_CONNS_MAX + 2; i++)
+        if (fds[i].revents & POLLNVAL)
+            return -EBADF; /* we never ask for what we have closed */
     if (fds[0].revents) {
         uint64_t count = 0;
         ssize_t ignored = read(wake_fd, &count, sizeof(count)); /* only to make it quiet again */

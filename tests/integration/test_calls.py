@@ -8,8 +8,8 @@ import threading
 import time
 import unittest
 
-from harness import service, standin, test_plugin
-from support import request, wait_for
+from harness import sample, service, standin, test_plugin
+from support import Failure, request, wait_for
 
 
 def tool(h, name, plugin="faulty"):
@@ -109,6 +109,40 @@ class Retries(unittest.TestCase):
             told = [e["params"]["progress"] for e in events if "method" in e]
             self.assertEqual(told, list(range(1, 11)))
             self.assertEqual([e["result"]["isError"] for e in events if "id" in e], [False])
+
+
+class Wild(unittest.TestCase):
+    """What a plugin does to its own process is its own loss."""
+
+    @staticmethod
+    def answers(h):
+        try:
+            return not h.call_tool("wild", {"what": "nothing"})["isError"]
+        except Failure:  # not yet connected again
+            return False
+
+    def test_each_call_is_answered_and_nothing_else_suffers(self):
+        with standin(plugins=[test_plugin("wild"), sample("echo")],
+                     options=["--toolhost-backoff=0.1"]) as h:
+            h.wait_status("/readyz", 200)
+            for what, words in (("leave_child", "crashed (killed by signal 6)"),
+                                ("exit_at_once", "crashed (it ended with code 0)"),
+                                ("close_all", "crashed (it ended with code 70)"),
+                                ("exit_thread", "did not finish within 1.5 s"),
+                                ("flood_output", "did not finish within 1.5 s")):
+                with self.subTest(what):
+                    starts = service(h, "toolhost/wild")["starts"]
+                    result = h.call_tool("wild", {"what": what})
+                    self.assertTrue(result["isError"])
+                    self.assertIn(words, result["content"][0]["text"])
+                    self.assertEqual(h.call_tool("echo", {"text": "x"})["content"][0]["text"], "x")
+                    wait_for("its next life", lambda n=starts: (
+                        service(h, "toolhost/wild")["starts"] > n
+                        and service(h, "toolhost/wild")["state"] == "up"), 20)
+                    wait_for("its calls", lambda: self.answers(h), 20)
+            self.assertEqual(service(h, "toolhost/echo")["starts"], 1)
+            self.assertEqual(h.stop(), 143)
+            self.assertEqual(h.leftovers(), [])
 
 
 class Plugins(unittest.TestCase):

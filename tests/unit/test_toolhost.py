@@ -4,6 +4,7 @@
     test_toolhost.py <handrail-toolhost> <folder of the test plugins> [<TestClass>[.<test>] ...]
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -853,6 +854,45 @@ class Ends(ToolhostTest):
                 if "Sanitizer" not in host.text:  # which ends a process in its own way
                     self.assertEqual(got, code)
                 self.assertNotEqual(got, 0)
+
+    def wild(self) -> tuple[Host, Peer]:
+        host = self.host(PLUGINS / "wild.so", "wild")
+        peer = host.peer()
+        self.addCleanup(peer.close)
+        return host, peer
+
+    def test_death_by_what_is_inside_a_plugin(self) -> None:
+        for what, code in (("exit_at_once", 0), ("exit_slowly", 0), ("exit_elsewhere", 7),
+                           ("overflow", -signal.SIGSEGV), ("close_all", 70),
+                           ("no_descriptors", 70)):
+            with self.subTest(what):
+                host, peer = self.wild()
+                call = peer.start("wild", what=what)
+                with contextlib.suppress(EOFError, ConnectionError):
+                    peer.wait(call)
+                    peer.wait(peer.start("wild", what="nothing"))
+                got = host.ended()
+                if "Sanitizer" not in host.text:
+                    self.assertEqual(got, code, host.text)
+                if code == 70:
+                    self.assertIn("did it close descriptors of its process", host.text)
+
+    def test_what_ends_a_thread_of_ours_ends_the_process(self) -> None:
+        for what in ("exit_thread", "exit_never", "flood_progress"):
+            with self.subTest(what):
+                host, peer = self.wild()
+                self.assertEqual(peer.call("wild", timeout_ms=200, what=what).status, E_TIMEOUT)
+                self.assertEqual(host.ended(), 75)
+                self.assertIn("did not return", host.text)
+
+    def test_what_does_no_harm_to_calls(self) -> None:
+        host, peer = self.wild()
+        for what, text in (("complete_at_once", "completed"), ("use_stale", "not touched"),
+                           ("close_standard", "closed"), ("block_signals", "deaf"),
+                           ("nothing", "nothing")):
+            with self.subTest(what):
+                done = peer.call("wild", what=what)
+                self.assertEqual((done.status, done.text), (OK, text), host.text)
 
     def test_term(self) -> None:
         host, peer = self.faulty()
