@@ -192,9 +192,9 @@ static const char *advice(int err)
 {
     switch (-err) {
     case ENOENT: return ": make the folder, or mount it";
+    case EROFS: return ": mount a volume there that can be written";
     case EACCES:
-    case EPERM:
-    case EROFS: return ": give the user of handrail the right to write there";
+    case EPERM: return ": give the user of handrail the right to write there";
     case ELOOP: return ": a symbolic link is not followed, name the folder itself";
     case ENOTDIR: return ": it is not a folder, or a symbolic link";
     case ENOSPC:
