@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,9 +73,60 @@ static const char *foreign_start(const char *text, size_t len)
     return NULL;
 }
 
+/* The end of the value that begins at `at`: where a comma or bracket of its parent stands. */
+static size_t value_end(const char *text, size_t len, size_t at)
+{
+    int depth = 0;
+    for (; at < len; at++) {
+        char c = text[at];
+        if (c == '"')
+            for (at++; at < len && text[at] != '"'; at++)
+                at += text[at] == '\\';
+        else if (c == '{' || c == '[')
+            depth++;
+        else if (depth == 0 && (c == '}' || c == ']' || c == ','))
+            break;
+        else if (c == '}' || c == ']')
+            depth--;
+    }
+    return at < len ? at : len;
+}
+
+/* Blank out the member whose key, which is not the first of its object, ends before `key_end`, with
+ * the comma before it.  Lines stay where they are. */
+static void blank_member(char *text, size_t len, size_t key_end)
+{
+    size_t end = value_end(text, len, key_end);
+    size_t at = key_end > 0 ? key_end - 1 : 0; /* the quote behind it */
+    bool inside = true;
+    while (at > 0 && (inside || text[at] != ',')) {
+        at--;
+        if (inside && text[at] == '"') { /* the quote before it, unless it is an escaped one */
+            size_t slashes = 0;
+            while (slashes < at && text[at - 1 - slashes] == '\\')
+                slashes++;
+            inside = slashes % 2 != 0;
+        }
+    }
+    for (; at < end; at++)
+        if (text[at] != '\n')
+            text[at] = ' ';
+}
+
+static void say_not_json(struct hr_config_file *f, const json_error_t *e)
+{
+    bool twice = json_error_code(e) == json_error_duplicate_key;
+    const char *quoted = twice ? NULL : strstr(e->text, " near '"); /* it may be a secret */
+    if (!hr_config_file_is_full(f))
+        hr_error("%s: line %d, column %d: not valid JSON: %.*s", f->name, e->line, e->column,
+                 quoted ? (int)(quoted - e->text) : JSON_ERROR_TEXT_LENGTH, e->text);
+    f->problems++;
+}
+
 json_t *hr_config_file_parse(struct hr_config_file *f, const char *text, size_t len)
 {
     json_error_t e;
+    char *copy = NULL;
     const char *foreign = foreign_start(text, len);
     if (foreign) {
         f->problems++;
@@ -82,15 +134,23 @@ json_t *hr_config_file_parse(struct hr_config_file *f, const char *text, size_t 
         return NULL;
     }
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
-    if (root)
-        return root;
-    f->problems++;
-    bool twice = json_error_code(&e) == json_error_duplicate_key;
-    const char *quoted = twice ? NULL : strstr(e.text, " near '"); /* it may be a secret */
-    hr_error("%s: line %d, column %d: not valid JSON: %.*s", f->name, e.line, e.column,
-             quoted ? (int)(quoted - e.text) : JSON_ERROR_TEXT_LENGTH, e.text);
-    /* With a key twice it still says much that may be wrong as well. */
-    return twice ? json_loadb(text, len, 0, &e) : NULL;
+    while (!root) {
+        say_not_json(f, &e);
+        if (json_error_code(&e) != json_error_duplicate_key)
+            break;
+        if (!copy && (copy = malloc(len)))
+            memcpy(copy, text, len);
+        if (!copy || hr_config_file_is_full(f))
+            break;
+        blank_member(copy, len, (size_t)e.position); /* and there may be another one */
+        root = json_loadb(copy, len, JSON_REJECT_DUPLICATES, &e);
+    }
+    if (copy) { /* with a key twice it still says much that may be wrong as well */
+        json_decref(root);
+        root = json_loadb(text, len, 0, &e);
+    }
+    free(copy);
+    return root;
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */

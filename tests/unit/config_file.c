@@ -73,6 +73,54 @@ static void exactly_so_many_bytes(void **state)
     assert_non_null(strstr(said, "F: is empty"));
 }
 
+/* Each is said; of them, the last one counts. */
+static void every_key_that_is_there_twice(void **state)
+{
+    static const char text[] =
+        "{\"a\": 1,\n"
+        " \"o\": {\"x\\\"y\": [1, {\"k\": 2, \"k\": 3}], \"x\\\"y\": \"}],\\\"\"},\n"
+        " \"a\" : {\"b\": [\"}\", 2]} ,\n"
+        " \"c\": 4, \"a\": 5\n,\"\":6,\"\":7}";
+    struct hr_config_file f = {.name = "F"};
+    (void)state;
+    hear_begin();
+    json_t *root = hr_config_file_parse(&f, text, sizeof(text) - 1);
+    hear_end();
+    json_t *expected = json_loadb(text, sizeof(text) - 1, 0, NULL);
+    assert_true(json_equal(root, expected));
+    json_decref(root);
+    json_decref(expected);
+    assert_int_equal(f.problems, 5);
+    assert_non_null(strstr(said, "line 2, column 31: not valid JSON: duplicate object key"));
+    assert_non_null(strstr(said, "line 2, column 44: not valid JSON: duplicate object key"));
+    assert_non_null(strstr(said, "line 3, column 4: not valid JSON: duplicate object key"));
+    assert_non_null(strstr(said, "line 4, column 12: not valid JSON: duplicate object key"));
+    assert_non_null(strstr(said, "line 5, column 8: not valid JSON: duplicate object key"));
+    /* What follows may be no JSON at all. */
+    f.problems = 0;
+    hear_begin();
+    assert_null(hr_config_file_parse(&f, "{\"a\":1,\"a\"", 11));
+    assert_null(hr_config_file_parse(&f, "{\"a\":1,\"a\":\"\\", 14));
+    hear_end();
+    assert_int_equal(f.problems, 4);
+}
+
+/* A line for each, up to the limit. */
+static void no_more_than_so_many(void **state)
+{
+    static char text[4096];
+    struct hr_config_file f = {.name = "F"};
+    size_t n = 0;
+    (void)state;
+    for (int i = 0; i < 2 * HR_CONFIG_PROBLEMS_MAX; i++, n += 6)
+        memcpy(text + n, i ? ",\"a\":1" : "{\"a\":1", 6);
+    text[n] = '}';
+    hear_begin();
+    json_decref(hr_config_file_parse(&f, text, n + 1));
+    hear_end();
+    assert_int_equal(f.problems, HR_CONFIG_PROBLEMS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +129,8 @@ int main(void)
         cmocka_unit_test(the_nearest_word),
         cmocka_unit_test(unknown_keys),
         cmocka_unit_test(exactly_so_many_bytes),
+        cmocka_unit_test(every_key_that_is_there_twice),
+        cmocka_unit_test(no_more_than_so_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
