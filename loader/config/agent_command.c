@@ -231,9 +231,10 @@ static int plan_modules(struct plan *p, const struct hr_agent_places *places,
     if (!module || hr_agent_module_is_native(module)) /* a plugin: no business of Python's */
         return 0;
     if (!hr_agent_module_is_python(module)) {
-        hr_error("CUSTOM_AGENT_MODULE is \"%s\": expected the name of a Python module, such as "
-                 "my_agent or my_package.agent, or a plugin: native:<id> or /path/of.so",
-                 module);
+        hr_error("CUSTOM_AGENT_MODULE is \"%.300s\": expected the name of a Python module, such as "
+                 "my_agent or my_package.agent, of %d bytes at most, or a plugin: native:<id> or "
+                 "/path/of.so",
+                 module, HR_AGENT_NAME_MAX);
         return HR_EXIT_CONFIG;
     }
     plan_import(p, places, folder, module);

@@ -34,6 +34,8 @@ bool hr_agent_module_is_native(const char *module)
 static bool is_name(const char *name, bool dots)
 {
     bool start = true;
+    if (strlen(name) > HR_AGENT_NAME_MAX)
+        return false;
     for (; *name; name++) {
         unsigned char c = (unsigned char)*name;
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
@@ -82,10 +84,11 @@ static const json_t *get_object(struct hr_config_file *f, const json_t *root, co
 static void read_agent(struct hr_config_file *f, const json_t *agent)
 {
     static const char *const known[] = {"module", "class"};
-    static const char want_module[] = "the name of a Python module such as my_agent or "
-                                      "agents.mine, native:<plugin id>, or the absolute path of "
-                                      "a .so";
-    static const char want_class[] = "the name of a class in the module";
+    static const char want_module[] =
+        "the name of a Python module such as my_agent or "
+        "agents.mine (255 bytes at most), native:<plugin id>, or the absolute path of "
+        "a .so";
+    static const char want_class[] = "the name of a class in the module (255 bytes at most)";
     hr_config_unknown_keys(f, "/agent", agent, known, COUNT(known));
     const char *module = hr_config_string(f, "/agent", agent, "module", want_module);
     const char *class = hr_config_string(f, "/agent", agent, "class", want_class);
@@ -105,7 +108,8 @@ static void read_tool(struct hr_config_file *f, const json_t *tools, size_t inde
 {
     static const char *const known[] = {"name", "module"};
     static const char want_name[] = "1 to 128 characters of A-Z a-z 0-9 . _ -";
-    static const char want_module[] = "the name of a Python module such as my_tools or tools.mine";
+    static const char want_module[] =
+        "the name of a Python module such as my_tools or tools.mine (255 bytes at most)";
     struct hr_pointer here;
     struct hr_pointer p;
     const char *at = hr_pointer_index(&here, "/tools", index);

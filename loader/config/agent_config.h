@@ -23,6 +23,7 @@
 
 enum {
     HR_AGENT_TOOLS_MAX = 64,            /* tools */
+    HR_AGENT_NAME_MAX = 255,            /* bytes of a module or class, as of a file */
     HR_AGENT_VALUE_MAX = 128 * 1024 - 1 /* bytes of "NAME=value": the kernel's limit for one */
 };
 
@@ -51,7 +52,8 @@ int hr_agent_config_native(struct hr_config *c);
 /* Is this module no business of Python's: "native:<id>" or "/path/of.so"? */
 bool hr_agent_module_is_native(const char *module);
 
-/* "name" or "package.name": what python would import.  It may have letters beyond ASCII. */
+/* "name" or "package.name": what python would import, of no more than HR_AGENT_NAME_MAX bytes.  It
+ * may have letters beyond ASCII. */
 bool hr_agent_module_is_python(const char *module);
 
 #endif

@@ -281,6 +281,18 @@ static void every_setting_can_be_set(void **state)
     }
 }
 
+static void names_are_as_long_as_a_files(void **state)
+{
+    char name[HR_AGENT_NAME_MAX + 2];
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    name[HR_AGENT_NAME_MAX] = '\0';
+    assert_true(hr_agent_module_is_python(name));
+    name[HR_AGENT_NAME_MAX] = 'a';
+    name[HR_AGENT_NAME_MAX + 1] = '\0';
+    assert_false(hr_agent_module_is_python(name));
+}
+
 static void who_wins(void **state)
 {
     struct hr_config c;
@@ -533,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_thousand_problems_are_counted),
         cmocka_unit_test(numbers_at_the_edge_of_nothing),
         cmocka_unit_test(every_setting_can_be_set),
+        cmocka_unit_test(names_are_as_long_as_a_files),
         cmocka_unit_test(who_wins),
         cmocka_unit_test(all_problems_of_all_sources_at_once),
         cmocka_unit_test(what_is_no_file),
