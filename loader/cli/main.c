@@ -27,10 +27,14 @@ static int load(char **argv, bool as_server, struct hr_config *config)
     int code = as_server ? hr_config_load_as_server(argv, config) : hr_config_load(argv, config);
     if (!code)
         hr_log_set_format(config->log_format);
-    if (!code && config->verbose && setenv("HANDRAIL_LOG_LEVEL", "debug", 0) == 0)
-        hr_log_init("handrail", hr_log_level_from_env()); /* and our other programs likewise */
-    if (!code && !config->sidecar && !getenv("HANDRAIL_LOG_LEVEL"))
+    if (code || getenv("HANDRAIL_LOG_LEVEL"))
+        return code;
+    if (config->verbose)
+        hr_log_init("handrail", HR_LOG_DEBUG);
+    else if (!config->sidecar)
         hr_log_init("handrail", HR_LOG_WARNING); /* a plain init is quiet */
+    if (config->verbose && config->sidecar)
+        (void)setenv("HANDRAIL_LOG_LEVEL", "debug", 1); /* for our other programs */
     return code;
 }
 

@@ -117,6 +117,13 @@ class Transparency(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, "hello\n"))
         self.assertRegex(done.stderr, r"^[^\n]* warning: --on-claim: it is never run[^\n]*\n$")
 
+    def test_a_verbose_one_says_it_on_standard_error_only(self):
+        done = run("sh", "-c", "echo $HANDRAIL_LOG_LEVEL.", options=["-v"])
+        self.assertEqual(done.stdout, ".\n")
+        self.assertIn(" debug: server: starting -> up", done.stderr)
+        done = run("true", options=["-v"], HANDRAIL_LOG_LEVEL="error")
+        self.assertEqual(done.stderr, "")
+
     def test_standard_input_is_the_commands(self):
         argv = [BIN, "run", "--no-sidecar", "--", "cat"]
         done = subprocess.run(argv, env=environment(), input=b"x" * 100000, capture_output=True,
