@@ -42,8 +42,8 @@ void hr_help_run(void)
         "The nine from --restart to --stop-timeout exist twice more: as --sidecar-restart ...\n"
         "for the sidecar, as --toolhost-restart ... for the process of each plugin.\n"
         "\n"
-        "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it\n"
-        "could not be run, 64 for wrong usage, 78 for a wrong configuration.\n");
+        "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it could not\n"
+        "be run, 64 for wrong usage, 71 if the system has refused, 78 for a wrong configuration.\n");
 }
 
 void hr_help_mcp(void)
