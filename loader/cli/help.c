@@ -43,7 +43,7 @@ void hr_help_run(void)
         "for the sidecar, as --toolhost-restart ... for the process of each plugin.\n"
         "\n"
         "Exit code: the command's own, 128 + N if signal N ended it, 127 or 126 if it could not\n"
-        "be run, 64 for wrong usage, 71 if the system has refused, 78 for a wrong configuration.\n");
+        "be run, 64 for wrong usage, 71 if the system refused, 78 for a wrong configuration.\n");
 }
 
 void hr_help_mcp(void)
