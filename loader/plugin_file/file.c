@@ -114,7 +114,7 @@ static int hash_and_copy(int fd, int copy, size_t *ret_len, char sha256[HR_PLUGI
     return 0;
 }
 
-/* The path to load the copy by.  Without /proc there is none. */
+/* The path to load what is open by.  Without /proc there is none. */
 static bool find_load_path(struct hr_plugin_file *f)
 {
     (void)snprintf(f->load_path, sizeof(f->load_path), "/proc/self/fd/%d", f->fd);
@@ -157,6 +157,7 @@ static int take(int fd, struct hr_plugin_file *f, struct hr_why *why)
         f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (f->fd < 0)
             return -ENOMEM;
+        (void)find_load_path(f);
     }
     void *bytes = mmap(NULL, f->len, PROT_READ, MAP_PRIVATE, f->fd, 0);
     if (bytes == MAP_FAILED)

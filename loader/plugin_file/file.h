@@ -9,7 +9,8 @@
  *
  * Where sealed memory cannot be had, or cannot be loaded from (no /proc), the file itself is
  * loaded; then its owner and mode have to vouch for it, for the time between the look at it and the
- * load.
+ * load.  It is the file that was looked at, whatever has been put in its place, except without
+ * /proc, where it is looked for by its path once more.
  *
  * Blocks on the disk.  No state, any thread. */
 #ifndef HR_PLUGIN_FILE_FILE_H
@@ -29,7 +30,7 @@ struct hr_plugin_file {
     int fd;      /* of the copy, or of the file */
     bool sealed; /* it is the copy */
     char sha256[HR_PLUGIN_FILE_SHA256];
-    /* Of the copy, for dlopen() in this process while fd is open; "": load the file itself.  The
+    /* Of fd, for dlopen() in this process while it is open; "": load it by its own path.  The
      * dynamic linker takes equal paths for the same object: one load in a process. */
     char load_path[64];
 };

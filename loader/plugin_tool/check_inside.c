@@ -112,7 +112,7 @@ static enum hr_verdict entry_same(struct hr_check *c)
     const handrail_plugin *(*entry)(void) = NULL;
     if (!load_here(c, &file, &p))
         return HR_CASE_FAILED;
-    void *dl = dlopen(file.sealed ? file.load_path : c->target->path, RTLD_NOW | RTLD_NOLOAD);
+    void *dl = dlopen(*file.load_path ? file.load_path : c->target->path, RTLD_NOW | RTLD_NOLOAD);
     void *symbol = dl ? dlsym(dl, "handrail_plugin_v1") : NULL;
     if (!symbol)
         return hr_found(c, HR_CASE_SKIPPED, "it cannot be asked a second time");

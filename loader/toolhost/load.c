@@ -189,7 +189,7 @@ int hr_plugin_load(const char *id, const char *path, const struct hr_plugin_file
 {
     load_libc_parts(file);
     void *dl = NULL;
-    int err = open_object(file->sealed ? file->load_path : path, &dl, why);
+    int err = open_object(*file->load_path ? file->load_path : path, &dl, why);
     if (err)
         return err;
     void *symbol = dlsym(dl, "handrail_plugin_v1");

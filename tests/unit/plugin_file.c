@@ -6,10 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/handrail-file-XXXXXX";
@@ -143,6 +149,59 @@ static void the_folder_vouches_for_nothing(void **state)
     assert_int_equal(chmod(folder, 0700), 0);
 }
 
+/* From here on this process gets no memory to copy a file to. */
+static int refuse_copies(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
+/* Without a copy, what is loaded is the file that was looked at, whatever has taken its place.
+ * In a process of its own; what went wrong, or NULL. */
+static const char *load_without_a_copy(void)
+{
+    struct hr_plugin_file f;
+    struct hr_why why = {{0}};
+    char read_back[4] = "";
+    if (refuse_copies())
+        return "the kernel takes no filter";
+    put("abc", 0644);
+    if (hr_plugin_file_open(path, NULL, &f, &why) || f.sealed)
+        return "it was not opened, or copied nevertheless";
+    (void)unlink(path);
+    put("xyz", 0644);
+    int fd = open(f.load_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, read_back, 3) != 3)
+        return "it cannot be loaded";
+    (void)close(fd);
+    hr_plugin_file_close(&f);
+    return strcmp(read_back, "abc") == 0 ? NULL : "another file was taken";
+}
+
+static void the_file_that_was_looked_at_is_loaded(void **state)
+{
+    int status = 0;
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *wrong = load_without_a_copy();
+        if (wrong)
+            (void)fprintf(stderr, "%s\n", wrong);
+        _exit(wrong ? 1 : 0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void what_is_no_file(void **state)
 {
     struct hr_plugin_file f;
@@ -169,6 +228,7 @@ int main(void)
         cmocka_unit_test(bytes_are_kept),
         cmocka_unit_test(the_hash_or_the_mode_vouches),
         cmocka_unit_test(the_folder_vouches_for_nothing),
+        cmocka_unit_test(the_file_that_was_looked_at_is_loaded),
         cmocka_unit_test(what_is_no_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
