@@ -322,6 +322,16 @@ void hr_call_tell(struct hr_call *c, handrail_log_level level, const char *msg, 
     c->untold++;
 }
 
+/* A plugin may pass on what a service answered, and leave the words to us. */
+static const char *reason_of(const struct hr_call *c)
+{
+    if (c->error.len)
+        return hr_buf_str(&c->error);
+    return c->status == HANDRAIL_E_LIMIT && c->left_out
+               ? "the result was larger than the host accepts: ask for less"
+               : hr_status_name(c->status);
+}
+
 static int add_parts(struct hr_call *c)
 {
     int err = 0;
@@ -333,7 +343,7 @@ static int add_parts(struct hr_call *c)
         err = hr_part_add(&c->result, HR_PART_TEXT, note, sizeof(note) - 1);
     }
     if (!err && c->status < 0) {
-        const char *reason = c->error.len ? hr_buf_str(&c->error) : hr_status_name(c->status);
+        const char *reason = reason_of(c);
         err = hr_part_add(&c->result, HR_PART_ERROR, reason, strlen(reason));
     }
     return err;

@@ -513,7 +513,9 @@ class Calls(ToolhostTest):
         _, peer = self.faulty()
         fits = RESULT_MAX - 100
         self.assertEqual(len(peer.call("big", bytes=fits).text), fits)
-        self.assertEqual(peer.call("big", bytes=RESULT_MAX).status, E_LIMIT)
+        done = peer.call("big", bytes=RESULT_MAX)
+        self.assertEqual((done.status, done.error),
+                         (E_LIMIT, "the result was larger than the host accepts: ask for less"))
         self.assertEqual(peer.call("big", bytes=3 * FRAME_MAX).status, E_LIMIT)
         done = peer.call("big", bytes=3 * FRAME_MAX, careless=1)
         self.assertEqual(done.status, OK)
