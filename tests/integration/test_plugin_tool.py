@@ -325,8 +325,9 @@ class Check(unittest.TestCase):
                 self.assertEqual(list(failed), [case], failed)
                 self.assertIn(words, failed[case])
                 self.assertEqual(done.returncode, 1)
-                self.assertEqual(found["call-full"]["verdict"], "skipped")
-                self.assertIn(f"see {case}", found["call-full"]["finding"])
+                for other in ("config-empty", "config-wrong", "call-full"):
+                    self.assertEqual(found[other]["verdict"], "skipped", other)
+                    self.assertIn(f"see {case}", found[other]["finding"])
 
     def test_an_old_host_is_not_blamed_for_what_any_host_meets(self):
         _, found = verdicts(PLUGINS / "careless-exits.so", "--only=load-old-host")
