@@ -16,8 +16,10 @@ installed is left out.
             more than 20 s
 
 "handrail" is a plain init; "handrail+" is the whole, with its sidecar (its own processes: two),
-around the stand-in for the agent-server, whose own end takes a few ms.  s6-supervise gets a
-notification-fd, without which it waits a second before it restarts anything.
+around the stand-in for the agent-server, whose own end takes a few ms.  Before its next server it
+looks twice at every process that /proc shows, for the crash report and for what was left behind:
+restart grows with their number, and is less in a container than beside a host's.  s6-supervise gets
+a notification-fd, without which it waits a second before it restarts anything.
 """
 
 from __future__ import annotations
