@@ -13,6 +13,7 @@ so only its own calls fail, and only while the context `Faults` lasts.  Scenes:
   load  the toolhost alone is killed, and the calls that fail are those of the new one: its start,
         its confinement, the loading of its plugin.  When the calls work again, it is up, and
         confined as it was.
+  begin the same for the sidecar: the calls of a new one.
   sidecar, toolhost
         it is asked all the time, and its own calls fail.  No request waits for ever; when the calls
         work again, it answers, or another one in its place, and has lost no descriptor.
@@ -45,6 +46,7 @@ from support import Failure, wait_for
 RUN_SECONDS = 0.8   # calls fail for this long after the kills: the first new start fails too
 STOP_SECONDS = 1.0  # ... and after TERM
 ANSWER_SECONDS = 20.0  # no request may take longer, whatever fails
+STARTING = {"load": TOOLHOST, "begin": SIDECAR}
 SERVING = {"sidecar": SIDECAR, "toolhost": TOOLHOST}
 
 # What each call can answer on a machine in trouble; some of it only under a seccomp profile.
@@ -124,6 +126,21 @@ IN_SERVICE = {
     "getdents64": ["EIO"],
     "statfs": ["EIO"],
 }
+AT_THE_BEGIN = {  # ... and those of their start
+    "bind": ["EADDRINUSE", "ENOMEM"],
+    "listen": ["EADDRINUSE"],
+    "epoll_create1": ["EMFILE", "ENOMEM"],
+    "eventfd2": ["EMFILE", "ENOMEM"],
+    "pipe2": ["EMFILE"],
+    "inotify_init1": ["EMFILE", "ENOMEM"],
+    "inotify_add_watch": ["ENOSPC", "ENOMEM"],
+    "sched_getaffinity": ["EPERM"],
+    "prlimit64": ["EPERM"],
+    "prctl": ["EPERM"],
+    "getrandom": ["EAGAIN"],
+    "ftruncate": ["ENOSPC"],
+    "uname": ["EPERM"],
+}
 OFTEN = ("", "1+2", "3+5")  # each call, each other one, some
 NOT_TRIED = {
     "close": "see above", "exit_group": "does not return", "restart_syscall": "the kernel's own",
@@ -190,8 +207,8 @@ def helper_knows(h: Handrail) -> None:
 def in_run(h: Handrail, faults: Faults, scene: str) -> None:
     before, confined = descriptors(h), confinements(h)
     with faults:
-        if scene == "load":
-            kill_all(h, [TOOLHOST])
+        if scene in STARTING:
+            kill_all(h, [STARTING[scene]])
         else:
             disturb(h)
         time.sleep(RUN_SECONDS)
@@ -318,6 +335,11 @@ def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> l
         for pair in tried if full else chance.sample(tried, 8):
             cases += [Case(scene, (Fault(*pair, when),))
                       for when in (OFTEN if full else [chance.choice(OFTEN)])]
+    tried = [(call, error) for call, errors in {**IN_SERVICE, **AT_THE_BEGIN}.items()
+             for error in errors]
+    for pair in tried if full else chance.sample(tried, 8):
+        cases += [Case("begin", (Fault(*pair, str(place)),))
+                  for place in chance.sample(range(1, LOADS), 6 if full else 1)]
     for call, errors in IN_THE_TOOLHOST.items():
         for error in errors if full else [chance.choice(errors)]:
             places = [str(chance.randint(1, LOADS)) for _ in range(10 if full else 1)]
