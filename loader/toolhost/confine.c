@@ -45,7 +45,7 @@ static rlim_t data_in_use(void)
     return pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Lower a limit, soft and hard; one that is lower already stays.  0 or -errno. */
+/* Set a limit, soft and hard, as far as the hard one that is there allows.  0 or -errno. */
 static int limit(__rlimit_resource_t what, rlim_t most)
 {
     struct rlimit now;
