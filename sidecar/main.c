@@ -531,8 +531,12 @@ static void raise_file_limit(struct sidecar *s)
     s->files = FILES_WANTED;
     if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= FILES_WANTED)
         return;
-    r.rlim_cur = r.rlim_max < FILES_WANTED ? r.rlim_max : FILES_WANTED;
-    (void)setrlimit(RLIMIT_NOFILE, &r);
+    const struct rlimit more = {
+        .rlim_cur = r.rlim_max < FILES_WANTED ? r.rlim_max : FILES_WANTED,
+        .rlim_max = r.rlim_max,
+    };
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        r = more;
     s->files = (unsigned)r.rlim_cur;
     if (r.rlim_cur < FILES_WANTED)
         hr_warn("only %llu files may be open, %d are wanted: fewer connections will be served",

@@ -124,13 +124,15 @@ static int end_document(int fd, size_t *ret_len)
 {
     char last = 0;
     off_t n = lseek(fd, 0, SEEK_END);
-    if (n < 0 || (n > 0 && pread(fd, &last, 1, n - 1) != 1))
-        return errno ? -errno : -EIO;
+    ssize_t did = n > 0 ? pread(fd, &last, 1, n - 1) : 1;
+    if (n < 0 || did != 1)
+        return n < 0 || did < 0 ? -errno : -EIO;
     if (n == 0)
         return -ENODATA;
     if (last != '\n') {
-        if (pwrite(fd, "\n", 1, n) != 1)
-            return errno ? -errno : -EIO;
+        did = pwrite(fd, "\n", 1, n);
+        if (did != 1)
+            return did < 0 ? -errno : -EIO;
         n++;
     }
     *ret_len = (size_t)n;

@@ -243,7 +243,7 @@ class Pause(unittest.TestCase):
                 os.kill(h.child(name), signal.SIGKILL)
                 began = time.monotonic()
                 self.assertIn(h.wait(), (137, 143))
-                self.assertLess(time.monotonic() - began, 3)
+                self.assertLess(time.monotonic() - began, 10)  # the grace is 25 s
                 self.assertEqual(h.leftovers(), [])
 
     def test_without_a_key_nobody_is_asked(self):

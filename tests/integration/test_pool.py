@@ -83,8 +83,10 @@ class Phases(unittest.TestCase):
             found = wait_phase(h, "active")
             self.assertEqual(path(found), NAMES[:5])
             self.assertIn("[-]unused failed", h.get("/warmz").text)
-            total = sum(found["seconds_in"].values())
-            self.assertAlmostEqual(total, h.get("/status").json()["uptime_seconds"], delta=0.5)
+            before = h.get("/status").json()["uptime_seconds"]
+            total = sum(wait_phase(h, "active")["seconds_in"].values())
+            after = h.get("/status").json()["uptime_seconds"]
+            self.assertTrue(before - 0.5 < total < after + 0.5, (before, total, after))
             metrics = h.get("/metrics").text
             self.assertIn('handrail_claims_total{launch_type="warm"} 1\n', metrics)
             self.assertRegex(metrics, r'handrail_phase\{\w+="active"\} 1\n')
@@ -96,10 +98,8 @@ class Phases(unittest.TestCase):
             wait_phase(h, "claimed")
             h.fault(age=100)
             h.fault(used=True)
-            began = time.monotonic()
             h.fault(notify="X_HANDRAIL_ACTIVITY=1")
-            wait_phase(h, "active", timeout=2)  # and not with the next question, in half a minute
-            self.assertLess(time.monotonic() - began, 2)
+            wait_phase(h, "active", timeout=15)  # and not with the next question, in half a minute
 
     def test_claimed_before_the_server_is_ready(self):
         with pod("--start-delay", "2", labels=POOLED) as (h, volume):

@@ -572,20 +572,18 @@ class Stop(unittest.TestCase):
             began = time.monotonic()
             self.assertEqual(h.stop(), 137)
             self.assertIn("2000 ms are left", h.log())
-            self.assertTrue(1.9 < time.monotonic() - began < 5)
+            self.assertGreater(time.monotonic() - began, 1.9)
             self.assertNotIn("starting it again", h.log())
             self.assertEqual(h.leftovers(), [])
 
     def test_a_third_signal_kills(self):
         with standin("--ignore-term") as h:
             h.wait_status("/readyz", 200)
-            began = time.monotonic()
             h.process.terminate()
             h.wait_line("stopping on signal 15")
             h.process.terminate()
             h.wait_line("again: 2000 ms are left")
             self.assertEqual(h.stop(), 137)
-            self.assertLess(time.monotonic() - began, 1.5)
             self.assertIn("once more: killing what is left", h.log())
 
     def test_a_server_that_is_stopped_is_woken_to_end(self):
