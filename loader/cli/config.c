@@ -28,19 +28,20 @@ enum { SOURCE_MAX = HR_SETTING_SOURCE + HR_CONFIG_POINTER }; /* bytes */
 static const char usage[] =
     "usage: handrail config [--all] [--json] [options] [-- CMD ARGS]\n"
     "\n"
-    "What handrail run, with these options and CMD, would be configured to do: its settings, the\n"
-    "server's command as it would be run, the agent, the variables that are added, the plugins; "
-    "and\n"
-    "where each comes from: an option, a variable, FILE#/place/in/it, or the default.\n"
+    "What handrail run, with these options and CMD, would be configured to do: its\n"
+    "settings, the server's command as it would be run, the agent, the variables that\n"
+    "are added, the plugins; and where each comes from: an option, a variable,\n"
+    "FILE#/place/in/it, or the default.\n"
     "\n"
     "  --all     also the settings that are their default\n"
     "  --json    as JSON, always with all settings\n"
     "\n"
-    "The other options are those of handrail run.  Nothing is run, and no running handrail is "
-    "asked:\n"
-    "what has changed since that was started is shown as it is now.  Secrets are masked.\n"
+    "The other options are those of handrail run.  Nothing is run, and no running\n"
+    "handrail is asked: what has changed since that was started is shown as it is\n"
+    "now.  Secrets are masked.\n"
     "\n"
-    "Exit code: 0, 64 for wrong usage, 78 for a wrong configuration, after a line per problem.\n";
+    "Exit code: 0, 64 for wrong usage, 78 for a wrong configuration, after a line for\n"
+    "each problem.\n";
 
 /* ---- masking --------------------------------------------------------------------------------- */
 

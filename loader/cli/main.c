@@ -167,9 +167,9 @@ static const struct command {
     int (*function)(char **argv);
     const char *help; /* NULL: not shown: another name of one that is, or not for people */
 } commands[] = {
-    {"run", command_run, "the same; run --help: the options"},
-    {"mcp", command_mcp, "the tools over standard input and output; --help: more"},
-    {"status", hr_cli_status, "how the pod, its services and plugins are; --help: more"},
+    {"run", command_run, "the same as handrail -- CMD"},
+    {"mcp", command_mcp, "the tools over standard input and output"},
+    {"status", hr_cli_status, "how the pod, its services and plugins are"},
     {"probe", hr_cli_probe, "live, ready, startup or warm: is it? for exec probes"},
     {"restart", hr_cli_restart, "restart a service of it; the server if none is named"},
     {"reload", hr_cli_reload, "have it read the two files of its configuration anew"},
@@ -185,7 +185,7 @@ static const struct command {
     {"explain", command_image, "a rule of lint or check"},
     {"__on-claim", hr_cli_on_claim, NULL},
     {"--version", command_version, "which handrail this is"},
-    {"help", command_help, "this text, or with a command what that one takes"},
+    {"help", command_help, "this text, or that of a command or a topic"},
     {"--help", command_help, NULL},
     {"-h", command_help, NULL},
 };
@@ -211,7 +211,10 @@ static int help_of(char **words)
     /* With two underscores it is not for people, and takes its arguments as they are. */
     if (command && words[0][0] != '_' && !words[n])
         return command->function(argv);
-    hr_error("no help for %s: expected a command of those that handrail --help lists", words[0]);
+    if (!words[1] && hr_help_topic(words[0]))
+        return 0;
+    hr_error("no help for %s: expected a command or a topic of those that handrail --help lists",
+             words[0]);
     return HR_EXIT_USAGE;
 }
 
@@ -222,7 +225,7 @@ static int command_help(char **argv)
     hr_help_main();
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (commands[i].help)
-            (void)printf("  handrail %-23s %s\n", commands[i].name, commands[i].help);
+            (void)printf("  handrail %-10s  %s\n", commands[i].name, commands[i].help);
     hr_help_commands_end();
     return 0;
 }

@@ -27,8 +27,8 @@ int hr_cli_restart(char **argv)
 {
     struct hr_client_options o;
     char done[256];
-    int code = hr_client_parse(argv, HR_TAKES_WORD,
-                               "handrail restart [SERVICE, default server] " SOCKET_OPTIONS, &o);
+    int code =
+        hr_client_parse(argv, HR_TAKES_WORD, "handrail restart [SERVICE] " SOCKET_OPTIONS, &o);
     if (code || o.help)
         return code;
     const char *service = o.word ? o.word : "server";

@@ -17,8 +17,12 @@
 /* The kubelet waits 1 s if it is not told otherwise, and then shows nothing of what we say. */
 enum { TIMEOUT_MS = 900 };
 
-static const char usage[] = "handrail probe live|ready|startup|warm [--verbose] "
-                            "[--timeout=SECONDS, default 0.9] [--pid=N | --socket=NAME]";
+static const char usage[] = "handrail probe live|ready|startup|warm [options]";
+static const char help[] =
+    "\n"
+    "  --verbose           every check, also of an answer that is good\n"
+    "  --timeout=SECONDS   for the answer [0.9]\n"
+    "  --pid=N             of the supervisor, or --socket=NAME, the probe socket\n";
 
 static const struct {
     const char *word;
@@ -93,6 +97,8 @@ int hr_cli_probe(char **argv)
 {
     struct hr_client_options o;
     int code = hr_client_parse(argv, HR_TAKES_WORD | HR_TAKES_PROBE, usage, &o);
+    if (o.help)
+        (void)fputs(help, stdout);
     if (code || o.help)
         return code;
     const char *path = path_of(o.word);

@@ -249,22 +249,23 @@ void hr_check_image(const struct hr_check_options *o, struct hr_report *report)
 static const char help[] =
     "usage: handrail check [options] [-- CMD ARGS]\n"
     "\n"
-    "Find what will go wrong in an image, before it does: at its build (handrail install ends\n"
-    "with it), in CI, or in the running container.  CMD is the server's command there, if it\n"
-    "is another than the server's name alone.\n"
+    "Find what will go wrong in an image, before it does: at its build (handrail\n"
+    "install ends with it), in CI, or in the running container.  CMD is the server's\n"
+    "command there, if it is another than the server's name alone.\n"
     "\n"
     "  --user=NAME|UID[:GID]      as whom the container runs, for root to check as\n"
     "  --server=PATH              as for handrail install\n"
     "  --root=DIR                 of an image that lies there; nothing of it is run\n"
     "  --spec=FILE|-              a sandbox specification to hold it against\n"
     "  --spec-only=FILE|-         look at that file alone, and at no image\n"
-    "  --build                    nothing is known of the container yet: leave out its ports,\n"
-    "                             keys, folders and volumes\n"
+    "  --build                    nothing is known of the container yet: leave out\n"
+    "                             its ports, keys, folders and volumes\n"
     "  --format=text|json|sarif   of what is found\n"
     "  --strict                   warnings are errors\n"
     "\n"
-    "handrail explain RULE tells more of what is found.  Exit code: 0, 1 if there are errors,\n"
-    "64 for wrong usage, 66 for a root or a specification that cannot be read.\n";
+    "handrail explain RULE tells more of what is found.  Exit code: 0, 1 if there are\n"
+    "errors, 64 for wrong usage, 66 for a root or a specification that cannot be\n"
+    "read.\n";
 
 static int usage(const char *arg)
 {

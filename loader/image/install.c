@@ -46,24 +46,25 @@ struct job {
 static const char help_install[] =
     "usage: handrail install [options]\n"
     "\n"
-    "Put handrail into the agent-server's place, so that whoever starts the server gets it\n"
-    "supervised; then check the image, and fail if anything is wrong.  For a Dockerfile, as\n"
-    "root:  RUN [\"/opt/handrail/bin/handrail\", \"install\"]\n"
+    "Put handrail into the agent-server's place, so that whoever starts the server\n"
+    "gets it supervised; then check the image, and fail if anything is wrong.  For a\n"
+    "Dockerfile, as root:  RUN [\"/opt/handrail/bin/handrail\", \"install\"]\n"
     "\n"
-    "A program NAME becomes NAME.real, and NAME a link to handrail.  For a Python with the\n"
-    "server's package handrail.pth is put into its site-packages: python -m\n"
-    "openhands.agent_server is then run by handrail, and nothing else is.  ENTRYPOINT and CMD\n"
-    "keep their meaning.  All of it can be done again, and is undone by handrail uninstall.\n"
+    "A program NAME becomes NAME.real, and NAME a link to handrail.  For a Python\n"
+    "with the server's package handrail.pth is put into its site-packages: python -m\n"
+    "openhands.agent_server is then run by handrail, and nothing else is.  ENTRYPOINT\n"
+    "and CMD keep their meaning.  All of it can be done again, and is undone by\n"
+    "handrail uninstall.\n"
     "\n";
 static const char help_uninstall[] =
     "usage: handrail uninstall [options]\n"
     "\n"
-    "Take handrail out of the agent-server's place: every file that handrail install has\n"
-    "moved goes back, and what it has made is removed.\n"
+    "Take handrail out of the agent-server's place: every file that handrail install\n"
+    "has moved goes back, and what it has made is removed.\n"
     "\n";
 static const char help_options[] =
-    "  --server=PATH              its program, or a python that has its package; may be given\n"
-    "                             more than once [those on PATH and in /agent-server/.venv]\n"
+    "  --server=PATH              its program, or a python that has its package; may\n"
+    "                             be repeated [those on PATH, in /agent-server/.venv]\n"
     "  --root=DIR                 of an image that lies there; nothing of it is run\n"
     "  --dry-run                  say what would be done\n";
 static const char help_no_check[] =
@@ -72,7 +73,7 @@ static const char help_end[] =
     "  --format=text|json|sarif   of what is found\n"
     "  --strict                   warnings are errors\n"
     "\n"
-    "Exit code: 0, 1 if something is wrong (and nothing was changed, unless only the check\n"
+    "Exit code: 0, 1 if something is wrong (and nothing was changed, unless the check\n"
     "has found it), 64 for wrong usage.\n";
 
 static int usage(const struct job *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "bench TOOL [JSON] [--plugin=PLUGIN] [--calls=N] [--connections=N] [options]\n\n"
-    "Call a tool again and again with the same arguments, and say how long it took.  That\n"
-    "is from sending a call to its answer, through the plugin's process as in an image.";
+    "bench TOOL [JSON] [--calls=N] [--connections=N] [options]\n\n"
+    "Call a tool again and again with the same arguments, and say how long it took.\n"
+    "That is from sending a call to its answer, through the plugin's process as in an\n"
+    "image.  --plugin=PLUGIN: of this one.";
 
 struct bench {
     const struct hr_plugin_options *o;

@@ -20,9 +20,10 @@
 
 static const char usage[] =
     "call TOOL [JSON] [--plugin=PLUGIN] [options]\n\n"
-    "Call a tool with these arguments, in a process that is confined as in an image.  JSON\n"
-    "is an object, {} if it is left out, or - for standard input.  Without --plugin the\n"
-    "tool is looked for in the tool registry.  Exit code: 0, or 1 if the tool failed.";
+    "Call a tool with these arguments, in a process that is confined as in an image.\n"
+    "JSON is an object, {} if it is left out, or - for standard input.  Without\n"
+    "--plugin the tool is looked for in the tool registry.  Exit code: 0, or 1 if the\n"
+    "tool failed.";
 
 /* The text of the arguments, which the caller frees; NULL after having said why not. */
 static char *read_arguments(const struct hr_plugin_options *o, const char *word)

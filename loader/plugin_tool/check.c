@@ -25,9 +25,10 @@
 
 static const char usage[] =
     "check PLUGIN [--args=TOOL=JSON ...] [options]\n\n"
-    "Try everything that a host may do to a plugin, each case in a process of its own,\n"
-    "confined as in an image, but without anything that it may write unless --confinement\n"
-    "grants it.  Arguments are made up from the schemas; --args gives better ones.\n"
+    "Try everything that a host may do to a plugin, each case in a process of its\n"
+    "own, confined as in an image, but without anything that it may write unless\n"
+    "--confinement grants it.  Arguments are made up from the schemas; --args gives\n"
+    "better ones.\n"
     "Exit code: 1 if a case failed.";
 
 enum { STEP_LIMIT_MS = 60 * 1000 };

@@ -18,8 +18,8 @@
 
 static const char usage[] =
     "new NAME [--lang=c|cpp|rust] [--dir=DIR]\n\n"
-    "Make the folder NAME with a plugin that works, to be changed into yours.  NAME is its\n"
-    "id and the name of its file: small letters, digits and dashes.";
+    "Make the folder NAME with a plugin that works, to be changed into yours.  NAME\n"
+    "is its id and the name of its file: small letters, digits and dashes.";
 
 enum { NAME_MAX_LENGTH = 40, TEMPLATE_MAX = 256 * 1024, PATH_LENGTH = 4096 };
 

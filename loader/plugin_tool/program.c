@@ -14,7 +14,7 @@ static const struct command {
     int (*function)(char **argv);
     const char *help;
 } commands[] = {
-    {"new", hr_plugin_new, "NAME        a folder to start a plugin from, in C, C++ or Rust"},
+    {"new", hr_plugin_new, "NAME        a folder to start from, in C, C++ or Rust"},
     {"inspect", hr_plugin_inspect, "PLUGIN  what is in one, without running it"},
     {"check", hr_plugin_check_all, "PLUGIN    try everything that a host may do to it"},
     {"call", hr_plugin_call, "TOOL JSON  call a tool"},

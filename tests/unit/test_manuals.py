@@ -126,9 +126,27 @@ class Help(unittest.TestCase):
         self.assertGreater(len(all_of_them), 12)
         for words in all_of_them:
             text = said(*(["help"] if words == ("help",) else ["help", *words]))
-            self.assertLessEqual(len(text.splitlines()), 60, words)
+            self.assertLessEqual(len(text.splitlines()), 24 if words == ("help",) else 60, words)
+            self.assertEqual([line for line in text.splitlines() if len(line) > 80], [], words)
             if words[0] not in ("help", "run"):
                 self.assertEqual(text, said(*words, "--help"))
+
+    def test_topics(self) -> None:
+        topics = said("help").splitlines()[-1].partition(", or ")[2].split()
+        self.assertGreater(len(topics), 4)
+        for topic in topics:
+            text = said("help", topic)
+            self.assertLessEqual(len(text.splitlines()), 24, topic)
+            self.assertEqual([line for line in text.splitlines() if len(line) > 80], [], topic)
+        whole = page("handrail.1")
+        for topic, section, what in (("environment", "ENVIRONMENT", r"\b[A-Z]{3,}_[A-Z_]+\b"),
+                                     ("exit-codes", "EXIT STATUS", r"\b\d+\b"),
+                                     ("files", "FILES", r"[~/][a-z/._]+json"),
+                                     ("signals", "SIGNALS", r"\b[A-Z]{3,}\b")):
+            there = re.search(rf"^{section}\n(.*?)^[A-Z]", whole, re.M | re.S)
+            assert there
+            self.assertEqual(set(re.findall(what, said("help", topic))) - {"HANDRAIL_CRASH_DIR"},
+                             set(re.findall(what, there.group(1))), topic)
 
     def test_of_nothing_that_there_is(self) -> None:
         for words in (["nosuch"], ["__on-claim"], ["plugin", "call", "more"]):
@@ -150,6 +168,7 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("crash"), ["crashes"])
         self.assertEqual(sorted(self.complete("plugin", "")), sorted(commands("plugin")))
         self.assertIn("status", self.complete("help", "st"))
+        self.assertEqual(self.complete("help", "env"), ["environment"])
         self.assertEqual(self.complete("probe", "li"), ["live"])
 
     def test_options(self) -> None:

@@ -31,7 +31,7 @@ _handrail() {
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == plugin ]]; then
         words=$(_handrail_commands "$program" plugin)
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == help ]]; then
-        words=$(_handrail_commands "$program")
+        words="$(_handrail_commands "$program") $("$program" help 2>/dev/null | sed -n 's/^more: .*, or //p')"
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == probe ]]; then
         words='live ready startup warm'
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
