@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Rules about the image that FROM names, and those that COPY --from takes from.  See check.h. */
+ * Rules about the image that FROM names, and those that COPY --from and RUN --mount take from.  See
+ * check.h. */
 #include "check.h"
 #include "loader/config/server_version.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum { REFERENCE_MAX = 512 }; /* bytes of an image's name; a longer one is no such */
 
 /* Tags that somebody moves. */
 static bool is_moving_tag(const char *tag, size_t n, bool only_latest)
@@ -44,22 +47,48 @@ static void check_from(struct hr_lint *l, const struct hr_stage *s)
                     (int)ref.tag_n, ref.tag);
 }
 
-/* COPY --from=IMAGE. */
-static void check_from_flag(struct hr_lint *l, const struct hr_instruction *i)
+/* What COPY --from=NAME or RUN --mount=from=NAME takes from. */
+static void check_from_name(struct hr_lint *l, const struct hr_instruction *i,
+                            const struct hr_word *w, const char *name)
+{
+    if (strchr(name, '$') || hr_stage_find(&l->stages, name) ||
+        name[strspn(name, "0123456789")] == '\0')
+        return;
+    struct hr_reference ref = hr_reference_read(name);
+    if (ref.digest || (ref.tag && !is_moving_tag(ref.tag, ref.tag_n, true)))
+        return;
+    /* A bare word can be a context that the build is given by name. */
+    if (!ref.tag && !strchr(name, '/'))
+        return;
+    hr_lint_say(l, HR_LINT_BASE_UNPINNED, i, w, "from=%s is not pinned to a version", name);
+}
+
+/* The same for type=bind,from=NAME,target=/PATH. */
+static void check_mount(struct hr_lint *l, const struct hr_instruction *i, const struct hr_word *w)
+{
+    static const char key[] = "from=";
+    char name[REFERENCE_MAX];
+    for (const char *p = w->value; *p; p += *p == ',') {
+        size_t n = strcspn(p, ",");
+        if (strncmp(p, key, sizeof(key) - 1) == 0 && n < sizeof(name)) {
+            (void)snprintf(name, sizeof(name), "%.*s", (int)(n - sizeof(key) + 1),
+                           p + sizeof(key) - 1);
+            check_from_name(l, i, w, name);
+        }
+        p += n;
+    }
+}
+
+static void check_from_flags(struct hr_lint *l, const struct hr_instruction *i)
 {
     for (size_t k = 0; k < i->flags.n; k++) {
         const struct hr_word *w = &i->flags.at[k];
-        if (strcmp(w->text, "from") != 0 || !w->value || strchr(w->value, '$') ||
-            hr_stage_find(&l->stages, w->value) || w->value[strspn(w->value, "0123456789")] == '\0')
+        if (!w->value)
             continue;
-        struct hr_reference ref = hr_reference_read(w->value);
-        if (ref.digest || (ref.tag && !is_moving_tag(ref.tag, ref.tag_n, true)))
-            continue;
-        /* A bare word can be a context that the build is given by name. */
-        if (!ref.tag && !strchr(w->value, '/'))
-            continue;
-        hr_lint_say(l, HR_LINT_BASE_UNPINNED, i, w, "--from=%s is not pinned to a version",
-                    w->value);
+        if (i->kind == HR_COPY && strcmp(w->text, "from") == 0)
+            check_from_name(l, i, w, w->value);
+        else if (i->kind == HR_RUN && strcmp(w->text, "mount") == 0)
+            check_mount(l, i, w);
     }
 }
 
@@ -68,8 +97,7 @@ void hr_check_base(struct hr_lint *l)
     for (size_t k = 0; k < l->stages.n; k++)
         check_from(l, &l->stages.at[k]);
     for (size_t k = 0; k < l->d->ninstructions; k++)
-        if (l->d->instructions[k].kind == HR_COPY)
-            check_from_flag(l, &l->d->instructions[k]);
+        check_from_flags(l, &l->d->instructions[k]);
 }
 
 /* ---- what needs a newer server --------------------------------------------------------------- */
