@@ -16,9 +16,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from launchers import (  # noqa: E402
     ANY_UID, ANY_USER, LAUNCHERS, MODULE, PYTHON, SERVER, Image, first_process, running, standin_image,
 )
-from support import SKIPPED, Handrail  # noqa: E402
+from support import SKIPPED, Handrail, Process  # noqa: E402
 
 TOOL = "/opt/handrail/bin/handrail"
+
+
+def first(processes: list[Process]) -> list[Process]:
+    """Without those that one of them has made, and that are about to become something else."""
+    pids = {p.pid for p in processes}
+    return [p for p in processes if p.ppid not in pids]
 
 
 class Launchers(unittest.TestCase):
@@ -37,8 +43,8 @@ class Launchers(unittest.TestCase):
         """What the server says of itself, once it serves under handrail."""
         h.wait_status("/readyz", 200, 30)
         servers = running(h, "python")
-        sidecar, = running(h, "handrail-sidecar")
-        handrail, = (p for p in running(h, "handrail") if p.pid != sidecar.pid)
+        sidecar, = first(running(h, "handrail-sidecar"))
+        handrail, = first(running(h, "handrail"))  # the others are below it
         self.assertEqual([p.ppid for p in servers], [handrail.pid])
         self.assertEqual(sidecar.ppid, handrail.pid)
         state = h.agent("GET", "/_state").json()
