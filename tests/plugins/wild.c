@@ -110,7 +110,7 @@ static handrail_status overflow(handrail_call *call)
 
 /* ---- handles ------------------------------------------------------------------------------- */
 
-static handrail_call *over; /* of a call that has ended */
+static handrail_call *_Atomic over; /* of a call that has ended, or is about to */
 
 static void *completes(void *arg)
 {
@@ -124,11 +124,11 @@ static handrail_status complete_at_once(handrail_call *call)
     enum { THREADS = 4 };
     pthread_t threads[THREADS];
     (void)said(call, "completed");
+    over = call; /* its answer may be there, and the next call made, before we return */
     for (int i = 0; i < THREADS; i++)
         threads[i] = start(completes, call);
     for (int i = 0; i < THREADS; i++)
         (void)pthread_join(threads[i], NULL);
-    over = call;
     return HANDRAIL_PENDING;
 }
 
