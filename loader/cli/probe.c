@@ -97,7 +97,7 @@ int hr_cli_probe(char **argv)
 {
     struct hr_client_options o;
     int code = hr_client_parse(argv, HR_TAKES_WORD | HR_TAKES_PROBE, usage, &o);
-    if (o.help)
+    if (!code && o.help)
         (void)fputs(help, stdout);
     if (code || o.help)
         return code;
