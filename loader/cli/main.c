@@ -29,10 +29,8 @@ static int load(char **argv, bool as_server, struct hr_config *config)
         hr_log_set_format(config->log_format);
     if (code || getenv("HANDRAIL_LOG_LEVEL"))
         return code;
-    if (config->verbose)
-        hr_log_init("handrail", HR_LOG_DEBUG);
-    else if (!config->sidecar)
-        hr_log_init("handrail", HR_LOG_WARNING); /* a plain init is quiet */
+    if (config->verbose || !config->sidecar) /* a plain init is quiet */
+        hr_log_init("handrail", config->verbose ? HR_LOG_DEBUG : HR_LOG_WARNING);
     if (config->verbose && config->sidecar)
         (void)setenv("HANDRAIL_LOG_LEVEL", "debug", 1); /* for our other programs */
     return code;

@@ -20,9 +20,6 @@
 enum { LIST_MAX = 64 * 1024 }; /* bytes of a list of modules or folders */
 
 static const char helper_module[] = "handrail_agent";
-static const char modules_since[] = HR_SERVER_IMPORTS_SINCE;
-static const char path_since[] = HR_SERVER_PATH_SINCE;
-static const char tools_since[] = HR_SERVER_TOOLS_SINCE;
 
 /* ---- whose command is it -------------------------------------------------------------------- */
 
@@ -248,23 +245,24 @@ static void plan_for_version(struct plan *p, const struct hr_config *config, con
     if ((!p->helper && !p->nmodules && !config->nplugins) || !program ||
         hr_server_version(program, version))
         return;
-    if (config->nplugins && hr_version_compare(version, tools_since) < 0)
+    if (config->nplugins && hr_version_compare(version, HR_SERVER_TOOLS_SINCE) < 0)
         hr_warn("agent-server %s gives no conversation the native tools, %s does: base the image "
                 "on a newer one, or put what ~/.agents/plugins/handrail/.mcp.json holds into each "
                 "agent's mcp_config",
-                version, tools_since);
+                version, HR_SERVER_TOOLS_SINCE);
     if (!p->helper && !p->nmodules)
         return;
-    if (hr_version_compare(version, modules_since) < 0) {
+    if (hr_version_compare(version, HR_SERVER_IMPORTS_SINCE) < 0) {
         hr_warn("agent-server %s cannot import modules at its start, %s can: going on without %s%s",
-                version, modules_since, p->nmodules ? p->modules[p->nmodules - 1] : helper_module,
+                version, HR_SERVER_IMPORTS_SINCE,
+                p->nmodules ? p->modules[p->nmodules - 1] : helper_module,
                 p->nmodules > 1 ? " and those of the tools" : "");
         p->helper = NULL;
         p->nmodules = p->nfolders = 0;
-    } else if (hr_version_compare(version, path_since) < 0) {
+    } else if (hr_version_compare(version, HR_SERVER_PATH_SINCE) < 0) {
         hr_warn(
             "agent-server %s does not read OH_EXTRA_PYTHON_PATH, %s does: going on without it%s",
-            version, path_since, p->helper ? " and without handrail_agent" : "");
+            version, HR_SERVER_PATH_SINCE, p->helper ? " and without handrail_agent" : "");
         p->helper = NULL; /* it would not be found, and that ends the server */
         p->nfolders = 0;
     }
