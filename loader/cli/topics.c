@@ -26,7 +26,7 @@ static const struct {
     {"signals", "  TERM INT QUIT             stop the server in order; the second one leaves it\n"
                 "                            2 s, the third one kills\n"
                 "  HUP                       reads the tool registry again\n"
-                "  TSTP TTIN TTOU PIPE XFSZ  are ignored\n"
+                "  TSTP TTIN TTOU            are ignored\n"
                 "  all others                go to the server\n"
                 "\n"
                 "A plain init (--no-sidecar) passes HUP and TSTP on, too.  --rewrite and --group\n"

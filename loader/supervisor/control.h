@@ -12,7 +12,7 @@
  * answer waits in an anonymous file, not in our memory, until the peer has taken it.
  *
  * Used by the supervisor alone, on its loop.  Sockets and files are owned here; the supervisor
- * ignores SIGPIPE, which this relies on. */
+ * blocks SIGPIPE, which this relies on. */
 #ifndef HR_SUPERVISOR_CONTROL_H
 #define HR_SUPERVISOR_CONTROL_H
 

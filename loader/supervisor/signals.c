@@ -17,9 +17,7 @@ enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
     case SIGHUP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_RELOAD;
     /* Ctrl-Z.  A server that was stopped by it would not answer its probes. */
     case SIGTSTP: return plain ? HR_SIGNAL_FORWARD : HR_SIGNAL_IGNORE;
-    /* About our own use of a terminal, a pipe or a file, not about the server. */
-    case SIGPIPE:
-    case SIGXFSZ:
+    /* About our own use of a terminal, not about the server. */
     case SIGTTIN:
     case SIGTTOU: return HR_SIGNAL_IGNORE;
     default: return HR_SIGNAL_FORWARD;
@@ -45,7 +43,6 @@ static void leave_ignored(sigset_t *set)
 int hr_signals_init(struct hr_signals *s)
 {
     sigset_t all;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction usual = {.sa_handler = SIG_DFL};
     s->fd = -1;
     /* SIGSEGV and its like too: from somebody else they are messages as any other, and a fault of
@@ -53,8 +50,7 @@ int hr_signals_init(struct hr_signals *s)
      * also in PID 1, and abort() lifts the mask itself. */
     (void)sigfillset(&all);
     leave_ignored(&all);
-    if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0 ||
-        sigaction(SIGPIPE, &ignore, &s->inherited_pipe) < 0)
+    if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0)
         return -errno;
     /* An inherited "ignore" of SIGCHLD would make the kernel reap for us and lose every code. */
     if (sigaction(SIGCHLD, &usual, &s->inherited_child) < 0)
@@ -65,14 +61,22 @@ int hr_signals_init(struct hr_signals *s)
 
 void hr_signals_restore(const struct hr_signals *s)
 {
-    (void)sigaction(SIGPIPE, &s->inherited_pipe, NULL);
     (void)sigaction(SIGCHLD, &s->inherited_child, NULL);
     (void)sigprocmask(SIG_SETMASK, &s->inherited_mask, NULL);
+}
+
+/* Is it about a pipe or a file that we have written to ourselves? */
+static bool is_our_own(const struct signalfd_siginfo *info)
+{
+    return (info->ssi_signo == SIGPIPE || info->ssi_signo == SIGXFSZ) &&
+           info->ssi_pid == (uint32_t)getpid();
 }
 
 int hr_signals_next(const struct hr_signals *s)
 {
     struct signalfd_siginfo info;
-    ssize_t n = read(s->fd, &info, sizeof(info));
-    return n == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
+    while (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (!is_our_own(&info))
+            return (int)info.ssi_signo;
+    return 0;
 }

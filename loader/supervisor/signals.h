@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Signals of PID 1: all that can be caught are blocked and read from a descriptor; what each one
- * means is a table.  A fault of our own ends us all the same.  Children get back what we were
- * started with. */
+ * means is a table.  A fault of our own ends us all the same; SIGPIPE, being blocked, does not.
+ * Children get back what we were started with. */
 #ifndef HR_SUPERVISOR_SIGNALS_H
 #define HR_SUPERVISOR_SIGNALS_H
 
@@ -30,8 +30,7 @@ int hr_signal_rewrite(const unsigned char rewrite[65], int sig);
 struct hr_signals {
     int fd; /* signalfd, non-blocking */
     sigset_t inherited_mask;
-    struct sigaction inherited_pipe;  /* dispositions of SIGPIPE */
-    struct sigaction inherited_child; /* and SIGCHLD */
+    struct sigaction inherited_child; /* disposition of SIGCHLD */
 };
 
 /* First thing in main.  0 or -errno. */
@@ -40,7 +39,8 @@ int hr_signals_init(struct hr_signals *s);
 /* In a child, before exec: the mask and dispositions we were started with. */
 void hr_signals_restore(const struct hr_signals *s);
 
-/* The next signal that has come, or 0.  Never blocks. */
+/* The next signal that has come, or 0.  Never blocks.  Those that our own writing to a pipe nobody
+ * reads, or beyond a limit, has brought are left out. */
 int hr_signals_next(const struct hr_signals *s);
 
 #endif

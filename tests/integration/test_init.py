@@ -287,7 +287,7 @@ class Signals(unittest.TestCase):
     def test_everything_is_forwarded(self):
         names = ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "STKFLT", "CONT", "TSTP",
                  "URG", "VTALRM", "PROF", "WINCH", "IO", "PWR", "XCPU", "ILL", "TRAP", "ABRT",
-                 "BUS", "FPE", "SEGV", "SYS"]
+                 "BUS", "FPE", "SEGV", "SYS", "PIPE", "XFSZ"]
         numbers = [getattr(signal, "SIG" + n) for n in names]
         p = self.start("import signal,sys\n"
                        f"s={[int(n) for n in numbers]}\n"

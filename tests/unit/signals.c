@@ -47,7 +47,7 @@ static void meanings(void **state)
         assert_int_equal(hr_signal_meaning(SIGTERM, plain), HR_SIGNAL_SHUTDOWN);
         assert_int_equal(hr_signal_meaning(SIGINT, plain), HR_SIGNAL_SHUTDOWN);
         assert_int_equal(hr_signal_meaning(SIGQUIT, plain), HR_SIGNAL_SHUTDOWN);
-        assert_int_equal(hr_signal_meaning(SIGPIPE, plain), HR_SIGNAL_IGNORE);
+        assert_int_equal(hr_signal_meaning(SIGTTOU, plain), HR_SIGNAL_IGNORE);
         assert_int_equal(hr_signal_meaning(SIGUSR1, plain), HR_SIGNAL_FORWARD);
     }
     assert_int_equal(hr_signal_meaning(SIGHUP, true), HR_SIGNAL_FORWARD);
@@ -67,7 +67,8 @@ static void all_are_read(void **state)
         for (int sig = 1; sig <= SIGRTMAX; sig++) {
             if (sig == SIGKILL || sig == SIGSTOP || (sig > SIGSYS && sig < SIGRTMIN)) /* libc's */
                 continue;
-            if (kill(getpid(), sig) < 0 || hr_signals_next(&s) != sig)
+            bool own = sig == SIGPIPE || sig == SIGXFSZ; /* as our own writing brings them */
+            if (kill(getpid(), sig) < 0 || hr_signals_next(&s) != (own ? 0 : sig))
                 _exit(sig);
         }
         _exit(hr_signals_next(&s) == 0 ? 0 : 101);
