@@ -29,12 +29,12 @@ static void add(struct hr_image_check *c, const char *text)
     hr_report_add(c->report, &hr_check_rules[HR_RULE_AGENT_CLASS], NULL, NULL, "%s", text);
 }
 
-/* The last line of the output that the helper has written, else its last line.  Cuts the text into
- * its lines. */
+/* The last line of the output that the helper has written, else its last line, or NULL.  Cuts the
+ * text into its lines. */
 static const char *last_line(char *text)
 {
     const char *found = NULL;
-    const char *last = "it ended without a word";
+    const char *last = NULL;
     while (*text) {
         char *line = text;
         size_t n = strcspn(text, "\n");
@@ -46,6 +46,18 @@ static const char *last_line(char *text)
             found = line + sizeof(helper_says) - 1;
     }
     return found ? found : last;
+}
+
+static void ended_badly(struct hr_image_check *c, int status, const char *last)
+{
+    char text[HR_FINDING_TEXT];
+    if (WIFSIGNALED(status))
+        (void)snprintf(text, sizeof(text), "python was killed by signal %d%s%s", WTERMSIG(status),
+                       last ? "; it had said: " : "", last ? last : "");
+    else
+        (void)snprintf(text, sizeof(text), "python ended with code %d, without a word",
+                       WEXITSTATUS(status));
+    add(c, last && WIFEXITED(status) ? last : text);
 }
 
 static void judge(struct hr_image_check *c, int err, int status, char *output)
@@ -61,7 +73,7 @@ static void judge(struct hr_image_check *c, int err, int status, char *output)
         (void)snprintf(text, sizeof(text), "the image's python cannot be run: %s", strerror(-err));
         add(c, text);
     } else if (!WIFEXITED(status) || WEXITSTATUS(status) != CHECKED) {
-        add(c, last_line(output));
+        ended_badly(c, status, last_line(output));
     } else {
         hr_check_good(c, "the modules of the agent and its tools can be imported%s%s",
                       name && *name ? "; agent class " : "", name && *name ? name : "");

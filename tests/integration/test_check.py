@@ -312,11 +312,12 @@ class Agent(Image):
         found = self.check("", CUSTOM_AGENT_MODULE="other")
         self.assertIn("not found", found["agent-class"]["message"])
         found = self.check("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-        self.assertEqual(list(found), ["agent-class"])
+        self.assertEqual(found["agent-class"]["message"], "python was killed by signal 9")
 
     def test_one_that_ends_python(self) -> None:
         found = self.check("import os\nos._exit(0)\n")
-        self.assertEqual(found["agent-class"]["message"], "it ended without a word")
+        self.assertEqual(found["agent-class"]["message"], 
+                         "python ended with code 0, without a word")
 
     def test_a_thread_of_it_holds_nothing_up(self) -> None:
         self.assertEqual(self.check("import threading, time\n"
