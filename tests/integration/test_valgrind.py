@@ -2,6 +2,7 @@
 """handrail under valgrind, around the stand-in: every error in PID 1's memory is one here."""
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -23,7 +24,7 @@ class Valgrind(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="handrail-test-")
         self.addCleanup(folder.cleanup)
         wrapper = Path(folder.name) / "handrail"
-        wrapper.write_text(f"#!/bin/sh\nexec {VALGRIND} {HANDRAIL} \"$@\"\n")
+        wrapper.write_text(f"#!/bin/sh\nexec {VALGRIND} {shlex.quote(str(HANDRAIL))} \"$@\"\n")
         wrapper.chmod(0o755)
         patch = mock.patch("support.HANDRAIL", wrapper)
         patch.start()

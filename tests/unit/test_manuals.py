@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -156,7 +157,8 @@ class Help(unittest.TestCase):
 class Completion(unittest.TestCase):
     def complete(self, *words: str) -> list[str]:
         """What is offered for the last of the words behind `handrail`."""
-        script = (f". {COMPLETION}; compopt() {{ :; }}; COMP_WORDS=({HANDRAIL} \"$@\"); "
+        script = (f". {shlex.quote(str(COMPLETION))}; compopt() {{ :; }}; "
+                  f"COMP_WORDS=({shlex.quote(str(HANDRAIL))} \"$@\"); "
                   "COMP_CWORD=$#; _handrail; printf '%s\\n' \"${COMPREPLY[@]}\"")
         result = subprocess.run(["bash", "-c", script, "bash", *words], check=True,
                                 capture_output=True, text=True, timeout=20)

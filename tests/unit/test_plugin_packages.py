@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ INCOMPLETE = PLAIN.replace("int helper(int n) { return n; }", "")
 
 def run(*command: str | Path, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, umask=0,
-                          env={**os.environ, **env})
+                          errors="surrogateescape", env={**os.environ, **env})
     if check and done.returncode:
         raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done
@@ -106,10 +107,10 @@ class Packages(unittest.TestCase):
 
     def test_pkg_config(self) -> None:
         path = f"{TREE}/lib/pkgconfig"
-        flags = run("pkg-config", "--cflags", "handrail-plugin", PKG_CONFIG_PATH=path).stdout.split()
+        flags = run("pkg-config", "--cflags", "handrail-plugin", PKG_CONFIG_PATH=path).stdout
         jansson = run("pkg-config", "--cflags", "--libs", "jansson").stdout.split()
         plugin = self.folder / "echo.so"
-        run("gcc", "-shared", "-fPIC", "-fvisibility=hidden", *flags, ECHO, *jansson,
+        run("gcc", "-shared", "-fPIC", "-fvisibility=hidden", *shlex.split(flags), ECHO, *jansson,
             "-Wl,-z,defs,-z,now,-z,relro,-z,noexecstack", "-o", plugin)
         plugin.chmod(0o755) # which it is not by itself, with a umask of 0
         self.sound(plugin)
