@@ -5,6 +5,12 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+# Without what git knows every check would find nothing to complain of.
+git ls-files --error-unmatch tests/lint/lint.sh >/dev/null || {
+    echo "lint: needs git and a clone that it trusts, to see what is source; see git's words above" >&2
+    exit 1
+}
+
 sources() {
     git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do
         [ -f "$f" ] && printf '%s\n' "$f"
