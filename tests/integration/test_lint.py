@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,12 @@ def rules():
 
 
 class Command(unittest.TestCase):
+    def test_the_dockerfiles_of_the_manuals(self):
+        for page in ("README.md", "loader/image/README.md"):
+            text, = re.findall(r"```dockerfile\n((?:ARG|FROM).*?)```", (ROOT / page).read_text(), re.S)
+            self.assertEqual(run("lint", "-", text=text).stdout,
+                             "handrail lint: 0 errors, 0 warnings\n", page)
+
     def test_exit_codes_and_text(self):
         done = run("lint", "-", text="FROM a:1@sha256:" + "0" * 64 + "\nNOPE\n")
         self.assertEqual(done.returncode, 1)
