@@ -120,6 +120,10 @@ static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
 {
     json_error_t at;
     const char *why = NULL;
+    if (memchr(body, '\0', len)) { /* jansson passes over one behind a number or a word */
+        invalid(msg, HR_RPC_PARSE_ERROR, "the message is not JSON: it holds a NUL byte");
+        return NULL;
+    }
     json_t *root = json_loadb(body, len, load_flags, &at);
     char *copy = root ? NULL : with_what_fits(body, len, &why);
     if (copy)

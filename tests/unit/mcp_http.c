@@ -250,6 +250,17 @@ static void test_invalid(void **state)
     }
 }
 
+/* jansson alone takes it for nothing. */
+static void test_nul_byte(void **state)
+{
+    static const char body[] = "{\"jsonrpc\":\"2.0\",\"id\":1\0,\"method\":\"ping\"}";
+    struct hr_http_req r;
+    req_init_n(&r, body, sizeof(body) - 1);
+    post(*state, &r);
+    assert_int_equal(r.status, 400);
+    req_free(&r);
+}
+
 static void test_initialize(void **state)
 {
     static const struct {
@@ -443,6 +454,7 @@ int main(void)
         NONE(test_paths_and_methods),
         NONE(test_accepted),
         NONE(test_invalid),
+        NONE(test_nul_byte),
         NONE(test_initialize),
         NONE(test_ping_and_unknown),
         NONE(test_ids),
