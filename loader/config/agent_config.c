@@ -5,6 +5,7 @@
 #include "common/buf.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/utf8.h"
 #include "registry.h"
 #include "setting_json.h"
 #include "settings.h"
@@ -403,9 +404,10 @@ static int add_native(struct hr_config *c, const char *where, const char *path)
     for (char *s = id; *s; s++)
         if (!strchr(allowed, *s))
             *s = '_';
-    if (!*id || strlen(path) >= PATH_MAX || find_native(c, id, NULL)) {
-        hr_error("%s is \"%s\": expected a .so whose name, as its id, no other plugin of %s has: "
-                 "list it there, and say native:<id>",
+    size_t n = strlen(path);
+    if (!*id || n >= PATH_MAX || hr_utf8_valid(path, n) != n || find_native(c, id, NULL)) {
+        hr_error("%s is \"%s\": expected a .so whose path is UTF-8, and whose name, as its id, no "
+                 "other plugin of %s has: list it there, and say native:<id>",
                  where, path, c->registry_path);
         return HR_EXIT_CONFIG;
     }

@@ -242,7 +242,7 @@ static int load_webhook(struct hr_config *c)
         return 0;
     if (hr_header_value_check(text)) {
         hr_error("HANDRAIL_WEBHOOK_AUTHORIZATION: expected the value of an Authorization header, "
-                 "such as \"Bearer ...\": one line, without control characters");
+                 "such as \"Bearer ...\": one line of UTF-8, without control characters");
         return HR_EXIT_CONFIG;
     }
     c->webhook_authorization = text;

@@ -3,6 +3,7 @@
 #include "setting_value.h"
 
 #include "common/fd.h"
+#include "common/utf8.h"
 #include "rewrite.h"
 #include "web_url.h"
 
@@ -161,9 +162,13 @@ int hr_setting_parse(const struct hr_setting *s, const char *text, struct hr_con
         break;
     case HR_SETTING_SECONDS: err = hr_seconds_parse(text, s->min, s->max, &number); break;
     case HR_SETTING_COUNT: err = hr_parse_int(text, s->min, s->max, &number); break;
+    case HR_SETTING_ABSOLUTE: /* it may be handed down in JSON */
+        if (*text != '/' || hr_utf8_valid(text, strlen(text)) != strlen(text))
+            return -EINVAL;
+        memcpy(place(c, s), &text, sizeof(text));
+        return 0;
     case HR_SETTING_PATH:
-    case HR_SETTING_ABSOLUTE:
-        if (!*text || (s->type == HR_SETTING_ABSOLUTE && *text != '/'))
+        if (!*text)
             return -EINVAL;
         memcpy(place(c, s), &text, sizeof(text));
         return 0;
@@ -227,7 +232,7 @@ void hr_setting_expected(const struct hr_setting *s, const char *text,
         break;
     case HR_SETTING_PATH: (void)snprintf(out, HR_SETTING_EXPECTED, "a path"); break;
     case HR_SETTING_ABSOLUTE:
-        (void)snprintf(out, HR_SETTING_EXPECTED, "a path that begins with /");
+        (void)snprintf(out, HR_SETTING_EXPECTED, "a path that begins with /, in UTF-8");
         break;
     case HR_SETTING_ADDRESS:
         (void)snprintf(out, HR_SETTING_EXPECTED, "a numeric address and port such as %s",

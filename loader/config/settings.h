@@ -28,7 +28,7 @@ enum hr_setting_type {
     HR_SETTING_SECONDS,  /* with at most three decimals; stored and limited in milliseconds */
     HR_SETTING_COUNT,    /* a whole number */
     HR_SETTING_PATH,     /* not empty; borrowed */
-    HR_SETTING_ABSOLUTE, /* a path from the root; borrowed */
+    HR_SETTING_ABSOLUTE, /* a path from the root, UTF-8; borrowed */
     HR_SETTING_ADDRESS,  /* see address.h; the default host is that of the default */
     HR_SETTING_URL,      /* see web_url.h; borrowed */
     HR_SETTING_REWRITE,  /* see rewrite.h; each use of the option adds to the table */

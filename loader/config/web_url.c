@@ -3,6 +3,7 @@
 #include "web_url.h"
 
 #include "common/fd.h"
+#include "common/utf8.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -99,5 +100,5 @@ int hr_header_value_check(const char *value)
     for (size_t i = 0; i < n; i++)
         if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
             return -EINVAL;
-    return n ? 0 : -EINVAL;
+    return n && hr_utf8_valid(value, n) == n ? 0 : -EINVAL;
 }

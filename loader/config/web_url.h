@@ -18,8 +18,8 @@ enum { HR_WEB_URL_MAX = 2048 }; /* bytes */
 /* 0 or -EINVAL.  tls: is there any? */
 int hr_web_url_check(const char *url, bool tls);
 
-/* The value of a header, as it would be sent: without control characters.  White space at its end,
- * which a file that was made with an editor has, does not count.  0 or -EINVAL. */
+/* The value of a header, as it would be sent: UTF-8 without control characters.  White space at its
+ * end, which a file that was made with an editor has, does not count.  0 or -EINVAL. */
 int hr_header_value_check(const char *value);
 
 #endif

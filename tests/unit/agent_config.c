@@ -178,7 +178,7 @@ static void each_problem_is_one_line_with_its_place(void **state)
          "/handrail/check/1: expected a string: a ch"},
         {"{'handrail':{'rewrite':['KILL:TERM']}}",
          "/handrail/rewrite/0: expected a string: signals"},
-        {"{'handrail':{'crash-dir':'x'}}", "a path that begins with /, got \"x\""},
+        {"{'handrail':{'crash-dir':'x'}}", "a path that begins with /, in UTF-8, got \"x\""},
         {"{'handrail':{'health-addr':60010}}", "a string: a numeric address and port such as"},
         {"{'handrail':{'webhook':'http://u:geheim@h/'}}", "got \"...\""},
     };
@@ -427,7 +427,9 @@ static void native_agents(void **state)
     (void)setenv("CUSTOM_AGENT_MODULE", "/y/echo.so", 1); /* another one of that name */
     assert_int_equal(load(ARGS("x"), &c), 78);
     assert_non_null(
-        strstr(said, "CUSTOM_AGENT_MODULE is \"/y/echo.so\": expected a .so whose name"));
+        strstr(said, "CUSTOM_AGENT_MODULE is \"/y/echo.so\": expected a .so whose path"));
+    (void)setenv("CUSTOM_AGENT_MODULE", "/y/\xff.so", 1); /* JSON could not carry it */
+    assert_int_equal(load(ARGS("x"), &c), 78);
     remove_file("tool_registry.json");
     remove_file("agent_config.json");
     clean_environment();

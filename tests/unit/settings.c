@@ -149,6 +149,7 @@ static void every_wrong_variable_is_said(void **state)
     (void)setenv("HANDRAIL_RESTART", "sometimes", 1);
     (void)setenv("HANDRAIL_TOOLHOST_BACKOFF", "0", 1);
     (void)setenv("HANDRAIL_CRASH_DIR", "relative", 1);
+    (void)setenv("HANDRAIL_PODINFO_DIR", "/\xff", 1);
     (void)setenv("HANDRAIL_REWRITE", "CHLD:TERM", 1);
     (void)setenv("HANDRAIL_LOG_RATE", "lots", 1);
     (void)setenv("HANDRAIL_AGENT_PORT", "tcp://10.0.0.1:80", 1);
@@ -163,7 +164,8 @@ static void every_wrong_variable_is_said(void **state)
     static const char *const said[] = {
         "HANDRAIL_RESTART is \"sometimes\": expected never, on-failure or always\n",
         "HANDRAIL_TOOLHOST_BACKOFF is \"0\": expected seconds from 0.001 to 86400, such as 5",
-        "HANDRAIL_CRASH_DIR is \"relative\": expected a path that begins with /\n",
+        "HANDRAIL_CRASH_DIR is \"relative\": expected a path that begins with /, in UTF-8\n",
+        "HANDRAIL_PODINFO_DIR is \"/\xff\": expected a path that begins with /, in UTF-8\n",
         "HANDRAIL_REWRITE is \"CHLD:TERM\": expected signals such as TERM:INT or HUP:0",
         "HANDRAIL_LOG_RATE is \"lots\": expected a whole number from 0 to 1000000\n",
         "expected a whole number from 1 to 65535 (Kubernetes sets this for a Service",

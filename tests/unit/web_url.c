@@ -95,7 +95,8 @@ static void header_values(void **state)
 {
     static const char *const right[] = {"Bearer abc", "Bearer abc\n", "x\r\n \t\n", "a\tb",
                                         "Basic \xc3\xa4"};
-    static const char *const wrong[] = {"", "\n", " ", "a\nb", "a\r\nX-Other: b", "a\x01", "a\x7f"};
+    static const char *const wrong[] = {"",      "\n",    " ",         "a\nb", "a\r\nX-Other: b",
+                                        "a\x01", "a\x7f", "Basic \xe4"};
     (void)state;
     for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
         assert_int_equal(hr_header_value_check(right[i]), 0);
