@@ -67,6 +67,11 @@ struct hr_schema_anchor *hr_schema_find_anchor(const struct hr_schema_resource *
     return NULL;
 }
 
+static bool is_uri(const char *uri, size_t len, const char *known)
+{
+    return strlen(known) == len && memcmp(uri, known, len) == 0;
+}
+
 static int draft_of(struct hr_schema_compiler *c, const struct hr_schema_node *n, unsigned *draft)
 {
     const json_t *value = json_object_get(n->json, "$schema");
@@ -77,10 +82,10 @@ static int draft_of(struct hr_schema_compiler *c, const struct hr_schema_node *n
         return hr_schema_refuse(c, n, "$schema", "must be a string");
     size_t len = strcspn(uri, "#");
     unsigned said = 0;
-    if (strncmp(uri, hr_schema_metaschema_uri, len) == 0 && !hr_schema_metaschema_uri[len])
+    if (is_uri(uri, len, hr_schema_metaschema_uri))
         said = HR_DRAFT_2020;
-    else if (len > 7 && (strncmp(uri, "http://json-schema.org/draft-07/schema", len) == 0 ||
-                         strncmp(uri, "https://json-schema.org/draft-07/schema", len) == 0))
+    else if (is_uri(uri, len, "http://json-schema.org/draft-07/schema") ||
+             is_uri(uri, len, "https://json-schema.org/draft-07/schema"))
         said = HR_DRAFT_7;
     if (!said || (uri[len] && uri[len + 1]))
         return hr_schema_refuse(c, n, "$schema",
@@ -155,7 +160,7 @@ static int read_anchor(struct hr_schema_compiler *c, const struct hr_schema_node
     const char *name = json_string_value(value);
     if (!value)
         return 0;
-    if (!name || !*name || strspn(name, "0123456789-.") == strlen(name) ||
+    if (!name || !*name ||
         name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")] ||
         strchr("0123456789-.", name[0]))
         return hr_schema_refuse(c, n, keyword,

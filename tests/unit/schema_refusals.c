@@ -16,6 +16,7 @@ static const struct {
      "\"https://json-schema.org/draft/2020-12/schema\", or leave \"$schema\" out"},
     {"{'$schema':'https://json-schema.org/draft/2020-12/'}", "is not a dialect known here"},
     {"{'$schema':'#'}", "is not a dialect known here"},
+    {"{'$schema':'http://json-schema.org/draft-0'}", "is not a dialect known here"},
     {"{'$schema':7}", "/$schema: must be a string"},
     {"{'$defs':{'a':{'$id':'x','$schema':'http://json-schema.org/draft-07/schema'}},"
      "'$schema':'https://json-schema.org/draft/2020-12/schema'}",
