@@ -263,7 +263,7 @@ int hr_schema_index(struct hr_schema_compiler *c, const json_t *json,
                     struct hr_schema_node **ret)
 {
     struct hr_schema *s = c->s;
-    struct hr_schema_node *n = json_is_boolean(json) ? hr_schema_node_of(s, json) : NULL;
+    struct hr_schema_node *n = hr_schema_node_of(s, json); /* a reference may have come first */
     if (!n) {
         n = hr_schema_alloc(s, sizeof(*n));
         if (!n)

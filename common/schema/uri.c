@@ -68,7 +68,7 @@ static int add_path(struct hr_buf *out, const char *p, size_t len)
             err = hr_buf_add(out, p, n + slash);
         else if (!stop && slash) /* the directory itself */
             err = hr_buf_addc(out, '/');
-        p = name + n;
+        p = name + n + (dot && !slash && stop); /* "./x" is "x" */
     }
     if (!err && out->data)
         out->data[out->len] = '\0';
