@@ -259,10 +259,8 @@ static int add_class_escape(struct reader *x)
     if (c == 'b')
         return add_code_point(x, '\b');
     const char *members = members_of(c);
-    if (!members)
-        return add_common_escape(x, c);
-    int err = hr_buf_adds(x->out, members);
-    if (!err && x->end - x->p > 1 && x->p[0] == '-' && x->p[1] != ']') {
+    int err = members ? hr_buf_adds(x->out, members) : add_common_escape(x, c);
+    if (!err && strchr("dDpPsSwW", c) && x->end - x->p > 1 && x->p[0] == '-' && x->p[1] != ']') {
         x->p++; /* no range can begin with a set */
         err = hr_buf_adds(x->out, "\\-");
     }

@@ -104,6 +104,10 @@ static void what_is_right_says_nothing(void **state)
          "[1]"},
         {"{'properties':{'s':{'$ref':'https://json-schema.org/draft/2020-12/schema'}}}",
          "{'s':{'type':'object','properties':{'a':true}}}"},
+        {"{'$ref':'#/x/properties/y','allOf':[{'$ref':'#/x'}],"
+         "'x':{'properties':{'y':{'$anchor':'y'}}}}",
+         "1"},
+        {"{'$ref':'y','$defs':{'y':{'$id':'./y'}}}", "1"},
         {"true", "{}"},
     };
     (void)state;
@@ -129,6 +133,9 @@ static void patterns(void **state)
         {"{'pattern':'^[\\\\S]$'}", "'\\ud83d\\ude00'", 0},
         {"{'pattern':'^[\\\\s\\\\S]*$'}", "'a\\n\\u2003b'", 0},
         {"{'pattern':'^[\\\\s-a]+$'}", "'- a'", 0},
+        {"{'pattern':'^[\\\\w-.]+@[\\\\d-]+$'}", "'a-b.c@1-2'", 0},
+        {"{'pattern':'^[\\\\w-.]$'}", "','", -EINVAL},
+        {"{'pattern':'^[\\\\p{Lu}-z]+$'}", "'A-z'", 0},
         {"{'pattern':'^.$'}", "'\\u2028'", -EINVAL},
         {"{'pattern':'^.$'}", "'\\u000b'", 0},
         {"{'pattern':'^\\\\u00e4\\\\x41$'}", "'\\u00e4A'", 0},
