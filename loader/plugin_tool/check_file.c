@@ -20,16 +20,24 @@ struct reading {
     struct hr_descriptor *descriptor; /* NULL: none to be found */
 };
 
-static bool read_file(struct hr_check *c, struct reading *r)
+static bool open_file(struct hr_check *c, struct reading *r)
 {
-    static struct hr_descriptor d;
     struct hr_why why = {{0}};
-    const char *wrong = NULL;
     const char *sha256 = c->target->sha256[0] ? c->target->sha256 : NULL;
     if (hr_plugin_file_open(c->target->path, sha256, &r->file, &why)) {
         (void)hr_barred(c, "", why.text);
         return false;
     }
+    return true;
+}
+
+static bool read_file(struct hr_check *c, struct reading *r)
+{
+    static struct hr_descriptor d;
+    struct hr_why why = {{0}};
+    const char *wrong = NULL;
+    if (!open_file(c, r))
+        return false;
     if (hr_elf_read(r->file.bytes, r->file.len, &r->elf, &wrong)) {
         (void)hr_refuse(&why, "%s: copy or build it once more", wrong);
         (void)hr_barred(c, "", why.text);
@@ -42,7 +50,7 @@ static bool read_file(struct hr_check *c, struct reading *r)
 static enum hr_verdict file_trust(struct hr_check *c)
 {
     struct reading r;
-    return read_file(c, &r) ? HR_CASE_OK : HR_CASE_FAILED;
+    return open_file(c, &r) ? HR_CASE_OK : HR_CASE_FAILED;
 }
 
 static enum hr_verdict file_structure(struct hr_check *c)

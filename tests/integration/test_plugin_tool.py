@@ -317,8 +317,11 @@ class Check(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             so = Path(shutil.copy(ECHO, folder))
             so.chmod(0o666)
+            cut = Path(folder, "cut.so")
+            cut.write_bytes(ECHO.read_bytes()[:4000])
             for path, case, words in ((PLUGINS / "wrong_magic.so", "load-starts", "HANDRAIL_MAGIC"),
                                       (PLUGINS / "no_symbol.so", "file-structure", "export"),
+                                      (cut, "file-structure", "ends before its segments do"),
                                       (so, "file-trust", "chmod go-w")):
                 done, found = verdicts(path)
                 failed = {n: o["finding"] for n, o in found.items() if o["verdict"] == "FAILED"}
