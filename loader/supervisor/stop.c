@@ -238,8 +238,11 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
     hr_board_put_head(sup->board, &sup->head);
     hr_publish(sup);
     hr_server_stopping(sup);
-    hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
-            (long long)sup->config->grace_ms);
+    if (sup->config->grace_ms)
+        hr_info("stopping on signal %d (%s), within %lld ms", sig, strsignal(sig),
+                (long long)sup->config->grace_ms);
+    else
+        hr_info("stopping on signal %d (%s), without a limit", sig, strsignal(sig));
     if (!prepare(sup))
         end_server(sup);
     arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);

@@ -577,10 +577,10 @@ class Stop(unittest.TestCase):
             self.assertEqual(h.leftovers(), [])
 
     def test_a_third_signal_kills(self):
-        with standin("--ignore-term") as h:
+        with standin("--ignore-term", options=["--grace=0"]) as h:
             h.wait_status("/readyz", 200)
             h.process.terminate()
-            h.wait_line("stopping on signal 15")
+            h.wait_line("stopping on signal 15 .*, without a limit")
             h.process.terminate()
             h.wait_line("again: 2000 ms are left")
             self.assertEqual(h.stop(), 137)
