@@ -14,6 +14,10 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
+# As root, some tests run as other users, who have to read what is built, and may not write it.
+umask 022
+[ -n "$(find . -maxdepth 0 -perm -005)" ] ||
+    echo "run: others cannot read this clone, and some tests will fail for it:  chmod -R go+rX ." >&2
 JOBS=${JOBS:-2}
 logs=build/test-logs
 passed=0 failed=0 skipped=0 shaky=0
