@@ -4,6 +4,10 @@
 JOBS ?= 2
 # Debian's own: its packages of Python modules are for this one, whatever is first on PATH.
 PYTHON ?= /usr/bin/python3
+# What is loaded once for all clones lies below it.
+ifndef HOME
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-containers release test-release test-bases bench clean

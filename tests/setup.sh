@@ -98,6 +98,11 @@ find_python() {
     return 1
 }
 
+# locked FOLDER BUILDER: run it while no other run does.
+locked() {
+    mkdir -p "$(dirname "$1")" && (flock 9 && "$2" 9>&-) 9>"$1.lock"
+}
+
 # A file written last says that the environment is whole: environments cannot be moved, so it is
 # built where it stays, and what an interrupted run left is built again.
 build_venv() {
@@ -125,8 +130,7 @@ agent_server() {
     fi
     say "installing the pinned agent-server with $python into $venv"
     say "once for all clones; about two minutes and 740 MB"
-    mkdir -p "$(dirname "$venv")"
-    if ! (flock 9 && build_venv 9>&-) 9>"$venv.lock"; then
+    if ! locked "$venv" build_venv; then
         warn "the agent-server could not be installed (is there a network?); to see why, run:"
         warn "    $python -m venv /tmp/v && /tmp/v/bin/pip install -r $requirements"
         warn "going on without the real agent-server"
@@ -165,8 +169,7 @@ node_packages() {
     fi
     say "installing MCP's conformance suite, clients and axe-core into $node"
     say "once for all clones; half a minute and 340 MB"
-    mkdir -p "$(dirname "$node")"
-    if ! (flock 9 && build_node 9>&-) 9>"$node.lock"; then
+    if ! locked "$node" build_node; then
         warn "they could not be installed (is there a network?)"
         warn "going on without MCP's conformance suite"
     fi
@@ -197,8 +200,7 @@ prometheus_package() {
     [ -e "$prometheus/.complete" ] && return
     say "unpacking Debian's Prometheus into $prometheus"
     say "once for all clones; 20 MB to load"
-    mkdir -p "$(dirname "$prometheus")"
-    if ! (flock 9 && build_prometheus 9>&-) 9>"$prometheus.lock"; then
+    if ! locked "$prometheus" build_prometheus; then
         warn "it could not be had (is this a Debian with package lists, and is there a network?)"
         warn "going on without the tests with a real Prometheus"
     fi
@@ -217,8 +219,7 @@ python_environment() { # of $requirements, with $python
     venv=$(venv_path)
     [ ! -e "$venv/.complete" ] || return 0
     say "installing what ${requirements#"$here/"} names into $venv"
-    mkdir -p "$(dirname "$venv")"
-    (flock 9 && build_venv 9>&-) 9>"$venv.lock"
+    locked "$venv" build_venv
 }
 
 # --- a release for another machine ----------------------------------------------------------------
