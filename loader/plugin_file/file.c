@@ -26,7 +26,7 @@ static int open_file(const char *path, int *ret_fd, struct stat *ret, struct hr_
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ELOOP)
         return hr_refuse(why, "is a symbolic link: name the file that it points to");
-    if (fd < 0 && errno == ENOENT)
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return hr_refuse(why, "does not exist: correct its path in the tool registry, or copy the "
                               "plugin there");
     if (fd < 0 && hr_error_passes(errno))

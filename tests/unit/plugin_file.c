@@ -218,6 +218,8 @@ static void what_is_no_file(void **state)
     (void)unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
     refused(NULL, "is not a regular file");
+    assert_int_equal(hr_plugin_file_open("/dev/null/x.so", NULL, &f, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "does not exist"));
     assert_int_equal(hr_plugin_file_open("file", NULL, &f, &why), -EINVAL);
     assert_non_null(strstr(why.text, "not absolute"));
 }
