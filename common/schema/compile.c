@@ -192,11 +192,14 @@ void hr_schema_free(struct hr_schema *s)
     if (!s)
         return;
     hr_schema_regex_free_all(s->regexes);
+    for (struct hr_schema_resource *r = s->resources; r; r = r->next)
+        json_decref(r->anchors);
     for (struct hr_schema_block *b = s->blocks, *next = NULL; b; b = next) {
         next = b->next;
         free(b);
     }
     free(s->map);
+    json_decref(s->uris);
     json_decref(s->json);
     json_decref(s->metaschema);
     free(s);

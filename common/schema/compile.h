@@ -74,10 +74,7 @@ int hr_schema_resolve(struct hr_schema_compiler *c, const struct hr_schema_node 
 /* Find references that lead back to the same schema and the same value: they would never end. */
 int hr_schema_find_loops(struct hr_schema_compiler *c);
 
-struct hr_schema_anchor *hr_schema_find_anchor(const struct hr_schema_resource *resource,
-                                               const char *name);
-struct hr_schema_resource *hr_schema_find_resource(const struct hr_schema *s, const char *uri,
-                                                   size_t len);
+struct hr_schema_resource *hr_schema_find_resource(const struct hr_schema *s, const char *uri);
 
 /* RFC 3986, section 5.2: resolve a reference, without its fragment.  0, -E2BIG or -ENOMEM. */
 int hr_uri_resolve(struct hr_buf *out, const char *base, const char *reference);

@@ -49,22 +49,30 @@ static int map_add(struct hr_schema *s, struct hr_schema_node *n)
 /* --- resources and anchors -----------------------------------------------------------------------
  */
 
-struct hr_schema_resource *hr_schema_find_resource(const struct hr_schema *s, const char *uri,
-                                                   size_t len)
+/* Tables of names are jansson's objects, which nobody can make slow by his choice of names. */
+static int name_subschema(json_t **table, const char *name, const json_t *json)
 {
-    for (struct hr_schema_resource *r = s->resources; r; r = r->next)
-        if (strlen(r->uri) == len && memcmp(r->uri, uri, len) == 0)
-            return r;
-    return NULL;
+    if (!*table && !(*table = json_object()))
+        return -ENOMEM;
+    return json_object_set_nocheck(*table, name, (json_t *)(uintptr_t)json) < 0 ? -ENOMEM : 0;
 }
 
-struct hr_schema_anchor *hr_schema_find_anchor(const struct hr_schema_resource *resource,
-                                               const char *name)
+struct hr_schema_resource *hr_schema_find_resource(const struct hr_schema *s, const char *uri)
 {
-    for (struct hr_schema_anchor *a = resource->anchors; a; a = a->next)
-        if (strcmp(a->name, name) == 0)
-            return a;
-    return NULL;
+    const json_t *json = json_object_get(s->uris, uri);
+    return json ? (struct hr_schema_resource *)hr_schema_node_of(s, json)->resource : NULL;
+}
+
+const struct hr_schema_node *hr_schema_find_anchor(const struct hr_schema *s,
+                                                   const struct hr_schema_resource *resource,
+                                                   const char *name, bool dynamic)
+{
+    const json_t *json = json_object_get(resource->anchors, name);
+    const char *said = dynamic && resource->draft == HR_DRAFT_2020
+                           ? json_string_value(json_object_get(json, "$dynamicAnchor"))
+                           : NULL;
+    return json && (!dynamic || (said && strcmp(said, name) == 0)) ? hr_schema_node_of(s, json)
+                                                                   : NULL;
 }
 
 static bool is_uri(const char *uri, size_t len, const char *known)
@@ -99,62 +107,64 @@ static int draft_of(struct hr_schema_compiler *c, const struct hr_schema_node *n
     return 0;
 }
 
+/* Give a resource what it needs but its place in memory. */
+static int set_resource(struct hr_schema_compiler *c, struct hr_schema_node *n,
+                        struct hr_schema_resource *r, const char *uri)
+{
+    struct hr_schema *s = c->s;
+    int err = draft_of(c, n, &r->draft);
+    if (err)
+        return err;
+    if (!r->draft)
+        r->draft = HR_DRAFT_2020;
+    if (hr_schema_find_resource(s, uri))
+        return hr_schema_refuse(c, n, "$id", "\"%.200s\" is given twice: make it unique", uri);
+    if (name_subschema(&s->uris, uri, n->json))
+        return hr_schema_no_memory(c);
+    r->uri = json_object_iter_key(json_object_iter_at(s->uris, uri));
+    r->root = n;
+    r->next = s->resources;
+    s->resources = r;
+    return 0;
+}
+
 /* A resource for a node that has "$id" or is a document. */
 static int add_resource(struct hr_schema_compiler *c, struct hr_schema_node *n, const char *id,
                         unsigned draft)
 {
-    struct hr_schema *s = c->s;
-    struct hr_schema_resource *r = hr_schema_alloc(s, sizeof(*r));
+    struct hr_schema_resource *r = hr_schema_alloc(c->s, sizeof(*r));
     struct hr_buf uri;
+    if (!r) {
+        (void)hr_schema_no_memory(c);
+        return -ENOMEM;
+    }
+    const char *base = n->resource ? n->resource->uri : "";
     hr_buf_init(&uri, URI_MAX);
-    int err = r ? hr_uri_resolve(&uri, n->resource ? n->resource->uri : "", id) : -ENOMEM;
-    char *copy = err ? NULL : hr_schema_alloc(s, uri.len + 1);
-    if (!err && !copy)
-        err = -ENOMEM;
-    if (copy)
-        memcpy(copy, hr_buf_str(&uri), uri.len + 1);
-    hr_buf_free(&uri);
-    if (err == -E2BIG)
-        return hr_schema_refuse(c, n, "$id", "is longer than %d bytes: shorten it", URI_MAX);
-    if (err)
-        return hr_schema_no_memory(c);
-
     r->draft = draft;
-    if ((err = draft_of(c, n, &r->draft)))
-        return err;
-    if (!r->draft)
-        r->draft = HR_DRAFT_2020;
-    if (hr_schema_find_resource(s, copy, strlen(copy)))
-        return hr_schema_refuse(c, n, "$id", "\"%.200s\" is given twice: make it unique", copy);
-    r->uri = copy;
-    r->root = n;
-    r->next = s->resources;
-    s->resources = r;
     n->resource = r;
-    return 0;
+    int err = hr_uri_resolve(&uri, base, id);
+    if (err == -E2BIG)
+        err = hr_schema_refuse(c, n, "$id", "is longer than %d bytes: shorten it", URI_MAX);
+    else if (err)
+        err = hr_schema_no_memory(c);
+    else
+        err = set_resource(c, n, r, hr_buf_str(&uri));
+    hr_buf_free(&uri);
+    return err;
 }
 
 static int add_anchor(struct hr_schema_compiler *c, const struct hr_schema_node *n,
-                      const char *keyword, const char *name, bool dynamic)
+                      const char *keyword, const char *name)
 {
     struct hr_schema_resource *resource = (struct hr_schema_resource *)n->resource;
-    struct hr_schema_anchor *a = hr_schema_find_anchor(resource, name);
-    if (a && a->node != n)
+    const struct hr_schema_node *other = hr_schema_find_anchor(c->s, resource, name, false);
+    if (other && other != n)
         return hr_schema_refuse(c, n, keyword, "\"%.100s\" is given twice: make it unique", name);
-    if (a) {
-        a->dynamic |= dynamic;
-        return 0;
-    }
-    a = hr_schema_alloc(c->s, sizeof(*a));
-    if (!a)
-        return hr_schema_no_memory(c);
-    *a = (struct hr_schema_anchor){name, n, dynamic, resource->anchors};
-    resource->anchors = a;
-    return 0;
+    return name_subschema(&resource->anchors, name, n->json) ? hr_schema_no_memory(c) : 0;
 }
 
 static int read_anchor(struct hr_schema_compiler *c, const struct hr_schema_node *n,
-                       const char *keyword, bool dynamic)
+                       const char *keyword)
 {
     const json_t *value = json_object_get(n->json, keyword);
     const char *name = json_string_value(value);
@@ -166,7 +176,7 @@ static int read_anchor(struct hr_schema_compiler *c, const struct hr_schema_node
         return hr_schema_refuse(c, n, keyword,
                                 "must be a name: a letter or \"_\", then letters, digits, "
                                 "\"-\", \".\" and \"_\"");
-    return add_anchor(c, n, keyword, name, dynamic);
+    return add_anchor(c, n, keyword, name);
 }
 
 /* "$id", "$anchor" and "$dynamicAnchor" of a node; in draft-07 "$id" is anchor and id in one, and
@@ -194,11 +204,11 @@ static int identify(struct hr_schema_compiler *c, struct hr_schema_node *n, bool
     if (document || (id && !anchor))
         err = add_resource(c, n, id && !anchor ? id : "", draft);
     if (!err && anchor)
-        err = add_anchor(c, n, "$id", hash + 1, false);
+        err = add_anchor(c, n, "$id", hash + 1);
     if (!err && n->resource->draft == HR_DRAFT_2020) {
-        err = read_anchor(c, n, "$anchor", false);
+        err = read_anchor(c, n, "$anchor");
         if (!err)
-            err = read_anchor(c, n, "$dynamicAnchor", true);
+            err = read_anchor(c, n, "$dynamicAnchor");
     }
     return err;
 }

@@ -23,9 +23,9 @@ HR_CHECK(dynamic_ref)
         int err = hr_schema_spend(r, 1);
         if (err)
             return err;
-        for (const struct hr_schema_anchor *a = scope->resource->anchors; a; a = a->next)
-            if (a->dynamic && strcmp(a->name, rule->anchor) == 0)
-                to = a->node;
+        const struct hr_schema_node *n =
+            hr_schema_find_anchor(r->s, scope->resource, rule->anchor, true);
+        to = n ? n : to;
     }
     return hr_schema_apply(r, to, f);
 }

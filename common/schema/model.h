@@ -88,20 +88,12 @@ struct hr_schema_node {
 
 enum { HR_SCHEMA_NO_INDEX = -1 };
 
-/* $anchor or $dynamicAnchor. */
-struct hr_schema_anchor {
-    const char *name;
-    const struct hr_schema_node *node;
-    bool dynamic;
-    struct hr_schema_anchor *next;
-};
-
 /* A schema with a URI of its own: the document, and each subschema with "$id". */
 struct hr_schema_resource {
     const char *uri; /* absolute, no fragment; "" for a document without "$id" */
     struct hr_schema_node *root;
-    struct hr_schema_anchor *anchors;
-    unsigned draft; /* one of HR_DRAFT_* */
+    json_t *anchors; /* the JSON of the subschema that each name of an anchor is for */
+    unsigned draft;  /* one of HR_DRAFT_* */
     struct hr_schema_resource *next;
 };
 
@@ -120,6 +112,7 @@ struct hr_schema {
     struct hr_schema_node *first, **last; /* all nodes but the two below */
     struct hr_schema_node yes, no;        /* true and false, wherever they are */
     struct hr_schema_resource *resources;
+    json_t *uris; /* the JSON of the root of each */
     struct hr_schema_regex *regexes;
     struct hr_schema_block *blocks;
     struct hr_schema_node **map; /* open addressing by the JSON's address */
@@ -131,5 +124,10 @@ void *hr_schema_alloc(struct hr_schema *s, size_t size);
 
 /* The node of a subschema's JSON, or NULL. */
 struct hr_schema_node *hr_schema_node_of(const struct hr_schema *s, const json_t *json);
+
+/* The node of an anchor, or NULL.  dynamic: of a "$dynamicAnchor" alone. */
+const struct hr_schema_node *hr_schema_find_anchor(const struct hr_schema *s,
+                                                   const struct hr_schema_resource *resource,
+                                                   const char *name, bool dynamic);
 
 #endif

@@ -63,12 +63,10 @@ HR_READ(dynamic_ref)
     hr_buf_init(&fragment, FRAGMENT_MAX);
     int err = hr_schema_resolve(c, n, rule->kw->name, json_string_value(rule->value), &rule->node,
                                 &fragment);
-    const struct hr_schema_anchor *a =
-        !err && rule->node->resource
-            ? hr_schema_find_anchor(rule->node->resource, hr_buf_str(&fragment))
-            : NULL;
-    if (a && a->dynamic && a->node == rule->node)
-        rule->anchor = a->name;
+    const struct hr_schema_node *to = err ? NULL : rule->node;
+    if (to && to->resource &&
+        hr_schema_find_anchor(c->s, to->resource, hr_buf_str(&fragment), true) == to)
+        rule->anchor = json_string_value(json_object_get(to->json, "$dynamicAnchor"));
     hr_buf_free(&fragment);
     return err ? err : 1;
 }

@@ -59,10 +59,10 @@ static int find_resource(struct hr_schema_compiler *c, const struct hr_schema_no
     else if (err)
         err = hr_schema_no_memory(c);
     else if (!c->s->metaschema && strcmp(name, hr_schema_metaschema_uri) == 0 &&
-             !hr_schema_find_resource(c->s, name, uri.len))
+             !hr_schema_find_resource(c->s, name))
         err = load_metaschema(c);
 
-    struct hr_schema_resource *found = err ? NULL : hr_schema_find_resource(c->s, name, uri.len);
+    struct hr_schema_resource *found = err ? NULL : hr_schema_find_resource(c->s, name);
     if (!err && !found)
         err = hr_schema_refuse(c, from, keyword,
                                "\"%.200s\" is not in this schema, and nothing is fetched: copy it "
@@ -177,13 +177,13 @@ int hr_schema_resolve(struct hr_schema_compiler *c, const struct hr_schema_node 
         *ret = resource->root;
         return 0;
     }
-    const struct hr_schema_anchor *a = hr_schema_find_anchor(resource, name);
-    if (!a)
+    const struct hr_schema_node *n = hr_schema_find_anchor(c->s, resource, name, false);
+    if (!n)
         return hr_schema_refuse(c, from, keyword,
                                 "there is no \"$anchor\" named \"%.200s\": correct the name, or "
                                 "refer by path as in \"#/$defs/NAME\"",
                                 name);
-    *ret = a->node;
+    *ret = n;
     return 0;
 }
 

@@ -197,13 +197,49 @@ static void limits_are_obeyed(void **state)
     hr_schema_free(s);
 }
 
+/* A schema with as many names as it may have values, and what looks for one of them. */
+static void many_names(void **state)
+{
+    enum { NAMES = 9000, ITEMS = 200000 };
+    char name[16];
+    char why[256];
+    struct hr_schema *s = NULL;
+    json_t *defs = json_object();
+    json_t *items = json_array();
+    (void)state;
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof(name), "a%d", i);
+        assert_int_equal(json_object_set_new(defs, name, json_pack("{s:s}", "$id", name)), 0);
+    }
+    json_t *schema = json_pack("{s:o, s:O, s:{s:s}}", "$id", long_string(2000, 'y', "/"), "$defs",
+                               defs, "items", "$dynamicRef", "#a0");
+    int64_t start = cpu_ms();
+    assert_int_equal(hr_schema_compile(schema, NULL, &s, why, sizeof(why)), -EINVAL);
+    assert_non_null(strstr(why, "there is no \"$anchor\" named \"a0\""));
+    const char *key = NULL;
+    json_t *def = NULL;
+    json_object_foreach (defs, key, def) {
+        assert_int_equal(json_object_del(def, "$id"), 0);
+        assert_int_equal(json_object_set_new(def, "$dynamicAnchor", json_string(key)), 0);
+    }
+    assert_int_equal(hr_schema_compile(schema, NULL, &s, why, sizeof(why)), 0);
+    for (int i = 0; i < ITEMS; i++)
+        assert_int_equal(json_array_append_new(items, json_null()), 0);
+    assert_int_equal(hr_schema_validate(s, items, NULL), 0);
+    assert_in_range(cpu_ms() - start, 0, SOON_MS);
+    hr_schema_free(s);
+    json_decref(items);
+    json_decref(defs);
+    json_decref(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_strings),      cmocka_unit_test(many_strings),
         cmocka_unit_test(deep_values),       cmocka_unit_test(endless_and_exponential),
         cmocka_unit_test(large_arrays),      cmocka_unit_test(equal_hashes),
-        cmocka_unit_test(limits_are_obeyed),
+        cmocka_unit_test(limits_are_obeyed), cmocka_unit_test(many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
