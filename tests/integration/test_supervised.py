@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest import mock
 
 from harness import plugin, running, sample, standin, test_plugin
-from support import (HANDRAIL, TREE, descendants, free_ports, request, spawn, standin_command,
+from support import (HANDRAIL, ROOT, TREE, descendants, free_ports, request, spawn, standin_command,
                      wait_for)
 
 PROBE_LIMIT = 1.0  # seconds: the kubelet's default timeout
@@ -536,6 +536,16 @@ class AmbientPlugin(unittest.TestCase):
             self.assertIn(f"0o600 ['.mcp.json'] http://127.0.0.1:{h.mcp_port}/mcp", h.log())
             h.stop()
             self.assertFalse(h.ambient_file.exists())
+
+    def test_another_client_finds_them_as_the_page_says(self):
+        page = (ROOT / "sidecar" / "mcp" / "HTTP.md").read_text()
+        command, = re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S)
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            done = subprocess.run(["sh", "-c", command.replace("60011", str(h.mcp_port))],
+                                  env={**os.environ, "HOME": str(h.home)}, capture_output=True,
+                                  text=True, timeout=30, check=True)
+            self.assertIn('"name":"echo"', done.stdout)
 
     def test_no_plugins_no_file(self):
         with standin() as h:
