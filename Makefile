@@ -4,6 +4,8 @@
 JOBS ?= 2
 # Debian's own: its packages of Python modules are for this one, whatever is first on PATH.
 PYTHON ?= /usr/bin/python3
+# What programs say, and what they take for a letter, is the same for everybody.
+export LC_ALL := C.UTF-8
 # What is loaded once for all clones lies below it.
 ifndef HOME
 export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)

@@ -17,6 +17,7 @@ _handrail_options() {
 _handrail() {
     local word=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} command=()
     local words
+    local -x LC_ALL=C # elsewhere [a-z] may lack a letter
     COMPREPLY=()
     # The commands before the word: one, or two where the first is a family of them.
     case ${COMP_WORDS[1]} in
