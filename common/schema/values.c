@@ -7,9 +7,10 @@
 #include <string.h>
 
 enum {
-    TEXT_MAX = 600,       /* bytes of a message */
-    LIST_MAX = 300,       /* bytes of alternatives in a message */
-    BYTES_PER_STEP = 256, /* of strings whose characters are counted */
+    TEXT_MAX = 600,         /* bytes of a message */
+    LIST_MAX = 300,         /* bytes of alternatives in a message */
+    BYTES_PER_STEP = 256,   /* of strings whose characters are counted */
+    STEPS_OF_DECIMALS = 32, /* to write numbers out and read them back */
 };
 
 /* What came.  as: how a value that is neither object nor array is said. */
@@ -132,9 +133,11 @@ HR_CHECK(below)
 
 HR_CHECK(multiple)
 {
-    return hr_schema_number_multiple(f->value, rule->value)
-               ? 0
-               : expected(r, f, "a multiple of ", rule->value);
+    bool real = json_is_real(f->value) || json_is_real(rule->value);
+    int err = hr_schema_spend(r, real ? STEPS_OF_DECIMALS : 0);
+    if (err || hr_schema_number_multiple(f->value, rule->value))
+        return err;
+    return expected(r, f, "a multiple of ", rule->value);
 }
 
 /* --- strings -------------------------------------------------------------------------------------

@@ -150,6 +150,10 @@ static void large_arrays(void **state)
     }
     answer("{'uniqueItems':true}", json_incref(distinct), 0, "");
     answer("{'uniqueItems':true}", same, -EINVAL, "items 0 and 1 are equal");
+    answer("{'items':{'multipleOf':0.5}}", json_incref(distinct), 0, "");
+    answer("{'items':{'allOf':[{'multipleOf':0.5},{'multipleOf':0.2},{'multipleOf':0.1},"
+           "{'multipleOf':0.01}]}}",
+           json_incref(distinct), -E2BIG, "checking takes more than 10000000 steps");
     answer("{'items':{'enum':['a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p','q',"
            "'r','s','t','u','v','w','x','y','z','1','2','3','4','5','6','7','8','9',"
            "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]}}",
