@@ -29,15 +29,21 @@ HR_CHECK(max_members)
                                               rule->count, rule->count == 1 ? "y" : "ies", n);
 }
 
+/* Is there no member of that name?  All of the name is looked at for it.  0, 1; -E2BIG. */
+static int lacks(struct hr_schema_run *r, const struct hr_schema_frame *f, const char *name)
+{
+    int err = hr_schema_spend(r, 1 + strlen(name) / BYTES_PER_STEP);
+    return err ? err : !json_object_get(f->value, name);
+}
+
 /* Each of names must be there; because: the property that asks for it, or NULL. */
 static int require(struct hr_schema_run *r, const struct hr_schema_frame *f, const json_t *names,
                    const char *because)
 {
     size_t n = json_array_size(names);
-    int failed = hr_schema_spend(r, n);
+    int failed = 0;
     for (size_t i = 0; !failed && i < n; i++)
-        if (!json_object_get(f->value, json_string_value(json_array_get(names, i))))
-            failed = 1;
+        failed = lacks(r, f, json_string_value(json_array_get(names, i)));
     if (failed != 1 || hr_schema_enough(r))
         return failed;
     for (size_t i = 0; i < n; i++) {
@@ -66,15 +72,15 @@ HR_CHECK(required)
 /* The arrays of names among the values; draft-07 has schemas among them too. */
 HR_CHECK(dependent_required)
 {
-    int failed = hr_schema_spend(r, json_object_size(rule->value));
-    if (failed)
-        return failed;
+    int failed = 0;
     for (void *it = json_object_iter((json_t *)rule->value); it;
          it = json_object_iter_next((json_t *)rule->value, it)) {
         const char *key = json_object_iter_key(it);
         const json_t *names = json_object_iter_value(it);
-        if (json_is_array(names) && json_object_get(f->value, key) &&
-            hr_schema_stop(r, require(r, f, names, key), &failed))
+        int rc = json_is_array(names) ? lacks(r, f, key) : 1;
+        if (rc < 0)
+            return rc;
+        if (!rc && hr_schema_stop(r, require(r, f, names, key), &failed))
             break;
     }
     return failed;
@@ -82,11 +88,14 @@ HR_CHECK(dependent_required)
 
 HR_CHECK(dependent_schemas)
 {
-    int failed = hr_schema_spend(r, rule->n);
-    for (size_t i = 0; failed >= 0 && i < rule->n; i++)
-        if (json_object_get(f->value, rule->branches[i].key) &&
-            hr_schema_stop(r, hr_schema_apply(r, rule->branches[i].node, f), &failed))
+    int failed = 0;
+    for (size_t i = 0; i < rule->n; i++) {
+        int rc = lacks(r, f, rule->branches[i].key);
+        if (rc < 0)
+            return rc;
+        if (!rc && hr_schema_stop(r, hr_schema_apply(r, rule->branches[i].node, f), &failed))
             break;
+    }
     return failed;
 }
 

@@ -201,6 +201,37 @@ static void limits_are_obeyed(void **state)
     hr_schema_free(s);
 }
 
+/* A long name in the schema is held against each of many objects. */
+static void long_names(void **state)
+{
+    static const char *const schemas[] = {
+        "{'items':{'not':{'required':['%s']}}}",
+        "{'items':{'dependentRequired':{'%s':[]}}}",
+        "{'items':{'dependentSchemas':{'%s':true}}}",
+    };
+    json_t *items = json_array();
+    json_t *name = long_string(400000, 'k', "");
+    struct hr_buf text;
+    struct hr_schema_limits l = hr_schema_default_limits;
+    l.steps = 100000;
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(json_array_append_new(items, json_pack("{s:i}", "b", 1)), 0);
+    for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
+        hr_buf_init(&text, 500000);
+        const char *mark = strstr(schemas[i], "%s");
+        (void)hr_buf_add(&text, schemas[i], (size_t)(mark - schemas[i]));
+        (void)hr_buf_adds(&text, json_string_value(name));
+        assert_int_equal(hr_buf_adds(&text, mark + 2), 0);
+        struct hr_schema *s = compiled(hr_buf_str(&text), &l);
+        assert_int_equal(hr_schema_validate(s, items, NULL), -E2BIG);
+        hr_schema_free(s);
+        hr_buf_free(&text);
+    }
+    json_decref(name);
+    json_decref(items);
+}
+
 /* A schema with as many names as it may have values, and what looks for one of them. */
 static void many_names(void **state)
 {
@@ -244,6 +275,7 @@ int main(void)
         cmocka_unit_test(deep_values),       cmocka_unit_test(endless_and_exponential),
         cmocka_unit_test(large_arrays),      cmocka_unit_test(equal_hashes),
         cmocka_unit_test(limits_are_obeyed), cmocka_unit_test(many_names),
+        cmocka_unit_test(long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
