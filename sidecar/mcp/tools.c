@@ -6,6 +6,7 @@
 #include "confinement.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,10 +157,32 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     return err;
 }
 
+/* How many values a text of JSON has; an empty object or array counts twice. */
+static size_t count_values(const char *json, size_t len)
+{
+    size_t n = 1;
+    bool inside = false; /* a string */
+    for (size_t i = 0; i < len; i++) {
+        char c = json[i];
+        if (c == '"')
+            inside = !inside;
+        else if (inside)
+            i += c == '\\';
+        else
+            n += c == '[' || c == '{' || c == ',';
+    }
+    return n;
+}
+
 int hr_mcp_tools_parse(const char *json, size_t len, struct hr_mcp_tools **ret, char *why,
                        size_t size)
 {
     json_error_t at;
+    if (count_values(json, len) > HR_MCP_TOOLS_VALUES_MAX) {
+        (void)snprintf(why, size, "more than %d JSON values: give it fewer or simpler tools",
+                       HR_MCP_TOOLS_VALUES_MAX);
+        return -EPROTO;
+    }
     json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &at);
     if (!root) {
         (void)snprintf(why, size, "not JSON: %s", at.text);

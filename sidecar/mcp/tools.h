@@ -19,6 +19,8 @@ enum {
     HR_MCP_VERSION_MAX = 64,
     HR_MCP_SHA256 = 64,       /* hexadecimal digits */
     HR_MCP_REFUSAL_MAX = 400, /* bytes of the reason for which a schema is refused */
+    /* JSON values in a list, each of which takes some 600 bytes for as long as it is offered. */
+    HR_MCP_TOOLS_VALUES_MAX = 250000,
 };
 
 struct hr_mcp_tool {

@@ -264,6 +264,31 @@ static void test_tools_too_many(void **state)
     hr_buf_free(&b);
 }
 
+static void test_tools_too_large(void **state)
+{
+    enum { TOOLS = 13, VALUES = 19500 };
+    (void)state;
+    struct hr_mcp_tools *tools = NULL;
+    struct hr_buf b;
+    char why[160];
+    hr_buf_init(&b, 1024 * 1024);
+    assert_int_equal(hr_buf_adds(&b, "{\"tools\":["), 0);
+    for (int i = 0; i < TOOLS; i++) {
+        assert_int_equal(hr_buf_addf(&b,
+                                     "%s{\"name\":\"t%d\",\"inputSchema\":"
+                                     "{\"type\":\"object\",\"enum\":[\"[{,\\\",\"",
+                                     i ? "," : "", i),
+                         0);
+        for (int k = 1; k < VALUES - i; k++)
+            assert_int_equal(hr_buf_adds(&b, ",0"), 0);
+        assert_int_equal(hr_buf_adds(&b, "]}}"), 0);
+    }
+    assert_int_equal(hr_buf_adds(&b, "]}"), 0);
+    assert_int_equal(hr_mcp_tools_parse(b.data, b.len, &tools, why, sizeof(why)), -EPROTO);
+    assert_string_equal(why, "more than 250000 JSON values: give it fewer or simpler tools");
+    hr_buf_free(&b);
+}
+
 /* --- results --- */
 
 struct part {
@@ -641,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_tools_good),
         cmocka_unit_test(test_tools_bad),
         cmocka_unit_test(test_tools_too_many),
+        cmocka_unit_test(test_tools_too_large),
         cmocka_unit_test(test_result_text),
         cmocka_unit_test(test_result_blobs),
         cmocka_unit_test(test_result_resources),
