@@ -21,6 +21,8 @@ top=$(cd "$here/../.." && pwd)
 JOBS=${JOBS:-2}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/packages
 export LC_ALL=C TZ=UTC PYTHONUTF8=1
+# What compilers and builds take from the environment is for what runs here, not for a release.
+unset CFLAGS CPPFLAGS LDFLAGS CPATH C_INCLUDE_PATH LIBRARY_PATH PKG_CONFIG_PATH CONFIG_SITE
 umask 022
 
 say() { echo "release: $*"; }
@@ -28,6 +30,10 @@ fail() {
     echo "release: $*" >&2
     exit 1
 }
+
+case $top in
+*[[:space:]]*) fail "the libraries cannot be built in a folder with a space in its name: move $top" ;;
+esac
 
 libraries=
 if [ "${1-}" = --libraries ]; then

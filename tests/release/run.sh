@@ -23,8 +23,8 @@ reproduce() {
     mkdir "$again"
     (cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$again")
     say "building it once more, elsewhere, in another way"
-    (cd "$again" && umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 JOBS=3 \
-        sh docker/release/build.sh "$architecture" >"$again/log") || {
+    (cd "$again" && umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 JOBS=3 CFLAGS=-O1 LDFLAGS=-s \
+        CPATH=/nowhere PKG_CONFIG_PATH=/usr/share/pkgconfig sh docker/release/build.sh "$architecture" >"$again/log") || {
         tail -n 20 "$again/log" >&2
         exit 1
     }
