@@ -5,11 +5,17 @@
 #include "fake_host.h"
 #include "search_tree.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define END(type, m) (offsetof(type, m) + sizeof(((type *)0)->m))
@@ -278,6 +284,47 @@ static void too_deep(void **state)
     fake_call_free(&c);
 }
 
+struct bad_disk {
+    const struct sample_tree *tree;
+    handrail_call call;
+    handrail_status status;
+    bool bad;
+};
+
+/* Where no folder can be read: in this thread alone. */
+static void *on_a_bad_disk(void *arg)
+{
+    struct bad_disk *b = arg;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+    b->bad = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    b->status = search_tree_call(b->tree, &b->call, "{}");
+    return NULL;
+}
+
+static void a_folder_that_cannot_be_read(void **state)
+{
+    struct bad_disk b = {.tree = *state};
+    pthread_t thread;
+
+    sample_tree_text(*state, "a", "abc");
+    fake_call_init(&b.call);
+    assert_int_equal(pthread_create(&thread, NULL, on_a_bad_disk, &b), 0);
+    pthread_join(thread, NULL);
+    assert_true(b.bad);
+    assert_int_equal(b.status, HANDRAIL_E_FAILED);
+    assert_string_equal(b.call.error, ". cannot be read: Input/output error (os error 5)");
+    assert_string_equal(b.call.text, "");
+    fake_call_free(&b.call);
+}
+
 static void cancelling_and_the_deadline(void **state)
 {
     handrail_call c;
@@ -346,6 +393,7 @@ int main(void)
         TEST(too_many_names),
         TEST(too_many_bytes),
         TEST(too_deep),
+        TEST(a_folder_that_cannot_be_read),
         TEST(cancelling_and_the_deadline),
         TEST(the_hosts_limit_is_passed_on),
         TEST(configurations_that_are_refused),

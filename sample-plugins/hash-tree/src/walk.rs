@@ -49,6 +49,7 @@ extern "C" {
     fn fdopendir(fd: c_int) -> *mut c_void;
     fn readdir(dir: *mut c_void) -> *const Dirent;
     fn closedir(dir: *mut c_void) -> c_int;
+    fn __errno_location() -> *mut c_int;
 }
 
 /// What was found on the way, to be told.
@@ -111,9 +112,12 @@ fn names(folder: &File, max: usize) -> io::Result<Vec<(CString, u8)>> {
     let stream = Folder(stream);
     let mut names = Vec::new();
     loop {
+        // Only errno tells an error from the end.
+        unsafe { *__errno_location() = 0 };
         let entry = unsafe { readdir(stream.0) };
         if entry.is_null() {
-            return Ok(names); // an error of reading is not told apart from the end
+            let error = io::Error::last_os_error();
+            return if error.raw_os_error() == Some(0) { Ok(names) } else { Err(error) };
         }
         // Not a reference to the whole: an entry is shorter than its type.
         let name = unsafe { CStr::from_ptr(ptr::addr_of!((*entry).name).cast()) };
