@@ -325,6 +325,21 @@ static void a_folder_that_cannot_be_read(void **state)
     fake_call_free(&b.call);
 }
 
+static void a_root_that_is_a_file(void **state)
+{
+    const struct sample_tree *t = *state;
+    handrail_call c;
+
+    assert_int_equal(rmdir(t->root), 0);
+    int fd = open(t->root, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    fake_call_init(&c);
+    assert_int_equal(search_tree_call(t, &c, "{}"), HANDRAIL_E_INVALID);
+    assert_string_equal(c.error, ". cannot be read: Not a directory (os error 20)");
+    fake_call_free(&c);
+}
+
 static void cancelling_and_the_deadline(void **state)
 {
     handrail_call c;
@@ -394,6 +409,7 @@ int main(void)
         TEST(too_many_bytes),
         TEST(too_deep),
         TEST(a_folder_that_cannot_be_read),
+        TEST(a_root_that_is_a_file),
         TEST(cancelling_and_the_deadline),
         TEST(the_hosts_limit_is_passed_on),
         TEST(configurations_that_are_refused),

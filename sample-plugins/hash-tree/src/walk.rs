@@ -4,9 +4,10 @@
 //! knows whole paths, so openat() and the reading of folders are libc's.
 
 use std::ffi::{CStr, CString};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::raw::{c_char, c_int, c_void};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::io::{AsRawFd, FromRawFd, IntoRawFd};
 use std::ptr;
 
@@ -82,7 +83,7 @@ fn open_at(folder: &File, name: &CStr, flags: c_int) -> io::Result<File> {
 
 /// Open what lies at these names, one after the other.
 pub fn open_below(root: &str, names: &[&str]) -> io::Result<File> {
-    let mut file = File::open(root)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(flag::O_DIRECTORY).open(root)?;
     for name in names {
         file = open_at(&file, &CString::new(*name)?, 0)?;
     }
