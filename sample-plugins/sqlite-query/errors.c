@@ -24,6 +24,9 @@ static const struct {
     {SQLITE_IOERR_ACCESS, HANDRAIL_E_FAILED,
      "a writer of it was interrupted in a transaction over several databases: open it with the "
      "program that it belongs to"},
+    {SQLITE_IOERR_WRITE, HANDRAIL_E_FAILED,
+     "it cannot be written: see whether the disk is sound, and whether \"file_mib\" in the "
+     "\"confinement\" of this plugin allows so large a file"},
     {SQLITE_READONLY_CANTINIT, HANDRAIL_E_FAILED, wal_advice},
     {SQLITE_READONLY_CANTLOCK, HANDRAIL_E_FAILED, wal_advice},
     {SQLITE_READONLY, HANDRAIL_E_DENIED,

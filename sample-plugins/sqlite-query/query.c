@@ -31,6 +31,17 @@ static int collect(struct sq_db *db, sqlite3_stmt *stmt, struct sq_table *table)
     return rc;
 }
 
+/* A write that the disk did not take may leave its journal to whoever opens the database next.  A
+ * reader could not undo it, so look once more. */
+static handrail_status failed(struct sq_db *db, int rc)
+{
+    handrail_status status = sq_errors_fail(db, rc);
+
+    if (db->writes)
+        (void)sqlite3_exec(db->handle, "PRAGMA schema_version", NULL, NULL, NULL);
+    return status;
+}
+
 static handrail_status run(struct sq_db *db, sqlite3_stmt *stmt, const struct sq_settings *s,
                            const struct sq_args *a)
 {
@@ -49,7 +60,7 @@ static handrail_status run(struct sq_db *db, sqlite3_stmt *stmt, const struct sq
                           "the names of the columns alone are longer than an answer may be: select "
                           "fewer columns, or name them with AS");
     else
-        status = sq_errors_fail(db, rc);
+        status = failed(db, rc);
     sq_table_free(&table);
     return status;
 }

@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -307,6 +309,27 @@ static void a_log_that_is_given_up_is_empty(void **state)
     sample_tree_remove(&t);
 }
 
+static void a_write_that_fails_is_undone(void **state)
+{
+    struct sample_tree t;
+    struct rlimit before, small;
+
+    (void)state;
+    sqlite_tree_make(&t, ",\"writable\":true");
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = (rlim_t)1024 * 1024, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    sample_tree_refused(&t, "sqlite_execute",
+                        ON "\"sql\":\"UPDATE people SET name = zeroblob(3000000)\"}",
+                        HANDRAIL_E_FAILED, "\"file_mib\" in the \"confinement\"");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, handler);
+    sqlite_tree_answers(&t, "SELECT count(*) AS n FROM people WHERE name <> ''",
+                        "| n |\n| --- |\n| 3 |");
+    sample_tree_remove(&t);
+}
+
 int sample_sqlite_files(void)
 {
     const struct CMUnitTest all[] = {
@@ -316,6 +339,7 @@ int sample_sqlite_files(void)
         cmocka_unit_test(calls_run_side_by_side),
         cmocka_unit_test(the_end_of_a_call_deletes_nothing_elsewhere),
         cmocka_unit_test(a_log_that_is_given_up_is_empty),
+        cmocka_unit_test(a_write_that_fails_is_undone),
     };
 
     return cmocka_run_group_tests_name("sqlite/files", all, NULL, NULL);
