@@ -340,6 +340,7 @@ class Container(Image):
     def here(self, *options: str, code: int = 0, **env: str) -> dict[str, dict[str, Any]]:
         agent, = free_ports(1)
         found = self.findings(*options, "--", str(self.server), "--port", str(agent), code=code,
+                              OH_CONVERSATIONS_PATH=str(self.dir), OH_BASH_EVENTS_DIR=str(self.dir),
                               **{**self.KEYS, **env})
         found.pop("app-port-taken", None)  # by whoever else runs here
         return found

@@ -90,6 +90,7 @@ class Probe(unittest.TestCase):
                 wait_for("its end", lambda: sidecar not in h.children("handrail-sidecar"), 5)
                 self.assertEqual(probe(h, "ready", "--timeout=20"), (0, "ok\n", ""))
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_without_a_name_it_finds_the_only_one_there_is(self):
         alone = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]
         with running(standin_command(), prefix=alone) as h:
@@ -132,6 +133,7 @@ class Neighbours(unittest.TestCase):
     def names(self) -> list[str]:
         return re.findall(PREFIX + r"\d+/1$", Path("/proc/net/unix").read_text(), re.MULTILINE)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_another_container_is_not_answered(self):
         inside = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         before = self.names()
