@@ -388,8 +388,9 @@ class New(unittest.TestCase):
         return made
 
     def works(self, so):
-        done = plugin("call", "my_tool2", '{"name": "you"}', f"--plugin={so}")
-        self.assertEqual((done.returncode, done.stdout), (0, "Hello, you.\n"), done.stderr)
+        for name in "you", "\U0001f600" * 200:  # which is what the schema allows
+            done = plugin("call", "my_tool2", json.dumps({"name": name}), f"--plugin={so}")
+            self.assertEqual((done.returncode, done.stdout), (0, f"Hello, {name}.\n"), done.stderr)
         done, found = verdicts(so)
         kept = {"create-memory", "call-repeat"} if SANITIZED else set()
         self.assertEqual({n: o for n, o in found.items() if n not in kept

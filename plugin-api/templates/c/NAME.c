@@ -22,7 +22,7 @@ static handrail_status fail(const handrail_host *host, handrail_call *call, hand
 static handrail_status greet(void *self, handrail_call *call, const char *args, size_t len)
 {
     const struct instance *me = self;
-    char text[256];
+    char text[1024]; /* the schema counts characters, each of up to four bytes */
     json_t *root = json_loadb(args, len, JSON_ALLOW_NUL, NULL);
     const char *name = json_string_value(json_object_get(root, "name"));
     handrail_status status;
@@ -35,7 +35,7 @@ static handrail_status greet(void *self, handrail_call *call, const char *args, 
     if (!name) {
         status = fail(me->host, call, HANDRAIL_E_INVALID, "name must be a string");
     } else {
-        (void)snprintf(text, sizeof(text), "Hello, %.200s.", name);
+        (void)snprintf(text, sizeof(text), "Hello, %.800s.", name);
         status = me->host->add_text(me->host, call, text, strlen(text));
     }
     json_decref(root);
