@@ -141,6 +141,23 @@ static void limits(void **state)
     hr_call_free(c);
 }
 
+static void what_is_left_out_is_said(void **state)
+{
+    (void)state;
+    const handrail_host *host = hr_host_services();
+    struct hr_call *c = new_call(0);
+    handrail_call *h = hr_call_handle(c);
+    static const char note[] = "(Part of this result is missing:";
+    size_t n = 0;
+    assert_int_equal(host->add_blob(host, h, "a/b", "x", SIZE_MAX), HANDRAIL_E_LIMIT);
+    host->complete(host, h, HANDRAIL_OK);
+    assert_int_equal(result_status(c), HANDRAIL_OK);
+    const char *text = part(c, HR_PART_TEXT, &n);
+    assert_non_null(text);
+    assert_true(n > sizeof(note) && memcmp(text, note, sizeof(note) - 1) == 0);
+    hr_call_free(c);
+}
+
 static void bad_arguments(void **state)
 {
     (void)state;
@@ -232,9 +249,13 @@ static void workers_run_everything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dead_handles), cmocka_unit_test(slots_run_out),
-        cmocka_unit_test(limits),       cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(cancelling),   cmocka_unit_test(workers_run_everything),
+        cmocka_unit_test(dead_handles),
+        cmocka_unit_test(slots_run_out),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(what_is_left_out_is_said),
+        cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(cancelling),
+        cmocka_unit_test(workers_run_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
