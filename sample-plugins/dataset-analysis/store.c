@@ -24,24 +24,22 @@ struct file {
     char name[NAME_BYTES_MAX], temporary[NAME_BYTES_MAX];
 };
 
-static int begin(struct file *f, int folder_fd, const char *base, const char *suffix)
+static int begin(struct file *f, const char *base, const char *suffix)
 {
     static const char pattern[] = ".%.200s%s.%ld";
     int n = snprintf(f->name, sizeof(f->name), "%s%s", base, suffix);
 
-    f->folder_fd = folder_fd;
-    f->fd = -1;
     if (n < 0 || (size_t)n >= sizeof(f->name))
         return -ENAMETOOLONG;
     (void)snprintf(f->temporary, sizeof(f->temporary), pattern, base, suffix, (long)getpid());
-    (void)unlinkat(folder_fd, f->temporary, 0); /* of a call that was killed */
-    f->fd =
-        openat(folder_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    (void)unlinkat(f->folder_fd, f->temporary, 0); /* of a call that was killed */
+    f->fd = openat(f->folder_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                   0644);
     return f->fd < 0 ? -errno : 0;
 }
 
-/* Put it in its place if rc is 0, else away.  What rc is, or -errno. */
-static int end(struct file *f, int rc)
+/* Close it, with all of it on the disk if rc is 0.  What rc is, or -errno. */
+static int finish(struct file *f, int rc)
 {
     if (f->fd < 0)
         return rc;
@@ -49,6 +47,13 @@ static int end(struct file *f, int rc)
         rc = -errno;
     if (close(f->fd) < 0 && rc == 0)
         rc = -errno;
+    f->fd = -1;
+    return rc;
+}
+
+/* Put it in its place if rc is 0, else away.  What rc is, or -errno. */
+static int settle(const struct file *f, int rc)
+{
     if (rc == 0 && renameat(f->folder_fd, f->temporary, f->folder_fd, f->name) < 0)
         rc = -errno;
     if (rc < 0)
@@ -56,29 +61,40 @@ static int end(struct file *f, int rc)
     return rc;
 }
 
-static int write_model(int folder_fd, const char *base, const struct da_fit *fit)
+static int write_model(struct file *f, const char *base, const struct da_fit *fit)
 {
-    struct file f;
     char name[64];
-    int rc = begin(&f, folder_fd, base, ".model");
+    int rc = begin(f, base, ".model");
 
     if (rc == 0) {
-        (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", f.fd);
+        (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", f->fd);
         errno = 0;
         if (save_model(name, fit->model) != 0)
             rc = errno ? -errno : -EIO;
     }
-    return end(&f, rc);
+    return finish(f, rc);
 }
 
-static int write_json(int folder_fd, const char *base, const json_t *all)
+static int write_json(struct file *f, const char *base, const json_t *all)
 {
-    struct file f;
-    int rc = begin(&f, folder_fd, base, ".json");
+    int rc = begin(f, base, ".json");
 
-    if (rc == 0 && json_dumpfd(all, f.fd, JSON_INDENT(1)) < 0)
+    if (rc == 0 && json_dumpfd(all, f->fd, JSON_INDENT(1)) < 0)
         rc = errno ? -errno : -EIO;
-    return end(&f, rc);
+    return finish(f, rc);
+}
+
+/* Neither takes its place before both are whole: a model beside what another one's numbers mean
+ * would be read wrongly. */
+static int write_both(int folder_fd, const char *base, const struct da_fit *fit, const json_t *all)
+{
+    struct file model = {.folder_fd = folder_fd, .fd = -1}, meaning = model;
+    int rc = write_model(&model, base, fit);
+
+    if (rc == 0)
+        rc = write_json(&meaning, base, all);
+    rc = settle(&model, rc);
+    return settle(&meaning, rc);
 }
 
 static json_t *string(const char *text)
@@ -178,9 +194,7 @@ handrail_status da_store(const struct da_settings *s, const struct da_args *a,
     int rc = all ? open_folder(root_fd, a->model_path, &folder_fd, &base) : -ENOMEM;
     close(root_fd);
     if (rc == 0)
-        rc = write_model(folder_fd, base, f);
-    if (rc == 0)
-        rc = write_json(folder_fd, base, all);
+        rc = write_both(folder_fd, base, f, all);
     if (folder_fd >= 0)
         close(folder_fd);
     json_decref(all);

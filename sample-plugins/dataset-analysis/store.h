@@ -5,8 +5,9 @@
 
 #include "fit.h"
 
-/* a->model_path with .model and .json; the folder is made if only it is missing.  Either file is
- * whole or not there.  HANDRAIL_OK, or a negative status with the reason attached. */
+/* a->model_path with .model and .json; the folder is made if only it is missing.  Both files are
+ * whole before either takes its place.  HANDRAIL_OK, or a negative status with the reason attached.
+ */
 handrail_status da_store(const struct da_settings *s, const struct da_args *a,
                          const struct da_encoding *e, const struct da_fit *f,
                          const struct kit_watch *w);

@@ -4,9 +4,11 @@
 #include "check.h"
 #include "dataset_tree.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,6 +159,36 @@ static void no_model_is_written_outside(void **state)
     sample_tree_remove(&t);
 }
 
+/* Where there is room for the model and not for what its numbers mean. */
+static void a_model_never_lies_beside_another_ones_meaning(void **state)
+{
+    static const char args[] = "{\"path\":\"x.csv\",\"target\":\"y\",\"model_path\":\"m\"}";
+    struct sample_tree t;
+    struct stat model, json, after;
+    struct rlimit before, small;
+    char path[256];
+
+    (void)state;
+    dataset_tree_make(&t, "");
+    sample_tree_text(&t, "x.csv", "x,y\n" TEN);
+    json_decref(dataset_tree_call(&t, TRAIN, args, "model: m.model"));
+    (void)snprintf(path, sizeof(path), "%s/m.json", t.root);
+    assert_int_equal(stat(path, &json), 0);
+    (void)snprintf(path, sizeof(path), "%s/m.model", t.root);
+    assert_int_equal(stat(path, &model), 0);
+    assert_true(model.st_size < json.st_size);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = (rlim_t)json.st_size - 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    sample_tree_refused(&t, TRAIN, args, HANDRAIL_E_FAILED, "cannot be written");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, handler);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(after.st_ino == model.st_ino);
+    sample_tree_remove(&t);
+}
+
 static void bad_arguments_are_explained(void **state)
 {
     static const struct {
@@ -199,6 +231,7 @@ int sample_dataset_files(void)
         cmocka_unit_test(data_without_sense_is_explained),
         cmocka_unit_test(no_path_leads_out),
         cmocka_unit_test(no_model_is_written_outside),
+        cmocka_unit_test(a_model_never_lies_beside_another_ones_meaning),
         cmocka_unit_test(bad_arguments_are_explained),
     };
 
