@@ -18,15 +18,17 @@ enum { NAME_BYTES_MAX = 256 };
 /* SQLite opens these as well, so none may be something that blocks or leads elsewhere. */
 static const char *const beside[] = {"-journal", "-wal", "-shm"};
 
-static int check_beside(int folder_fd, const char *base)
+static int check_beside(int folder_fd, const char *base, const char **ret_suffix)
 {
     char name[NAME_BYTES_MAX + 16];
     struct stat st;
 
     for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", base, beside[i]);
-        if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-            return S_ISLNK(st.st_mode) ? -ELOOP : -EISNAM;
+        if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
+            continue;
+        *ret_suffix = beside[i];
+        return S_ISLNK(st.st_mode) ? -ELOOP : -EISNAM;
     }
     return 0;
 }
@@ -63,8 +65,6 @@ static int open_folder(struct sq_db *db, int root_fd, const char *path, bool cre
     int rc = kit_root_open_below(root_fd, folder, O_PATH | O_DIRECTORY, &db->folder_fd);
     if (rc == 0)
         rc = check_file(db->folder_fd, base, create);
-    if (rc == 0)
-        rc = check_beside(db->folder_fd, base);
     if (rc == 0)
         *ret_base = base;
     return rc;
@@ -117,7 +117,7 @@ static handrail_status connect_to(struct sq_db *db, const char *base, const stru
 handrail_status sq_db_open(struct sq_db *db, const struct sq_settings *s, const struct sq_args *a,
                            bool writes, struct kit_watch *w)
 {
-    const char *base = NULL;
+    const char *base = NULL, *suffix = "";
     int root_fd = -1;
 
     *db = (struct sq_db){.name = a->database, .folder_fd = -1, .writes = writes, .watch = w};
@@ -126,10 +126,12 @@ handrail_status sq_db_open(struct sq_db *db, const struct sq_settings *s, const 
         return status;
     int rc = open_folder(db, root_fd, a->database, a->create, &base);
     close(root_fd);
+    if (rc == 0)
+        rc = check_beside(db->folder_fd, base, &suffix);
     if (rc < 0)
         return kit_fail(&w->call, HANDRAIL_E_INVALID,
-                        "database \"%.300s\" below %.300s cannot be opened: %s", a->database,
-                        s->root, kit_place_why(-rc));
+                        "database \"%.300s%s\" below %.300s cannot be opened: %s", a->database,
+                        suffix, s->root, kit_place_why(-rc));
     return connect_to(db, base, a);
 }
 

@@ -137,8 +137,8 @@ static void no_path_leads_out(void **state)
         {"/etc/passwd", "leads out of"},
         {"out/secret.db", "symbolic link"},
         {"link.db", "symbolic link"},
-        {"inside.db", "symbolic link"},  /* even one that stays inside */
-        {"sub/wal.db", "symbolic link"}, /* its -wal is one */
+        {"inside.db", "symbolic link"}, /* even one that stays inside */
+        {"sub/wal.db", "\"sub/wal.db-wal\" below"},
         {"nowhere.db", "there is no such file: check the path"},
         {"nowhere/x.db", "there is no such file"},
         {"people.db/x", "there is no such file"},
