@@ -95,7 +95,7 @@ class Client:
     def send(self, message):
         self.send_raw(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 
-    def receive(self, timeout=20.0):
+    def receive(self, timeout=60.0):
         """The next message; None at the end."""
         try:
             line = self.messages.get(timeout=timeout)
@@ -108,7 +108,7 @@ class Client:
             raise Failure(f"no message of ours: {line!r}")
         return message
 
-    def until(self, found, timeout=20.0):
+    def until(self, found, timeout=60.0):
         """The first message of which that is true; those before it are in `seen`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -119,7 +119,7 @@ class Client:
                 return message
             self.seen.append(message)
 
-    def answer(self, id_, timeout=20.0):
+    def answer(self, id_, timeout=60.0):
         return self.until(lambda message: message.get("id") == id_, timeout)
 
     def ask(self, message):
@@ -155,13 +155,13 @@ class Client:
 
         return wait_for(f"one {name}", only, 10)
 
-    def wait(self, timeout=20.0):
+    def wait(self, timeout=60.0):
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise Failure(f"it still runs; stderr:\n{self.stderr()}") from None
 
-    def close(self, timeout=20.0):
+    def close(self, timeout=60.0):
         """End its input; the exit code."""
         self.process.stdin.close()
         return self.wait(timeout)

@@ -616,7 +616,7 @@ class Stop(unittest.TestCase):
         save = ("import os,signal,time\n"
                 "def term(*a):\n time.sleep(1); open('saved','w').close(); os._exit(0)\n"
                 "signal.signal(signal.SIGTERM,term)\nprint('left',flush=True)\n"
-                "while True: time.sleep(1)")
+                "open('ready','w').close()\nwhile True: time.sleep(1)")
         unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c",
                    "mount -t tmpfs none /proc && exec \"$@\"", "sh"]
         if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL, check=False).returncode:
@@ -627,7 +627,7 @@ class Stop(unittest.TestCase):
                        "HANDRAIL_MCP_ADDR": "127.0.0.1:0", "HANDRAIL_CONFIG_DIR": d}
                 p = subprocess.Popen(
                     [*unshare, HANDRAIL, "run", "--restart=never", *options, "--", "sh", "-c",
-                     f"setsid python3 -c \"{save}\" & sleep 1; exit 4"], env=env, cwd=d,
+                     f"setsid python3 -c \"{save}\" & until [ -e ready ]; do sleep 0.1; done; exit 4"], env=env, cwd=d,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
                 out, err = p.communicate(timeout=30)
                 if "Sanitizer" in err:
