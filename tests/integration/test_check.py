@@ -316,7 +316,7 @@ class Agent(Image):
 
     def test_one_that_ends_python(self) -> None:
         found = self.check("import os\nos._exit(0)\n")
-        self.assertEqual(found["agent-class"]["message"], 
+        self.assertEqual(found["agent-class"]["message"],
                          "python ended with code 0, without a word")
 
     def test_a_thread_of_it_holds_nothing_up(self) -> None:
