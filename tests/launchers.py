@@ -119,8 +119,12 @@ def first_process(h: Handrail) -> Process:
 
 def running(h: Handrail, program: str) -> list[Process]:
     """The processes of the image that run a program whose name begins so."""
-    return [p for p in descendants(h.pid)
-            if os.path.basename(os.readlink(f"/proc/{p.pid}/exe")).startswith(program)]
+    def runs_it(p: Process) -> bool:
+        try:
+            return os.path.basename(os.readlink(f"/proc/{p.pid}/exe")).startswith(program)
+        except FileNotFoundError:  # it has ended meanwhile
+            return False
+    return [p for p in descendants(h.pid) if runs_it(p)]
 
 
 def standin_image(folder: Path) -> Image:

@@ -111,13 +111,13 @@ class Replay(unittest.TestCase):
         with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
             h.wait_status("/readyz", 200)
             self.initialise(h)
-            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 1}}))
+            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 4}}))
             seen = self.crash(h)
             wait_for("the port", lambda: h.agent("GET", "/ready").status == 200, 10)
             old = h.child("handrail-sidecar")
             os.kill(old, signal.SIGKILL)
             h.new_child("handrail-sidecar", old)
-            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_line("its initialisation has been replayed", start=seen, timeout=30)
             h.wait_status("/readyz", 200)
 
     def test_it_leaves_no_trace(self):
