@@ -117,15 +117,18 @@ alpine() {
     tar -xf "$HANDRAIL_ALPINE_ROOTFS" -C "$store/alpine"
 }
 
+suite_of() { # NAME
+    echo "$bases" | sed -n "s/^$1 //p"
+}
+
 tried=
 for name in "$@"; do
-    suite=$(echo "$bases" | sed -n "s/^$name //p")
     case $name in
     empty) mkdir -p "$store/empty" ;;
-    debian-*) debian "$name" "$suite" ;;
+    debian-*) debian "$name" "$(suite_of "$name")" ;;
     ubuntu-*)
         ubuntu_keyring
-        make_root "$name" "$suite" "${HANDRAIL_UBUNTU_MIRROR-}" "--keyring=$keyring"
+        make_root "$name" "$(suite_of "$name")" "${HANDRAIL_UBUNTU_MIRROR-}" "--keyring=$keyring"
         ;;
     alpine) alpine ;;
     esac
