@@ -4,6 +4,7 @@
 
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,17 @@ enum {
     BEATS_PER_LIMIT = 4,
 };
 
+/* Waiting has failed since the last heartbeat. */
+static bool loop_failed;
+
 /* ---- what can happen ---- */
+
+/* A loop that hears nothing for long is not alive, although its timers run: the watchdog's limit
+ * passes, and another one takes its place. */
+static void on_loop_failure(void)
+{
+    loop_failed = true;
+}
 
 static void on_board_event(struct ev_loop *loop, ev_io *w, int events)
 {
@@ -50,8 +61,11 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
         p->beats = head.beats;
         p->untaken = 0;
     }
-    hr_notify("WATCHDOG=1");
-    p->untaken++;
+    if (!loop_failed) {
+        hr_notify("WATCHDOG=1");
+        p->untaken++;
+    }
+    loop_failed = false;
     if (getppid() == p->parent)
         return;
     hr_warn("the supervisor (pid %d) is gone: ending", (int)p->parent);
@@ -119,7 +133,7 @@ int hr_program_begin(struct hr_program *p)
         err = check_event();
     if (err)
         return err;
-    p->loop = ev_loop_new(EVFLAG_AUTO);
+    p->loop = hr_loop_new(on_loop_failure);
     if (p->loop)
         return 0;
     hr_error("cannot make an event loop");

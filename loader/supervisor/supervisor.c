@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 #include "core.h"
 #include "crash_file.h"
 #include "job.h"
@@ -24,14 +25,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     SIGNALS_PER_EVENT = 64, /* then others get their turn: a flood must not starve the loop */
     REAPED_PER_EVENT = 512, /* likewise */
-    SYSERR_PAUSE_MS = 100,  /* after an error of the event loop itself, */
-    TELL_MS = 10000,        /* which is told this often */
     REAP_AGAIN_MS = 100,
 };
 
@@ -97,21 +95,11 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
     hr_reports_write(sup); /* after that: its writer is no leftover */
 }
 
-/* Tell errno, but not as often as it may come. */
-static void tell_error(const char *what, int64_t *told_ms)
-{
-    int64_t now = hr_now_ms();
-    if (*told_ms && now - *told_ms < TELL_MS)
-        return;
-    hr_error("event loop: %s: %s", what, strerror(errno));
-    *told_ms = now;
-}
-
 /* The kernel, or a filter of system calls, has failed us, and SIGCHLD will not come again. */
 static void reap_later(struct hr_supervisor *sup)
 {
     static int64_t told_ms;
-    tell_error("reaping", &told_ms);
+    hr_loop_tell("reaping", &told_ms);
     sup->reap_more = false;
     ev_timer_stop(sup->loop, &sup->reap_again);
     ev_now_update(sup->loop);
@@ -245,14 +233,9 @@ static void offer_tools(struct hr_supervisor *sup)
             sup->config->nplugins == 1 ? "" : "s");
 }
 
-/* libev would abort; here it tries again, but not as fast as it can.  Children are reaped and
- * orders to stop are heard all the same. */
-static void on_syserr(const char *what) EV_NOEXCEPT
+/* Children are reaped and orders to stop are heard all the same. */
+static void on_loop_failure(void)
 {
-    static const struct timespec pause = {.tv_nsec = SYSERR_PAUSE_MS * 1000000L};
-    static int64_t told_ms;
-    tell_error(what, &told_ms);
-    (void)nanosleep(&pause, NULL);
     take_signals(&the_supervisor);
 }
 
@@ -341,9 +324,7 @@ static int prepare_supervision(struct hr_supervisor *sup)
 /* 0 or the exit code. */
 static int prepare(struct hr_supervisor *sup)
 {
-    ev_set_syserr_cb(on_syserr);
-    /* Not epoll: its state is in the kernel, where a failure can lose a descriptor for good. */
-    sup->loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
+    sup->loop = hr_loop_new(on_loop_failure);
     if (!sup->loop) {
         hr_error("cannot make an event loop: %s", strerror(errno));
         return HR_EXIT_OSERR;

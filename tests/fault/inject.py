@@ -17,6 +17,7 @@ so only its own calls fail, and only while the context `Faults` lasts.  Scenes:
   sidecar, toolhost
         it is asked all the time, and its own calls fail.  No request waits for ever; when the calls
         work again, it answers, or another one in its place, and has lost no descriptor.
+  deaf  the sidecar cannot wait for anything, for as long as it lives.  Another one takes its place.
   stop  TERM, with processes left in sessions of their own.  When the calls work again: everything
         has ended within the grace period.
 
@@ -46,8 +47,9 @@ from support import Failure, wait_for
 RUN_SECONDS = 0.8   # calls fail for this long after the kills: the first new start fails too
 STOP_SECONDS = 1.0  # ... and after TERM
 ANSWER_SECONDS = 20.0  # no request may take longer, whatever fails
+SOON_SECONDS = 5.0  # when nothing fails any more
 STARTING = {"load": TOOLHOST, "begin": SIDECAR}
-SERVING = {"sidecar": SIDECAR, "toolhost": TOOLHOST}
+SERVING = {"sidecar": SIDECAR, "toolhost": TOOLHOST, "deaf": SIDECAR}
 
 # What each call can answer on a machine in trouble; some of it only under a seccomp profile.
 ERRORS = {
@@ -102,7 +104,7 @@ IN_SERVICE = {
     "accept4": ["EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EINTR"],
     "epoll_wait": ["EINTR"],
     "epoll_ctl": ["ENOMEM", "ENOSPC"],
-    "poll": ["EINTR", "ENOMEM"],
+    "poll": ["EINTR", "ENOMEM", "EINVAL"],
     "read": ["EINTR", "EIO", "ENOMEM"],
     "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM"],
     "recvmsg": ["EINTR", "ECONNRESET", "ENOMEM"],
@@ -204,6 +206,12 @@ def helper_knows(h: Handrail) -> None:
     wait_for("the helper to be told the pod's phase", same, 10)
 
 
+def answers_soon(h: Handrail) -> None:
+    """Because it hears the request: a timer that comes by would answer too, some seconds later."""
+    h.get("/readyz", timeout=SOON_SECONDS)
+    h.call_tool("echo", {"text": "x"}, SOON_SECONDS)
+
+
 def in_run(h: Handrail, faults: Faults, scene: str) -> None:
     before, confined = descriptors(h), confinements(h)
     with faults:
@@ -215,6 +223,7 @@ def in_run(h: Handrail, faults: Faults, scene: str) -> None:
     if not h.alive():
         raise Failure(f"PID 1 is gone, exit code {h.wait()}:\n{h.log()}")
     all_is_well(h)
+    answers_soon(h)
     helper_knows(h)
     if confinements(h) != confined:
         raise Failure(f"confined by {confined}, now by {confinements(h)}:\n{h.log()}")
@@ -268,6 +277,13 @@ def in_service(h: Handrail, faults: Faults, scene: str) -> None:
     stops_in_time(h)
 
 
+def in_deaf(h: Handrail, faults: Faults) -> None:
+    with faults:
+        wait_for("another sidecar", lambda: h.children(SIDECAR) not in ([], [faults.pid]), 20)
+    all_is_well(h)
+    stops_in_time(h)
+
+
 def in_stop(h: Handrail, faults: Faults) -> None:
     h.fault(orphans=5, seconds=300)
     time.sleep(0.1)
@@ -282,7 +298,8 @@ def play(case: Case) -> Outcome:
     outcome, began = Outcome(case), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="handrail-test-") as folder:
         try:
-            with pid1("--notify", plugins=[sample("echo")], options=quick_options()) as h:
+            options = quick_options() + (["--sidecar-watchdog=2"] if case.scene == "deaf" else [])
+            with pid1("--notify", plugins=[sample("echo")], options=options) as h:
                 h.wait_status("/readyz", 200, 20)
                 serving = SERVING.get(case.scene)
                 faults = Faults(h.child(serving) if serving else h.pid, case.faults,
@@ -290,6 +307,8 @@ def play(case: Case) -> Outcome:
                 try:
                     if case.scene == "stop":
                         in_stop(h, faults)
+                    elif case.scene == "deaf":
+                        in_deaf(h, faults)
                     elif serving:
                         in_service(h, faults, case.scene)
                     else:
@@ -329,7 +348,8 @@ def cases_for(seen: dict[str, set[str]], full: bool, chance: random.Random) -> l
         chance.shuffle(cases)
         cases = list({(case.scene, case.faults[0].call): case for case in cases}.values())
     cases += [Case(scene, AFTER_AN_ERROR) for scene in seen]
-    for scene in SERVING:
+    cases.append(Case("deaf", (Fault("poll", "EINVAL"),)))
+    for scene in ("sidecar", "toolhost"):
         cases.append(Case(scene, (Fault("sendto", "ENOBUFS", "1+2"),)))
         tried = [(call, error) for call, errors in IN_SERVICE.items() for error in errors]
         for pair in tried if full else chance.sample(tried, 8):

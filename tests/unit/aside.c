@@ -230,7 +230,7 @@ static int open_one(void **state)
 {
     (void)state;
     memset(&result, 0, sizeof(result));
-    loop = ev_loop_new(EVFLAG_AUTO);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     return !loop || hr_aside_new(loop, "test-of-a-long-name", work, &result, &aside);
 }
 

@@ -125,7 +125,7 @@ void health_fixture_open(struct health_fixture *f)
 {
     struct sockaddr_un any = {.sun_family = AF_UNIX}; /* the kernel chooses an abstract name */
     *f = (struct health_fixture){.board_fd = -1, .listen_fd = -1, .server_fd = -1};
-    f->loop = ev_loop_new(EVFLAG_AUTO);
+    f->loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     fill_board(f);
     make_server(f);
     make_parts(f);

@@ -86,7 +86,7 @@ static int listener(int *ret_port)
 int fixture_open(struct fixture *f, const struct hr_http_limits *limits)
 {
     *f = (struct fixture){.listen_fd = -1};
-    f->loop = ev_loop_new(EVFLAG_AUTO);
+    f->loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     f->listen_fd = listener(&f->port);
     hr_buf_init(&f->seen, INPUT_MAX);
     return fixture_serve(f, limits);

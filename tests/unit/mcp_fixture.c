@@ -417,7 +417,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 void fixture_start(struct fixture *f, size_t n, const char *const *tools)
 {
     hr_log_init("test", HR_LOG_ERROR);
-    *f = (struct fixture){.loop = ev_loop_new(EVFLAG_AUTO), .board_fd = -1, .nhosts = n};
+    *f = (struct fixture){
+        .loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV), .board_fd = -1, .nhosts = n};
     assert_non_null(f->loop);
     assert_int_equal(hr_board_create(&f->board, &f->board_fd), 0);
     struct hr_board_head head = {.supervisor_pid = getpid(), .nservices = SERVICE_OF(n)};

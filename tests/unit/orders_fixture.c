@@ -106,7 +106,7 @@ int orders_set_up(void **state)
     (void)state;
     fds_before = count_fds();
     undumped_before = count_undumped();
-    fix.loop = ev_loop_new(EVFLAG_AUTO);
+    fix.loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     hr_buf_init(&told, 65536);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ||
         hr_board_create(&board, &board_fd) || fake_server_open(&fix.server, fix.loop) ||

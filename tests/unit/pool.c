@@ -199,7 +199,7 @@ static int set_up(void **state)
 {
     (void)state;
     memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
-    loop = ev_loop_new(EVFLAG_AUTO);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!mkdtemp(folder) || hr_board_create(&board, &board_fd) || fake_server_open(&server, loop) ||
         hr_client_new(loop, &client))
         return -1;

@@ -103,7 +103,7 @@ static int set_up(void **state)
 {
     (void)state;
     (void)snprintf(folder, sizeof(folder), "/tmp/handrail-podwatch-XXXXXX");
-    loop = ev_loop_new(EVFLAG_AUTO);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!loop || !mkdtemp(folder))
         return -1;
     (void)snprintf(dir, sizeof(dir), "%s/podinfo", folder);

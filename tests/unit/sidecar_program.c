@@ -123,7 +123,7 @@ static int set_up(void **state)
     int ends[2];
     int mcp_port = 0;
     (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (fake_server_open(&server, loop) || hr_client_new(loop, &client) ||
         hr_board_create(&board, &handed[HR_FD_BOARD]) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))

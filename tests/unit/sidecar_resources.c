@@ -27,7 +27,7 @@ static int set_up(void **state)
     struct hr_board_service host = {.name = "toolhost/a", .state = HR_UP, .pid = 14};
     (void)state;
     hr_buf_init(&page, 1 << 20);
-    loop = ev_loop_new(0);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (!loop || hr_board_create(&board, &board_fd))
         return -1;
     hr_board_put_head(board, &head);

@@ -178,7 +178,7 @@ static int open_all(void **state)
     ended = 0;
     receiver =
         mmap(NULL, sizeof(*receiver), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    loop = ev_loop_new(EVFLAG_AUTO);
+    loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
     if (receiver == MAP_FAILED || !loop || hr_board_create(&writer, &board_fd) ||
         hr_board_open(board_fd, &board))
         return 1;
