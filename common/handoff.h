@@ -40,12 +40,13 @@
  *       "confinement": {...},              as the registry has it (common/confinement.h)
  *       "environment": {"NAME": "..."},    the variables that it grants
  *       "sha256": "<hex>",                 which the file has to have; optional
+ *       "watchdog_ms": 30000,              silence for which it is ended; 0 or absent: none
  *       "host_minor": 0 }                  appear as a host of that ABI minor; optional, for trials
  *
  * HR_FD_NOTIFY is a packet socket, one for all lives of a program.  Upwards go notifications, one
  * line each in a single write():
  *   "READY=1\n"                  the sender itself is ready
- *   "WATCHDOG=1\n"               (sidecar) its loop turns; from the first one on it has to come
+ *   "WATCHDOG=1\n"               its loop turns; from the first one on it has to come
  *   "SERVER=<starts>\n"          (sidecar) the server's life with that number has answered /ready
  *   "PHASE=<phase> <seen>[ <uid>]\n"  (sidecar) what it has found the pod to be: common/phase.h
  *   "CLAIM=1\n"                  (sidecar) the claim, for the hook, is attached: a sealed file

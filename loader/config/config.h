@@ -84,7 +84,7 @@ struct hr_config {
     int64_t pause_ms;            /* for the server to prepare for its pause; 0: it is not asked */
     int64_t watchdog_soft_ms;    /* a loop that lags this much: a warning */
     int64_t watchdog_ms;         /* this much: a restart; 0: never */
-    int64_t sidecar_watchdog_ms; /* the same of the sidecar */
+    int64_t sidecar_watchdog_ms; /* the same of our own programs */
     int64_t log_rate;            /* lines a second for each service; 0: no limit */
     const char *config_dir;      /* where the two files are looked for */
     const char *registry;        /* the file itself; NULL: the one in config_dir */

@@ -135,7 +135,7 @@ const struct hr_setting hr_settings[] = {
     {NAMES("watchdog", "WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(60)), AT(watchdog_ms),
      .help = "it lags this much: restarted; 0: never"},
     {NAMES("sidecar-watchdog", "SIDECAR_WATCHDOG"), .group = HR_GROUP_WATCH, SECONDS(0, SEC(30)),
-     AT(sidecar_watchdog_ms), .help = "the same of our own sidecar"},
+     AT(sidecar_watchdog_ms), .help = "the same of our sidecar and toolhosts"},
     {NAMES("webhook", "WEBHOOK"), .group = HR_GROUP_WATCH, URL, AT(webhook),
      .help = "is told of phases, crashes and restarts, by POST"},
     {NAMES("check", "CHECK"), .group = HR_GROUP_WATCH, .type = HR_SETTING_CHECKS,

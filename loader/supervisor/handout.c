@@ -71,10 +71,11 @@ int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin
         if (err)
             return err;
     }
-    return seal_settings(json_pack("{s:s, s:s, s:s*, s:O, s:s, s:O, s:o}", "id", p->id, "path",
+    return seal_settings(json_pack("{s:s, s:s, s:s*, s:O, s:s, s:O, s:o, s:I}", "id", p->id, "path",
                                    p->path, "sha256", p->sha256[0] ? p->sha256 : NULL, "config",
                                    p->config, "ipc_key", h->ipc_key, "confinement", p->confinement,
-                                   "environment", granted_variables(p)),
+                                   "environment", granted_variables(p), "watchdog_ms",
+                                   (json_int_t)h->watchdog_ms),
                          &h->toolhosts[i].settings_fd);
 }
 
@@ -208,6 +209,7 @@ int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
     for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
         h->toolhosts[i].calls_fd = h->toolhosts[i].settings_fd = -1;
     h->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    h->watchdog_ms = c->sidecar_watchdog_ms;
     int code = c->stdio ? 0 : make_endpoints(c, h);
     if (code)
         return code;

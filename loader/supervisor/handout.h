@@ -21,7 +21,8 @@ struct hr_handout {
     int mcp_fd;
     int probe_fd; /* -1 also if its name was taken */
     int sidecar_settings_fd;
-    int null_fd; /* /dev/null, standard input of our own programs */
+    int null_fd;         /* /dev/null, standard input of our own programs */
+    int64_t watchdog_ms; /* theirs */
     char mcp_token[HR_KEY_TEXT];
     char ipc_key[HR_KEY_TEXT]; /* first frame to every toolhost */
     char *session_key;         /* the server's, of our environment; NULL: none */

@@ -212,7 +212,7 @@ static int op_spawn(void *ctx, struct hr_service *s)
     u->complaint[0] = '\0';
     if (u->notify[1] >= 0) /* what an earlier life has not read is not for this one */
         hr_unit_drop_orders(u);
-    if (s->index == HR_INDEX_SIDECAR)
+    if (s->index != HR_INDEX_SERVER) /* whose own is in server.c; a hook sends no heartbeat */
         hr_watchdog_reset(&u->watchdog, u->sup->config->sidecar_watchdog_ms);
     if (u->sup->board)
         hr_reports_started(u->sup, u);

@@ -28,6 +28,7 @@ struct settings {
     const char *key;
     const char *sha256; /* or NULL */
     uint32_t host_minor;
+    int64_t watchdog_ms;
     char *config; /* JSON text */
 };
 
@@ -54,6 +55,7 @@ static int read_settings(struct settings *ret)
         .path = json_string_value(json_object_get(root, "path")),
         .key = json_string_value(json_object_get(root, "ipc_key")),
         .host_minor = HANDRAIL_ABI_MINOR,
+        .watchdog_ms = json_integer_value(json_object_get(root, "watchdog_ms")),
         .sha256 = json_string_value(json_object_get(root, "sha256")),
     };
     const json_t *minor = json_object_get(root, "host_minor");
@@ -145,7 +147,7 @@ static int load(const struct settings *s, struct hr_plugin_file *file, struct hr
 
 static int serve(const struct settings *s, struct hr_plugin *plugin)
 {
-    int err = hr_serve(plugin, HR_FD_CALLS, s->key);
+    int err = hr_serve(plugin, HR_FD_CALLS, s->key, s->watchdog_ms);
     switch (err) {
     case 0:
         if (plugin->api.destroy)

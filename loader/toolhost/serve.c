@@ -22,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { BEATS_PER_LIMIT = 4 };
+
 struct server {
     struct hr_plugin *plugin;
     const char *key;
@@ -31,6 +33,8 @@ struct server {
     struct hr_conn conns[HR_CONNS_MAX];
     struct hr_dispatch dispatch;
     int64_t stop_by_ms; /* 0 until asked to stop */
+    int64_t beat_every_ms;
+    int64_t beat_at_ms; /* INT64_MAX: never */
 };
 
 /* Written by the signal handler and by whoever ends a call; read by the loop. */
@@ -294,6 +298,18 @@ static int stuck(const struct server *s, const struct hr_call *c)
     return -ETIMEDOUT;
 }
 
+/* Say that this loop turns, if that is due.  What `timeout` becomes by the next time. */
+static int beat(struct server *s, int timeout, int64_t now)
+{
+    if (s->beat_at_ms == INT64_MAX)
+        return timeout;
+    if (now >= s->beat_at_ms) {
+        s->beat_at_ms = now + s->beat_every_ms;
+        hr_notify("WATCHDOG=1");
+    }
+    return earlier(timeout, s->beat_at_ms - now);
+}
+
 static int loop(struct server *s)
 {
     for (;;) {
@@ -314,13 +330,13 @@ static int loop(struct server *s)
                 return hr_dispatch_idle() ? 0 : -EBUSY;
             timeout = earlier(timeout, s->stop_by_ms - now);
         }
-        int err = poll_once(s, timeout);
+        int err = poll_once(s, beat(s, timeout, now));
         if (err)
             return err;
     }
 }
 
-int hr_serve(struct hr_plugin *plugin, int listener, const char *key)
+int hr_serve(struct hr_plugin *plugin, int listener, const char *key, int64_t watchdog_ms)
 {
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
     (void)sigemptyset(&stop.sa_mask);
@@ -330,6 +346,8 @@ int hr_serve(struct hr_plugin *plugin, int listener, const char *key)
     s->plugin = plugin;
     s->key = key;
     s->listener = listener;
+    s->beat_every_ms = watchdog_ms / BEATS_PER_LIMIT;
+    s->beat_at_ms = watchdog_ms ? 0 : INT64_MAX;
     for (size_t i = 0; i < HR_CONNS_MAX; i++)
         s->conns[i].fd = -1;
     int flags = fcntl(listener, F_GETFL);

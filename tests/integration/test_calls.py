@@ -144,6 +144,14 @@ class Wild(unittest.TestCase):
             self.assertEqual(h.stop(), 143)
             self.assertEqual(h.leftovers(), [])
 
+    def test_a_toolhost_that_serves_nobody_any_more_is_ended(self):
+        with standin(plugins=[test_plugin("wild")], options=["--sidecar-watchdog=5"]) as h:
+            h.wait_status("/readyz", 200)
+            self.assertTrue(h.call_tool("wild", {"what": "replace_descriptors"})["isError"])
+            h.wait_line("toolhost/wild: no heartbeat for 5 s: aborting pid", 60)
+            wait_for("its calls", lambda: self.answers(h), 60)
+            self.assertEqual(h.stop(), 143)
+
 
 class Plugins(unittest.TestCase):
     def test_the_page(self):

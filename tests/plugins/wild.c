@@ -176,6 +176,15 @@ static handrail_status close_standard(handrail_call *call)
     return said(call, "closed");
 }
 
+/* Nothing fails, and nobody can be heard or spoken to any more. */
+static handrail_status replace_descriptors(handrail_call *call)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 3; fd < null; fd++)
+        (void)dup2(null, fd);
+    return said(call, "replaced");
+}
+
 static handrail_status block_signals(handrail_call *call)
 {
     sigset_t all;
@@ -235,6 +244,7 @@ static const struct {
     {"use_stale", use_stale},
     {"close_all", close_all},
     {"close_standard", close_standard},
+    {"replace_descriptors", replace_descriptors},
     {"block_signals", block_signals},
     {"no_descriptors", no_descriptors},
     {"flood_progress", flood_progress},
