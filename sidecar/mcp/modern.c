@@ -25,7 +25,7 @@ int hr_mcp_is_modern(const struct hr_mcp_message *msg, const char *version)
     if (json_object_get(json_object_get(msg->params, "_meta"), HR_MCP_META_VERSION))
         return 1;
     return version && !strcmp(version, HR_MCP_VERSION_MODERN) &&
-           strcmp(msg->method, "initialize") != 0;
+           strcmp(msg->method, "initialize") != 0 && strcmp(msg->method, "ping") != 0;
 }
 
 /* Is the header there, and does it say the same as the value? */

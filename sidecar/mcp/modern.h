@@ -23,7 +23,8 @@ struct hr_mcp_refusal {
 };
 
 /* Is this a request by the modern rules?  Its _meta decides; without one, MCP-Protocol-Version does
- * (version; NULL: not sent), except for `initialize`, which is what legacy begins with. */
+ * (version; NULL: not sent), except for `initialize`, which is what legacy begins with, and `ping`,
+ * which the modern client of the Go SDK still sends: it gives its connection up if that fails. */
 int hr_mcp_is_modern(const struct hr_mcp_message *msg, const char *version);
 
 /* Does it obey them, as far as that can be told without knowing the tools?  0 or -EPROTO. */

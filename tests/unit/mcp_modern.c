@@ -135,6 +135,7 @@ static void test_rules(void **state)
         {MESSAGE("prompts/list", META), "2026-07-28", "prompts/list", NULL, 404, -32601},
         /* legacy */
         {MESSAGE("initialize", ""), "2026-07-28", NULL, NULL, 200, 0},
+        {MESSAGE("ping", ""), "2026-07-28", "ping", NULL, 200, 0},
         {MESSAGE("server/discover", ""), NULL, NULL, NULL, 200, -32601},
         {MESSAGE("subscriptions/listen", ""), "2025-11-25", NULL, NULL, 200, -32601},
         {MESSAGE("ping", "\"_meta\":{\"progressToken\":1}"), "2025-11-25", NULL, NULL, 200, 0},
