@@ -21,10 +21,30 @@ void hr_reports_init(struct hr_supervisor *sup)
                  strerror(-err));
 }
 
+/* A plain init, which makes no reports, keeps no folder open for it. */
+static void look_at_cgroup(struct hr_supervisor *sup, struct hr_cgroup_sample *ret)
+{
+    struct hr_cgroup own;
+    if (sup->board) {
+        (void)hr_cgroup_read(&sup->reports.cgroup, ret);
+        return;
+    }
+    (void)hr_cgroup_open(&own, "");
+    (void)hr_cgroup_read(&own, ret);
+    hr_cgroup_close(&own);
+}
+
 void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u)
 {
-    (void)hr_cgroup_read(&sup->reports.cgroup, &u->before);
+    look_at_cgroup(sup, &u->before);
     hr_tail_reset(&u->output.tail); /* a report is about one life */
+}
+
+bool hr_reports_oom(struct hr_supervisor *sup, const struct hr_unit *u)
+{
+    struct hr_cgroup_sample now;
+    look_at_cgroup(sup, &now);
+    return u->before.oom_kills >= 0 && now.oom_kills > u->before.oom_kills;
 }
 
 bool hr_reports_look(struct hr_supervisor *sup, const struct hr_unit *u)

@@ -19,8 +19,11 @@ struct hr_reports {
 
 void hr_reports_init(struct hr_supervisor *sup);
 
-/* A process of this unit is about to start: how does the container stand? */
+/* A process of this unit has been started: how does the container stand? */
 void hr_reports_started(struct hr_supervisor *sup, struct hr_unit *u);
+
+/* Has the kernel killed for want of memory since then? */
+bool hr_reports_oom(struct hr_supervisor *sup, const struct hr_unit *u);
 
 /* A process has died and is not reaped yet; nobody had asked for that.  Look around before what it
  * has left behind is ended.  Has the kernel killed for want of memory while it lived? */

@@ -242,7 +242,9 @@ static void do_died(struct hr_service *s, int status)
     s->pub.failures++;
     s->ops->crashed(s->ctx, s, status);
     if (is_final(s, status)) {
-        hr_log(s->policy.restart == HR_RESTART_NEVER && !s->exec_errno ? HR_LOG_INFO : HR_LOG_ERROR,
+        bool is_its_own = s->policy.restart == HR_RESTART_NEVER && !s->exec_errno &&
+                          end_of(s, status) != HR_END_OOM;
+        hr_log(is_its_own ? HR_LOG_INFO : HR_LOG_ERROR,
                "%s: %s after %lld ms; not starting it again", s->pub.name, s->pub.reason,
                (long long)lived);
         enter(s, HR_FAILED);

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -214,9 +215,8 @@ static int op_spawn(void *ctx, struct hr_service *s)
         hr_unit_drop_orders(u);
     if (s->index != HR_INDEX_SERVER) /* whose own is in server.c; a hook sends no heartbeat */
         hr_watchdog_reset(&u->watchdog, u->sup->config->sidecar_watchdog_ms);
-    if (u->sup->board)
-        hr_reports_started(u->sup, u);
     pid_t pid = hr_spawn(&plan, &u->report);
+    hr_reports_started(u->sup, u); /* now: the program need not wait for it */
     if (s->index == HR_INDEX_SIDECAR && pid > 0) {
         /* The streams are its own now, so that its end is their end.  It has them still: this is no
          * last close. */
@@ -456,6 +456,8 @@ void hr_unit_ended(struct hr_unit *u, int status, const struct rusage *usage)
 {
     u->usage = *usage;
     u->last_pid = u->service.pub.pid;
+    if (!u->sup->board && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        u->service.oom = hr_reports_oom(u->sup, u);
     drop_report(u);
     hr_service_event(&u->service, HR_EV_EXITED, status);
 }

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import BUILD, HANDRAIL, SAMPLES, Failure, Handrail, standin_command  # noqa: E402
+from support import (BUILD, HANDRAIL, SAMPLES, Failure, Handrail, standin_command,  # noqa: E402
+                     wait_for)
 
 
 def plugin(name: str, path: Path, config: Mapping[str, Any] | None = None,
@@ -59,6 +61,31 @@ def standin(*flags: str, **more: Any) -> Iterator[Handrail]:
     """Handrail around the stand-in with these flags; `more` goes to support.Handrail."""
     with running([*standin_command(), *flags], **more) as handrail:
         yield handrail
+
+
+@contextlib.contextmanager
+def small_cgroup(pid: int, limit: int) -> Iterator[str]:
+    """Put the process into a cgroup of version 1 with so little memory; its name, or "" where that
+    cannot be done."""
+    own = [line.split(":", 2)[2] for line in Path("/proc/self/cgroup").read_text().splitlines()
+           if line.split(":")[1] == "memory"]
+    folder = Path("/sys/fs/cgroup/memory") / (own[0].lstrip("/") if own else "none")
+    folder = folder / f"handrail-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        (folder / "memory.limit_in_bytes").write_text(str(limit))
+        with contextlib.suppress(OSError):  # a kernel that does not count swap has no such file
+            (folder / "memory.memsw.limit_in_bytes").write_text(str(limit))
+        (folder / "cgroup.procs").write_text(str(pid))
+    except OSError:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        yield ""
+        return
+    yield folder.name
+    wait_for("the cgroup to be empty",
+             lambda: not (folder / "cgroup.procs").read_text(), 30)
+    folder.rmdir()
 
 
 # --- what several suites ask of a running handrail -----------------------------------------------

@@ -20,10 +20,9 @@ import threading
 import time
 import unittest
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from harness import Handrail, client, standin
+from harness import Handrail, client, small_cgroup, standin
 from support import wait_for
 
 PROBES = 1000  # of each endpoint
@@ -134,29 +133,6 @@ class Hangs(Case):
 
     def test_in_a_busy_loop(self) -> None:
         self.off_and_on("busy loop", lambda h: h.fault(spin=25), lambda h: None)
-
-
-@contextlib.contextmanager
-def small_cgroup(pid: int, limit: int) -> Iterator[str]:
-    """Put the process into a cgroup of version 1 with so little memory; its name, or "" where that
-    cannot be done."""
-    own = [line.split(":", 2)[2] for line in Path("/proc/self/cgroup").read_text().splitlines()
-           if line.split(":")[1] == "memory"]
-    folder = Path("/sys/fs/cgroup/memory") / (own[0].lstrip("/") if own else "none")
-    folder = folder / f"handrail-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-        (folder / "memory.limit_in_bytes").write_text(str(limit))
-        (folder / "cgroup.procs").write_text(str(pid))
-    except OSError:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        yield ""
-        return
-    yield folder.name
-    wait_for("the cgroup to be empty",
-             lambda: not (folder / "cgroup.procs").read_text(), PATIENCE)
-    folder.rmdir()
 
 
 class Deaths(Case):

@@ -19,6 +19,8 @@ import time
 import unittest
 from pathlib import Path
 
+from harness import small_cgroup
+
 BIN = os.environ.get("HANDRAIL_BIN", "build/opt/handrail/bin/handrail")
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -107,6 +109,33 @@ class ExitCodes(unittest.TestCase):
             done = subprocess.run([BIN, *argv], env=environment(), capture_output=True, check=False)
             self.assertEqual(done.returncode, 64, argv)
             self.assertEqual(len(done.stderr.splitlines()), 1)
+
+
+class OutOfMemory(unittest.TestCase):
+    HOG = ("open('/proc/self/oom_score_adj','w').write('1000')\n"
+           "print(len(bytearray(512 * 1024 * 1024)))")
+
+    def said(self, command: str, *options: str) -> str:
+        """What a plain init in a small cgroup has to say of a command that is killed there."""
+        argv = ["sh", "-c", 'read x; exec "$@"', "sh", BIN, "run", "--no-sidecar", *options, "--",
+                sys.executable, "-c", command]
+        with subprocess.Popen(argv, env=environment(), stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as p:
+            with small_cgroup(p.pid, 256 * 1024 * 1024) as limited:
+                _, err = p.communicate("go\n", 60)
+            if not limited:
+                self.skipTest("no cgroup can be made here")
+            self.assertEqual(p.returncode, 137, err)
+            return err
+
+    def test_it_is_named(self):
+        self.assertRegex(self.said(self.HOG), r"^\S+ handrail\[\d+\] error: server: killed by "
+                         r"signal 9 \(Killed\), out of memory after \d+ ms; not starting it again\n$")
+        err = self.said(self.HOG, "--restart=on-failure", "--budget=2", "--backoff=0.01")
+        self.assertEqual(err.count("out of memory"), 2, err)
+
+    def test_nothing_else_is_named_so(self):
+        self.assertEqual(self.said("import os; os.kill(os.getpid(), 9)"), "")
 
 
 class Transparency(unittest.TestCase):
