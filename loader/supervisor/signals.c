@@ -3,8 +3,15 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* All 64 signals, as the kernel has them.  The C library's own calls leave out those that it keeps
+ * for its threads (32 and 33, in some 34 too), which would end us: the server may be of another
+ * library, or not be of one at all. */
+enum { KERNEL_SET = 64 / 8 };
 
 enum hr_signal_meaning hr_signal_meaning(int sig, bool plain)
 {
@@ -48,21 +55,22 @@ int hr_signals_init(struct hr_signals *s)
     /* SIGSEGV and its like too: from somebody else they are messages as any other, and a fault of
      * our own is deadly all the same.  What the kernel sends for one it forces through the mask,
      * also in PID 1, and abort() lifts the mask itself. */
-    (void)sigfillset(&all);
+    memset(&all, 0xff, sizeof(all));
     leave_ignored(&all);
-    if (sigprocmask(SIG_SETMASK, &all, &s->inherited_mask) < 0)
+    (void)sigemptyset(&s->inherited_mask);
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &s->inherited_mask, KERNEL_SET) < 0)
         return -errno;
     /* An inherited "ignore" of SIGCHLD would make the kernel reap for us and lose every code. */
     if (sigaction(SIGCHLD, &usual, &s->inherited_child) < 0)
         return -errno;
-    s->fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->fd = (int)syscall(SYS_signalfd4, -1, &all, KERNEL_SET, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->fd < 0 ? -errno : 0;
 }
 
 void hr_signals_restore(const struct hr_signals *s)
 {
     (void)sigaction(SIGCHLD, &s->inherited_child, NULL);
-    (void)sigprocmask(SIG_SETMASK, &s->inherited_mask, NULL);
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->inherited_mask, NULL, KERNEL_SET);
 }
 
 /* Is it about a pipe or a file that we have written to ourselves? */

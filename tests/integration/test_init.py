@@ -329,6 +329,12 @@ class Signals(unittest.TestCase):
             self.assertEqual(int(p.stdout.readline()), n)
         self.assertEqual(p.wait(10), 7)
 
+    def test_those_that_a_c_library_keeps_for_itself_are_too(self):
+        for n in (32, 33, 34, 64):
+            p = self.start("import time\nprint('up')\ntime.sleep(60)")
+            p.send_signal(n)
+            self.assertEqual(p.wait(20), 128 + n)
+
     def test_every_one_can_be_rewritten(self):
         for name in ("ABRT", "SYS", "USR1", "WINCH", "TTIN", "PIPE"):
             argv = [BIN, "run", "--no-sidecar", f"--rewrite={name}:URG", "--", sys.executable, "-u",
