@@ -54,21 +54,35 @@ static bool is_part(const char *name)
     return strlen(name) == sizeof(part_shape) - 1 && has_shape(name, part_shape, true);
 }
 
-/* In the order of time when sorted as text. */
-static void report_name(const struct hr_crash *c, char out[NAME_BYTES])
+/* How the name of a report of that time begins: in the order of time when sorted as text. */
+static void name_begin(int64_t wall_ms, char out[NAME_BYTES])
 {
-    time_t seconds = (time_t)(c->wall_ms / 1000);
+    time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm = {0};
     char stamp[32];
-    char service[HR_SERVICE_NAME_MAX];
     (void)gmtime_r(&seconds, &tm);
     (void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
+    (void)snprintf(out, NAME_BYTES, "crash-%s.%03dZ-", stamp, (int)(wall_ms % 1000));
+}
+
+static void report_name(const struct hr_crash *c, char out[NAME_BYTES])
+{
+    char service[HR_SERVICE_NAME_MAX];
     (void)snprintf(service, sizeof(service), "%s", c->service);
     for (char *p = service; *p; p++)
         if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
             *p = '_';
-    (void)snprintf(out, NAME_BYTES, "crash-%s.%03dZ-%s-%llu.json", stamp, (int)(c->wall_ms % 1000),
-                   service, (unsigned long long)c->number);
+    name_begin(c->wall_ms, out);
+    size_t n = strlen(out);
+    (void)snprintf(out + n, NAME_BYTES - n, "%s-%llu.json", service, (unsigned long long)c->number);
+}
+
+/* Is `a` to go before `b`?  What the clock has not come to yet is from before it was set back. */
+static bool goes_first(const char *a, const char *b, const char *now)
+{
+    bool a_ahead = strcmp(a, now) > 0;
+    bool b_ahead = strcmp(b, now) > 0;
+    return a_ahead != b_ahead ? a_ahead : strcmp(a, b) < 0;
 }
 
 /* ---- the folder ---------------------------------------------------------------------------- */
@@ -104,8 +118,10 @@ static int count_reports(int dir, DIR *list, const char *keep, char oldest[NAME_
 {
     const struct dirent *entry = NULL;
     struct stat st;
+    char now[NAME_BYTES];
     int n = 0;
     oldest[0] = '\0';
+    name_begin(hr_wall_ms() + 1, now);
     rewinddir(list);
     while ((entry = readdir(list))) {
         const char *name = entry->d_name;
@@ -115,7 +131,7 @@ static int count_reports(int dir, DIR *list, const char *keep, char oldest[NAME_
         if (!is_report(name) || !is_our_file(dir, name, &st))
             continue;
         n++;
-        if (strcmp(name, keep) != 0 && (!oldest[0] || strcmp(name, oldest) < 0))
+        if (strcmp(name, keep) != 0 && (!oldest[0] || goes_first(name, oldest, now)))
             (void)snprintf(oldest, NAME_BYTES, "%s", name);
     }
     return n;

@@ -42,9 +42,20 @@ int __wrap_fsync(int fd)
         (void)pause();
 }
 
+/* The clock; 0: the real one. */
+static int64_t now_ms;
+
+int64_t __real_hr_wall_ms(void);
+int64_t __wrap_hr_wall_ms(void);
+int64_t __wrap_hr_wall_ms(void)
+{
+    return now_ms ? now_ms : __real_hr_wall_ms();
+}
+
 static int set_up(void **state)
 {
     (void)state;
+    now_ms = 0;
     (void)snprintf(dir, sizeof(dir), "/tmp/handrail-crash-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
@@ -155,6 +166,7 @@ static void the_latest_of_ours_are_kept_and_nothing_else_is_touched(void **state
     static const char old[] = "crash-20200101T000000.000Z-server-5.json";
     int kept = 3;
     (void)state;
+    now_ms = wall + 60 * 1000LL;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         put(others[i]);
         kept++;
@@ -183,11 +195,27 @@ static void the_latest_of_ours_are_kept_and_nothing_else_is_touched(void **state
                        (unsigned long long)first + (unsigned)i);
         assert_int_equal(is_there(name), i >= 4);
     }
-    /* The clock has gone back: what was just written stays all the same. */
-    struct hr_crash *c = a_crash(wall - 3600 * 1000LL);
-    assert_int_equal(hr_crash_file_write(dir, c), 0);
-    assert_true(is_there(name_of(c, "20261126T083000")));
-    assert_int_equal(count(), kept + HR_CRASH_FILES_MAX);
+}
+
+/* Its hour comes once more, and what was written in it for the first time is older. */
+static void a_clock_that_is_set_back_makes_no_report_old(void **state)
+{
+    (void)state;
+    now_ms = wall;
+    for (int i = 0; i < HR_CRASH_FILES_MAX; i++, now_ms += 1000)
+        assert_int_equal(hr_crash_file_write(dir, a_crash(now_ms)), 0);
+    now_ms = wall - 3600 * 1000LL;
+    const uint64_t first = hr_crash_new()->number + 1;
+    for (int i = 0; i < 3; i++, now_ms += 1000)
+        assert_int_equal(hr_crash_file_write(dir, a_crash(now_ms)), 0);
+    assert_int_equal(count(), HR_CRASH_FILES_MAX);
+    char name[256];
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(name, sizeof(name),
+                       "crash-20261126T08300%d.123Z-toolhost_echo_.._x-%llu.json", i,
+                       (unsigned long long)first + (unsigned)i);
+        assert_true(is_there(name));
+    }
 }
 
 static void unfinished_files_go_when_they_are_old(void **state)
@@ -364,6 +392,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_latest_of_ours_are_kept_and_nothing_else_is_touched,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_makes_no_report_old, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(unfinished_files_go_when_they_are_old, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_are_not_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_leave_nothing_behind, set_up, tear_down),

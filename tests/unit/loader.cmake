@@ -27,7 +27,7 @@ hr_unit_test(relay DEPS hr_supervisor hr_config hr_common hr_libev)
 foreach(name control control_abuse)
   hr_unit_test(${name} SOURCES unit/control_fixture.c DEPS hr_supervisor hr_common hr_libev)
 endforeach()
-target_link_options(unit-crash_file PRIVATE -Wl,--wrap=fsync)
+target_link_options(unit-crash_file PRIVATE -Wl,--wrap=fsync,--wrap=hr_wall_ms)
 target_compile_definitions(unit-service PRIVATE
   HR_STATES_MD="${PROJECT_SOURCE_DIR}/loader/supervisor/states.md")
 hr_unit_test(python_number DEPS hr_supervisor)
