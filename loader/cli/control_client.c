@@ -269,14 +269,15 @@ static int open_socket(const char *name, unsigned timeout_ms, int *ret_fd)
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-        connect(fd, (const struct sockaddr *)&sa, len) < 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
         err = -errno;
+    while (!err && connect(fd, (const struct sockaddr *)&sa, len) < 0)
+        err = errno == EINTR ? 0 : -errno; /* Ctrl-Z, or a window of another size */
+    if (err)
         hr_close(&fd);
-        return err;
-    }
-    *ret_fd = fd;
-    return 0;
+    else
+        *ret_fd = fd;
+    return err;
 }
 
 /* Most supervisors are process 1; the list of all sockets may be long.  0 or -errno. */

@@ -9,10 +9,12 @@
 #include "loader/supervisor/control_listen.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define OK          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -165,7 +167,13 @@ static void nobody_is_there(void **state)
     assert_non_null(strstr(c->err, "@handrail/probe/"));
 }
 
-/* Somebody listens and takes nobody in: the queue fills, and then connecting waits too. */
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* Somebody listens and takes nobody in: the queue fills, and then connecting waits too; a signal
+ * meanwhile is none of its business. */
 static void a_queue_that_is_full_is_not_waited_for(void **state)
 {
     char name[HR_CONTROL_NAME_MAX];
@@ -184,6 +192,10 @@ static void a_queue_that_is_full_is_not_waited_for(void **state)
             break;
     }
     assert_true(n < 400);
+    const struct sigaction handler = {.sa_handler = do_nothing};
+    const struct itimerval soon = {.it_value = {.tv_usec = 50 * 1000}};
+    assert_int_equal(sigaction(SIGALRM, &handler, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
     const struct captured *c = RUN(hr_cli_probe, "probe", "live", "--timeout=0.2");
     assert_int_equal(c->code, 69);
     assert_non_null(strstr(c->err, ": too many are waiting there already\n"));
