@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/utf8.h"
 #include "control_listen.h"
 #include "listen.h"
 #include "loader/config/server_command.h"
@@ -92,9 +93,20 @@ static json_t *plugin_entry(const struct hr_handout *h, uint32_t i,
                      (int)i + HR_INDEX_TOOLHOST, "required", p->required);
 }
 
+/* The key in a variable, or NULL. */
+static const char *key_in(const char *variable)
+{
+    const char *key = getenv(variable);
+    size_t n = key ? strlen(key) : 0;
+    if (hr_utf8_valid(key, n) == n)
+        return n ? key : NULL;
+    hr_warn("%s is not UTF-8: the sidecar goes without that key; set it to plain text", variable);
+    return NULL;
+}
+
 static void set_key(json_t *agent, const char *name, const char *value)
 {
-    if (value && *value)
+    if (value)
         (void)json_object_set_new(agent, name, json_string(value));
 }
 
@@ -155,7 +167,7 @@ int hr_handout_sidecar(struct hr_handout *h, const struct hr_config *c)
     json_t *agent = json_pack("{s:s, s:i, s:b}", "host", c->agent_host, "port", (int)c->agent_port,
                               "deferred", hr_server_bool(getenv("OH_DEFERRED_INIT")));
     set_key(agent, "session_key", h->session_key);
-    set_key(agent, "init_key", getenv("OH_SECRET_KEY"));
+    set_key(agent, "init_key", key_in("OH_SECRET_KEY"));
     return seal_settings(json_pack("{s:o, s:{s:s}, s:s, s:o, s:o, s:I, s:{s:s}, s:o*}", "agent",
                                    agent, "mcp", "token", h->mcp_token, "ipc_key", h->ipc_key,
                                    "plugins", list, "checks", checks_settings(h, c), "watchdog_ms",
@@ -173,7 +185,7 @@ static char *session_key(void)
     json_t *parsed = list ? json_loads(list, 0, NULL) : NULL;
     const char *key = json_string_value(json_array_get(parsed, 0));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !(key && *key); i++)
-        key = getenv(names[i]);
+        key = key_in(names[i]);
     char *copy = key && *key ? strdup(key) : NULL;
     json_decref(parsed);
     return copy;

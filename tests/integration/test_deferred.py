@@ -120,6 +120,12 @@ class Replay(unittest.TestCase):
             h.wait_line("its initialisation has been replayed", start=seen, timeout=30)
             h.wait_status("/readyz", 200)
 
+    def test_a_key_that_is_not_text_is_named(self):
+        with self.deferred(OH_SECRET_KEY="hush-\udcff", SESSION_API_KEY="\udcff") as h:
+            for name in ("OH_SECRET_KEY", "SESSION_API_KEY"):
+                h.wait_line(f"warning: {name} is not UTF-8: the sidecar goes without that key")
+            self.assertNotIn("hush", h.log())
+
     def test_it_leaves_no_trace(self):
         with tempfile.TemporaryDirectory() as d, \
                 self.deferred(f"--faults={d}/faults", options=[f"--crash-dir={d}"],
