@@ -134,9 +134,8 @@ static void on_watch_timer(struct ev_loop *loop, ev_timer *w, int revents)
         hr_proc_is_stopped(s->beat_pid))
         excuse(sup, now, s->beat_pid, "is stopped by a signal");
     else if (seen == HR_WATCH_LATE)
-        hr_warn("server: no heartbeat for %lld s; at %lld s it is taken for hung",
-                (long long)hr_watchdog_silence(&s->watchdog, now) / 1000,
-                (long long)s->watchdog.limit_ms / 1000);
+        hr_warn("server: no heartbeat for %lld ms; at %lld ms it is taken for hung",
+                (long long)hr_watchdog_silence(&s->watchdog, now), (long long)s->watchdog.limit_ms);
     else if (seen == HR_WATCH_HUNG)
         hung(sup, now);
     arm_watchdog(sup);
