@@ -139,8 +139,7 @@ static void end_server(struct hr_supervisor *sup)
     struct hr_service *server = &hr_main_unit(sup)->service;
     ev_timer_stop(sup->loop, &sup->pause);
     sup->phase = HR_DRAINING;
-    /* No limit: that of a restart does not hold here. */
-    if (!sup->config->grace_ms && !sup->config->stdio)
+    if (!sup->config->stdio) /* that of a restart does not hold here, where the budget does */
         server->policy.stop_timeout_ms = sup->config->server.stop_timeout_ms;
     hr_service_event(server, HR_EV_STOP, 0);
 }

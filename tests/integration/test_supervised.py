@@ -572,6 +572,7 @@ class Stop(unittest.TestCase):
             self.assertEqual(h.stop(), 137)
             self.assertGreater(time.monotonic() - began, 1.8)
             self.assertIn("the grace period is over", h.log())
+            self.assertNotIn("has not ended", h.log())  # said twice
             self.assertEqual(h.leftovers(), [])
 
     def test_a_second_signal_hastens_it(self):
