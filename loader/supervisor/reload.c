@@ -296,6 +296,10 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
         return;
     r->reader = 0;
     ev_timer_stop(sup->loop, &r->limit);
+    if (sup->phase != HR_RUNNING) { /* a stop has overtaken it */
+        hr_close(&r->fd);
+        return;
+    }
     int code = take(sup, status);
     hr_close(&r->fd);
     if (code) {

@@ -335,6 +335,15 @@ class Reload(unittest.TestCase):
             h.wait_line("agent_config.json is not there any more: going on as without it")
             self.assertEqual(h.stop(), 143)
 
+    def test_a_stop_that_overtakes_it_leaves_all_as_it_is(self):
+        with standin("--stop-delay", "2", agent_config={"handrail": {"grace": 25}}) as h:
+            h.wait_status("/readyz", 200)
+            (h.folder / "agent_config.json").write_text(json.dumps({"handrail": {"grace": 20}}))
+            for number in (signal.SIGSTOP, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT):
+                h.process.send_signal(number)  # it hears the middle two at once, in this order
+            self.assertEqual(h.wait(), 143)
+            self.assertNotIn("grace is now", h.log())
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv)
