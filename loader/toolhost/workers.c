@@ -4,13 +4,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 struct hr_workers {
     const char *name;
     unsigned max;
     pthread_mutex_t lock;
-    pthread_cond_t work;
+    sem_t work; /* as many as jobs wait: cheaper than a condition, whose lock is always contended */
     struct hr_job *head; /* waiting jobs, oldest first */
     struct hr_job **tail;
     unsigned waiting; /* jobs in that list */
@@ -27,7 +28,7 @@ int hr_workers_new(const char *name, unsigned max, struct hr_workers **ret)
     w->max = max;
     w->tail = &w->head;
     (void)pthread_mutex_init(&w->lock, NULL); /* with default attributes these cannot fail */
-    (void)pthread_cond_init(&w->work, NULL);
+    (void)sem_init(&w->work, 0, 0);
     *ret = w;
     return 0;
 }
@@ -36,8 +37,10 @@ static struct hr_job *take(struct hr_workers *w)
 {
     (void)pthread_mutex_lock(&w->lock);
     w->idle++;
-    while (!w->head)
-        (void)pthread_cond_wait(&w->work, &w->lock);
+    (void)pthread_mutex_unlock(&w->lock);
+    while (sem_wait(&w->work)) /* a signal handler of the plugin's has run */
+        continue;
+    (void)pthread_mutex_lock(&w->lock);
     w->idle--;
     struct hr_job *job = w->head;
     w->head = job->next;
@@ -86,6 +89,6 @@ int hr_workers_submit(struct hr_workers *w, struct hr_job *job)
     }
     (void)pthread_mutex_unlock(&w->lock);
     if (!err)
-        (void)pthread_cond_signal(&w->work); /* not before: it would wake up to a locked door */
+        (void)sem_post(&w->work); /* not before: it would wake up to a locked door */
     return err;
 }
