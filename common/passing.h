@@ -9,4 +9,7 @@
 /* err: an errno, not negated. */
 bool hr_error_passes(int err);
 
+/* Of one that only its text, as strerror() has it, is known of. */
+bool hr_error_text_passes(const char *text);
+
 #endif

@@ -18,6 +18,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+#define AT_MOST "255 bytes at most"
+_Static_assert(HR_AGENT_NAME_MAX == 255, "AT_MOST says it");
+
 static const char module_variable[] = "CUSTOM_AGENT_MODULE";
 static const char class_variable[] = "CUSTOM_AGENT_CLASS";
 static const char tools_variable[] = "HANDRAIL_AGENT_TOOLS"; /* see loader/python/README.md */
@@ -87,9 +90,8 @@ static void read_agent(struct hr_config_file *f, const json_t *agent)
     static const char *const known[] = {"module", "class"};
     static const char want_module[] =
         "the name of a Python module such as my_agent or "
-        "agents.mine (255 bytes at most), native:<plugin id>, or the absolute path of "
-        "a .so";
-    static const char want_class[] = "the name of a class in the module (255 bytes at most)";
+        "agents.mine (" AT_MOST "), native:<plugin id>, or the absolute path of a .so";
+    static const char want_class[] = "the name of a class in the module (" AT_MOST ")";
     hr_config_unknown_keys(f, "/agent", agent, known, COUNT(known));
     const char *module = hr_config_string(f, "/agent", agent, "module", want_module);
     const char *class = hr_config_string(f, "/agent", agent, "class", want_class);
@@ -110,7 +112,7 @@ static void read_tool(struct hr_config_file *f, const json_t *tools, size_t inde
     static const char *const known[] = {"name", "module"};
     static const char want_name[] = "1 to 128 characters of A-Z a-z 0-9 . _ -";
     static const char want_module[] =
-        "the name of a Python module such as my_tools or tools.mine (255 bytes at most)";
+        "the name of a Python module such as my_tools or tools.mine (" AT_MOST ")";
     struct hr_pointer here;
     struct hr_pointer p;
     const char *at = hr_pointer_index(&here, "/tools", index);

@@ -151,13 +151,10 @@ static void load_libc_parts(const struct hr_plugin_file *file)
  * itself and says it in words, except where memory for a part of the object was refused. */
 static bool passes(const char *text)
 {
-    static const int errors[] = {ENOMEM, EIO, EMFILE, ENFILE};
     const char *colon = strrchr(text, ':');
     const char *reason = colon && colon[1] == ' ' ? colon + 2 : text;
-    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-        if (strcmp(reason, strerror(errors[i])) == 0)
-            return true;
-    return strcmp(reason, "failed to map segment from shared object") == 0;
+    return hr_error_text_passes(reason) ||
+           strcmp(reason, "failed to map segment from shared object") == 0;
 }
 
 /* Never unloaded: its threads and thread-local destructors may outlive any dlclose().  LOCAL and no
