@@ -14,7 +14,7 @@
  *         "hello", "Hello", "Says hello.", R"({"type": "object"})", HANDRAIL_TOOL_READ_ONLY);
  *     HANDRAIL_PLUGIN(Hello, "hello", "1.0.0", nullptr, &hello);
  *
- * Public members of these names become the descriptor's:
+ * Public members of these names, which are not overloaded, become the descriptor's:
  *
  *     handrail_status health(handrail::Request &) const;
  *     void cancel(const handrail_call *) const;            compare it with Deferred::id()
