@@ -289,6 +289,23 @@ static const struct {
     {HR_LINT_HANDRAIL_FOLDER, 0, BASE HANDRAIL},
     {HR_LINT_HANDRAIL_INSTALL_EARLY, 6, BASE HANDRAIL "COPY tool_registry.json /app/config/\n"},
     {HR_LINT_HANDRAIL_INSTALL_EARLY, 0, BASE HANDRAIL "COPY data /app/data\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 6, BASE HANDRAIL "COPY agent-server /usr/local/bin/\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 6,
+     BASE HANDRAIL "COPY --from=b:1 /x /usr/local/bin/openhands-agent-server\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 0, BASE HANDRAIL "COPY agent-server /srv/agent-server\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 0, BASE HANDRAIL "COPY tini /usr/local/bin/\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 6,
+     BASE HANDRAIL "RUN python3 -m pip install 'openhands-agent-server[x]>=1.58'\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 6,
+     BASE HANDRAIL "RUN uv pip install /w/openhands_agent_server-1.59.0-py3-none-any.whl\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 0,
+     BASE HANDRAIL "RUN pip install pandas openhands-agent-server-client\n"},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 0,
+     BASE "RUN pip install openhands-agent-server==1.58.0\n" HANDRAIL},
+    {HR_LINT_HANDRAIL_INSTALL_EARLY, 0,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\nUSER root\n"
+          "RUN pip install openhands-agent-server && /opt/handrail/bin/handrail install "
+          "--server=/usr/local/bin/openhands-agent-server\n"},
     {HR_LINT_HANDRAIL_INSTALL_EARLY, 0, BASE "COPY x.so /app/tools/\n" HANDRAIL},
 
     {HR_LINT_CONFIG_FOLDER, 6, BASE HANDRAIL "COPY tool_registry.json /app/\n"},

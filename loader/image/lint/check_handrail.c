@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Rules about handrail in the image: is it started, and was that done right?  See check.h. */
 #include "check.h"
+#include "loader/config/agent_command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,22 +88,67 @@ static void check_user(struct hr_lint *l, const struct hr_site *s, const struct 
                        "handrail install runs as %.100s", s->user ? s->user : "the base's user");
 }
 
-/* Files that install would have checked. */
+/* A program of the server's name, where programs are? */
+static bool is_server(const char *path)
+{
+    static const char bin[] = "/bin/";
+    size_t n;
+    const char *name = hr_path_name(path, &n);
+    size_t folder = (size_t)(name - path);
+    if (folder < sizeof(bin) - 1 || strncmp(name - sizeof(bin) + 1, bin, sizeof(bin) - 1) != 0)
+        return false;
+    for (size_t i = 0; hr_agent_server_names[i]; i++)
+        if (strcmp(name, hr_agent_server_names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* "openhands-agent-server==1.58.0", with extras, or as a file of a version.  "-" is as "_". */
+static bool is_package(const char *word)
+{
+    static const char package[] = "openhands_agent_server";
+    const char *slash = strrchr(word, '/');
+    const char *p = slash ? slash + 1 : word;
+    for (size_t i = 0; package[i]; i++, p++)
+        if (*p != package[i] && !(*p == '-' && package[i] == '_'))
+            return false;
+    return *p == '-' ? p[1] >= '0' && p[1] <= '9' : strchr("=<>~![@; ", *p) != NULL; /* or NUL */
+}
+
+/* pip install, uv pip install, uv tool install, pipx install */
+static void check_packages(struct hr_lint *l, const struct hr_site *s)
+{
+    for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
+        const struct hr_command *command = &s->script.commands[c];
+        for (size_t k = hr_command_find(command, command->first, "install"); k < command->n; k++)
+            if (is_package(command->words[k].text))
+                hr_lint_say_in(l, HR_LINT_HANDRAIL_INSTALL_EARLY, s->i, &command->words[k],
+                               "%.100s is installed behind handrail install",
+                               command->words[k].text);
+    }
+}
+
+/* Files that install would have checked, and servers that it would have taken the place of. */
 static void check_late(struct hr_lint *l, const struct hr_site *s)
 {
     static const char *const folders[] = {"/app/config", "/app/tools"};
-    if (!s->kept || !s->to)
+    char to[HR_LINT_PATH];
+    if (!s->kept)
         return;
-    for (size_t i = 0; i < 2; i++)
-        if (hr_path_in(s->to, folders[i]))
-            hr_lint_say(l, HR_LINT_HANDRAIL_INSTALL_EARLY, s->i, NULL,
-                        "%s to %.200s behind handrail install", hr_instruction_name(s->i->kind),
-                        s->to);
+    check_packages(l, s);
+    if (!s->to)
+        return;
+    bool late = hr_path_in(s->to, folders[0]) || hr_path_in(s->to, folders[1]);
+    for (size_t k = 0; k < hr_copy_sources(s->i) && !late; k++)
+        late = hr_copy_target(s, s->i->words.at[k].expanded, to) && is_server(to);
+    if (late)
+        hr_lint_say(l, HR_LINT_HANDRAIL_INSTALL_EARLY, s->i, NULL,
+                    "%s to %.200s behind handrail install", hr_instruction_name(s->i->kind), s->to);
 }
 
 void hr_check_handrail(struct hr_lint *l)
 {
-    size_t last = SIZE_MAX;
+    size_t last = l->d->ninstructions;
     const struct hr_site *brought = NULL;
     for (size_t k = 0; k < l->d->ninstructions; k++) {
         const struct hr_site *s = &l->sites[k];
@@ -114,7 +160,7 @@ void hr_check_handrail(struct hr_lint *l)
         if (!brought && brings(s))
             brought = s;
     }
-    for (size_t k = last; k < l->d->ninstructions; k++)
+    for (size_t k = last + 1; k < l->d->ninstructions; k++)
         check_late(l, &l->sites[k]);
     /* An image that only carries it for others to copy from starts from nothing. */
     if (brought && !l->installed && strcmp(hr_stage_root(l->target)->base, "scratch") != 0)

@@ -209,9 +209,10 @@ const struct hr_rule hr_lint_rules[HR_LINT_NRULES] = {
          "libraries elsewhere.",
          "COPY --from=handrail:1 /opt/handrail /opt/handrail."},
     [HR_LINT_HANDRAIL_INSTALL_EARLY] =
-        {"handrail-install-early", W, "tools or configuration copied behind handrail install",
-         "handrail install ends with handrail check, so that a wrong plugin or configuration fails "
-         "the build. What comes later is not checked and fails the pod instead.",
+        {"handrail-install-early", W, "a server, tools or configuration behind handrail install",
+         "A server that comes later takes its place back, and runs without handrail. install ends "
+         "with handrail check, so that a wrong plugin or configuration fails the build; what comes "
+         "later fails the pod instead.",
          "Put RUN handrail install behind it."},
     [HR_LINT_CONFIG_FOLDER] =
         {"config-folder", E, "handrail does not look for its configuration there",
