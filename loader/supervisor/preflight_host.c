@@ -20,7 +20,7 @@
 
 enum {
     TMUX_SOCKET_MAX = 107, /* bytes of a unix socket's path */
-    PLACES_MAX = 4,
+    PLACES_MAX = 5,
     NAMES_MAX = 128,
 };
 
@@ -159,6 +159,7 @@ void hr_preflight_folders(const struct hr_preflight_facts *f)
     size_t n = 0;
     bool has_home = hr_server_home(hr_preflight_env(f, "HOME"), home, sizeof(home)) == 0;
     const char *persistence = hr_preflight_env(f, "OH_PERSISTENCE_DIR");
+    const char *temporary = hr_preflight_env(f, "TMPDIR");
     add(places, &n, "OH_CONVERSATIONS_PATH", "the agent-server will end with code 3 at each start",
         hr_preflight_setting(f, "OH_CONVERSATIONS_PATH", "conversations_path",
                              "workspace/conversations"),
@@ -178,6 +179,10 @@ void hr_preflight_folders(const struct hr_preflight_facts *f)
                            "cannot tell its home folder and will end with code 1 at each start; "
                            "set HOME",
                            (unsigned)getuid());
+    add(places, &n, "TMPDIR",
+        "temporary files go elsewhere or nowhere: the browser's tools fail, and the agent-server "
+        "may not start",
+        temporary && *temporary ? temporary : "/tmp", NULL);
     for (size_t i = 0; i < n; i++)
         look_at(f, &places[i]);
     say_places(f, places, n);

@@ -67,6 +67,14 @@ static void each_folder_that_cannot_be_written_is_said(void **state)
     folders("mine", "mine", "mine", "theirs/deep/down");
     assert_true(says("folder-unwritable", "(OH_PERSISTENCE_DIR)"));
     assert_int_equal(found_in_all(), 1);
+    struct hr_preflight_facts *f = FACTS(in_root("TMPDIR=", "theirs"), in_root("HOME=", "mine"));
+    (void)json_object_set_new(f->file, "conversations_path", json_string(in_root("", "mine/c")));
+    (void)json_object_set_new(f->file, "bash_events_dir", json_string(in_root("", "mine/b")));
+    become_nobody();
+    hr_preflight_folders(f);
+    become_self();
+    assert_true(says("folder-unwritable", "/theirs (TMPDIR), because"));
+    assert_int_equal(found_in_all(), 1);
 }
 
 static void one_obstacle_is_one_finding(void **state)
