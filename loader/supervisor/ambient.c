@@ -105,8 +105,11 @@ static int locate(char *path, size_t size, size_t *ret_home)
     char home[2048];
     if (hr_server_home(getenv("HOME"), home, sizeof(home)) || home[0] != '/')
         return -ENOENT;
-    (void)snprintf(path, size, "%s/.agents/plugins/handrail/.mcp.json", home);
-    *ret_home = strlen(home);
+    size_t n = strlen(home);
+    while (n && home[n - 1] == '/') /* "/" itself, too, has none in front of what lies in it */
+        n--;
+    (void)snprintf(path, size, "%.*s/.agents/plugins/handrail/.mcp.json", (int)n, home);
+    *ret_home = n;
     return 0;
 }
 

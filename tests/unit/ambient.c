@@ -96,6 +96,18 @@ static void a_file_replaced_by_somebody_is_not_removed(void **state)
     (void)unlink(file);
 }
 
+static void a_slash_at_the_end_of_home_is_not_doubled(void **state)
+{
+    char slash[sizeof(home) + 1];
+    (void)state;
+    (void)snprintf(slash, sizeof(slash), "%s/", home);
+    (void)setenv("HOME", slash, 1);
+    assert_int_equal(hr_ambient_write(&ambient, "http://127.0.0.1:5/mcp", "t"), 0);
+    assert_string_equal(ambient.path, file);
+    hr_ambient_remove(&ambient);
+    (void)setenv("HOME", home, 1);
+}
+
 static void a_home_that_cannot_be_used_is_told(void **state)
 {
     (void)state;
@@ -128,6 +140,7 @@ int main(void)
         cmocka_unit_test(it_is_removed_at_the_end),
         cmocka_unit_test(a_foreign_file_stays),
         cmocka_unit_test(a_file_replaced_by_somebody_is_not_removed),
+        cmocka_unit_test(a_slash_at_the_end_of_home_is_not_doubled),
         cmocka_unit_test(a_home_that_cannot_be_used_is_told),
     };
     hr_log_init("test", HR_LOG_ERROR);
