@@ -53,6 +53,7 @@ struct answer {
 struct bar {
     const char *name; /* NULL: nothing yet */
     char why[HR_FINDING_MAX];
+    unsigned barred;
 };
 
 /* ---- for the cases ------------------------------------------------------------------------- */
@@ -259,11 +260,11 @@ static int run_case(const struct hr_case *one, struct hr_check *c, struct answer
     return 0;
 }
 
-/* Say once what bars cases. */
-static void say_once(const struct hr_case *one, struct answer *a, struct bar *first)
+/* Say once what bars cases.  true: this one is barred by it. */
+static bool say_once(const struct hr_case *one, struct answer *a, struct bar *first)
 {
     if (a->verdict != HR_CASE_FAILED || !a->bar)
-        return;
+        return false;
     const char *why = a->finding + a->bar - 1;
     if (!first->name) {
         first->name = one->name;
@@ -271,7 +272,10 @@ static void say_once(const struct hr_case *one, struct answer *a, struct bar *fi
     } else if (strcmp(first->why, why) == 0) {
         a->verdict = HR_CASE_SKIPPED;
         (void)snprintf(a->finding, sizeof(a->finding), "it cannot be tried: see %s", first->name);
+        first->barred++;
+        return true;
     }
+    return false;
 }
 
 static const char *word(enum hr_verdict v)
@@ -317,9 +321,10 @@ static int for_each(const struct hr_plugin_options *o, struct hr_check *c)
             if (err)
                 (void)snprintf(a.finding, sizeof(a.finding), "no process for it: %s",
                                strerror(-err));
-            say_once(one, &a, &first);
+            bool barred = say_once(one, &a, &first);
             counts[a.verdict]++;
-            report(one, &a, o->json);
+            if (o->json || !barred)
+                report(one, &a, o->json);
         }
     }
     if (o->list)
@@ -327,6 +332,8 @@ static int for_each(const struct hr_plugin_options *o, struct hr_check *c)
     if (!o->json)
         (void)printf("%u passed, %u failed, %u warnings, %u skipped\n", counts[HR_CASE_OK],
                      counts[HR_CASE_FAILED], counts[HR_CASE_WARNED], counts[HR_CASE_SKIPPED]);
+    if (!o->json && first.barred)
+        (void)printf("mend %s first: %u cases cannot be tried before\n", first.name, first.barred);
     if (counts[HR_CASE_OK] + counts[HR_CASE_WARNED] + counts[HR_CASE_SKIPPED] +
             counts[HR_CASE_FAILED] ==
         0)

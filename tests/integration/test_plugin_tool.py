@@ -332,6 +332,17 @@ class Check(unittest.TestCase):
                     self.assertEqual(found[other]["verdict"], "skipped", other)
                     self.assertIn(f"see {case}", found[other]["finding"])
 
+    def test_people_see_what_is_to_be_mended_and_not_what_could_not_be_tried(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "text.so")
+            path.write_text("no ELF file\n")
+            path.chmod(0o755)
+            done = plugin("check", str(path))
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("cannot be tried: see", done.stdout)
+        self.assertRegex(done.stdout, r"FAILED +file-structure .*\n +is no ELF file")
+        self.assertRegex(done.stdout, r"mend file-structure first: \d+ cases cannot")
+
     def test_an_old_host_is_not_blamed_for_what_any_host_meets(self):
         _, found = verdicts(PLUGINS / "careless-exits.so", "--only=load-old-host")
         self.assertEqual(found["load-old-host"]["verdict"], "skipped", found)
