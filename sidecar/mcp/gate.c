@@ -93,8 +93,8 @@ enum hr_mcp_gate hr_mcp_gate(struct hr_http_req *req, const char *token)
     if (!token_ok(hr_http_header(req, "Authorization"), token)) {
         hr_http_add_header(req, "WWW-Authenticate", "Bearer");
         return refuse(req, 401, HR_RPC_SERVER_ERROR,
-                      "send \"Authorization: Bearer <token>\" with the token from the MCP "
-                      "configuration that handrail wrote for the agent-server");
+                      "send \"Authorization: Bearer <token>\" with the token in "
+                      "~/.agents/plugins/handrail/.mcp.json");
     }
     if (post && !is_json(hr_http_header(req, "Content-Type")))
         return refuse(req, 415, HR_RPC_SERVER_ERROR, "Content-Type must be application/json");

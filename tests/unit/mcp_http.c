@@ -200,6 +200,7 @@ static void test_paths_and_methods(void **state)
     req_set(&r, "Authorization", "Bearer nonsense");
     post(*state, &r);
     assert_int_equal(r.status, 401);
+    assert_non_null(strstr(r.reply, "/.agents/plugins/handrail/.mcp.json"));
     req_free(&r);
 }
 
