@@ -126,15 +126,16 @@ int hr_parse_int(const char *s, int64_t min, int64_t max, int64_t *ret)
 int hr_random_hex(char *out, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        unsigned char byte;
-        ssize_t r = getrandom(&byte, 1, 0);
-        if (r < 0 && errno == EINTR) {
-            i--;
-            continue;
-        }
-        if (r != 1)
+    unsigned char *random = (unsigned char *)out + n; /* the half that is written last */
+    for (size_t got = 0; got < n;) {
+        ssize_t r = getrandom(random + got, n - got, 0);
+        if (r > 0)
+            got += (size_t)r;
+        else if (r == 0 || errno != EINTR)
             return r < 0 ? -errno : -EIO;
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned char byte = random[i];
         out[2 * i] = digits[byte >> 4];
         out[2 * i + 1] = digits[byte & 15];
     }
