@@ -34,6 +34,13 @@ static const char *replacement(const char *s, size_t *ret_n)
             return NULL;
         *ret_n = 2;
         return "\xef\xbf\xbd";
+    /* U+202A to U+202E and U+2066 to U+2069 turn the direction of text; U+2069 ends a <bdi>, too */
+    case 0xe2:
+        if (!(s[1] == '\x80' && s[2] >= '\xaa' && s[2] <= '\xae') &&
+            !(s[1] == '\x81' && s[2] >= '\xa6' && s[2] <= '\xa9'))
+            return NULL;
+        *ret_n = 3;
+        return "\xef\xbf\xbd";
     default: return c < 0x20 ? "\xef\xbf\xbd" : NULL;
     }
 }

@@ -270,7 +270,7 @@ static void what_is_not_known_is_said_in_words(void **state)
 
 #define EVIL                                                                                       \
     "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\\\"' onmouseover=x "    \
-    "\\u202e"
+    "\\u2069\\u202e"
 
 static void hostile_names(void **state)
 {
@@ -309,6 +309,8 @@ static void hostile_names(void **state)
     has_not(text, "<script>alert");
     has_not(text, "<img");
     has_not(text, "\"' onmouseover");
+    has_not(text, "\xe2\x81\xa9");
+    has_not(text, "\xe2\x80\xae");
     has(text, "&lt;img src=x onerror=alert(1)&gt;&quot;&#39; onmouseover=x");
     for (int i = 0; i < 3; i++)
         json_decref(parts[i]);
@@ -328,6 +330,12 @@ static void values_are_escaped_and_cut(void **state)
 {
     char text[HR_HTML_TEXT_MAX + 8];
     (void)state;
+    /* The first and the last that turn the direction, and what stands around them. */
+    assert_string_equal(written("\u202a\u202e\u2066\u2069"), "\ufffd\ufffd\ufffd\ufffd");
+    assert_string_equal(written("\u2029\u202f\u2065\u206a\u2192"),
+                        "\u2029\u202f\u2065\u206a\u2192");
+    assert_string_equal(written("x\xe2"), "x\xe2"); /* reads no further than its end */
+    assert_string_equal(written("x\xe2\x80"), "x\xe2\x80");
     assert_string_equal(written(NULL), "");
     assert_string_equal(written(""), "");
     assert_string_equal(written("a&b<c>d\"e'f"), "a&amp;b&lt;c&gt;d&quot;e&#39;f");
