@@ -162,8 +162,8 @@ static void look_at_program(const struct hr_site_search *s, struct hr_site *site
     site->state = states[here][aside];
     if (site->state == HR_SITE_UNUSABLE && here == PROGRAM)
         (void)snprintf(site->what, sizeof(site->what),
-                       "cannot be moved aside: %.64s" HR_REAL_SUFFIX " %s", base_name(site->path),
-                       aside_why);
+                       "cannot be moved aside before %.64s" HR_REAL_SUFFIX " is removed, which %s",
+                       base_name(site->path), aside_why);
     if (site->state == HR_SITE_TWICE && is_once_more(site->path, real))
         site->state = HR_SITE_HALF;
     if (site->state == HR_SITE_INSTALLED && !leads_to(site->path, s->handrail))

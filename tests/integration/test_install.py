@@ -337,10 +337,10 @@ class Refusals(Image):
         self.install()
         self.uninstall()
         self.real.mkdir()
-        self.refused("server-unusable", f"{REAL} is a folder")
+        self.refused("server-unusable", f"before {REAL} is removed, which is a folder")
         self.real.rmdir()
         self.real.symlink_to("nowhere")
-        self.refused("server-unusable", f"{REAL} is a link to nowhere")
+        self.refused("server-unusable", f"{REAL} is removed, which is a link to nowhere")
 
     def test_one_of_the_two_leads_to_the_other(self) -> None:
         """Taking either for a second copy would lose the server."""
