@@ -172,6 +172,18 @@ void hr_server_wipe(struct hr_supervisor *sup)
     s->pub.recorded = 0;
 }
 
+/* This life has been initialised as the one before it was. */
+static void replayed(struct hr_supervisor *sup)
+{
+    struct hr_server *s = &sup->server;
+    s->replaying = false;
+    s->pub.replay_life = 0;
+    s->pub.replays++;
+    publish(sup); /* first: whoever reads the log finds it on the board */
+    hr_info("server: its initialisation has been replayed");
+}
+
+/* Of a replay, the sidecar may not live to tell of its end: what comes first counts. */
 static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
 {
     struct hr_server *s = &sup->server;
@@ -190,12 +202,15 @@ static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
         hr_info("server: its initialisation is kept in memory that is not locked: RLIMIT_MEMLOCK "
                 "is less than %zu bytes",
                 s->record.len);
-    bool replayed = s->pub.replay_life == s->life;
+    bool fresh = !s->replaying;
     s->pub.recorded = 1;
     s->pub.replay_life = 0; /* whoever did it: this life is initialised */
-    publish(sup);
+    if (fresh)
+        publish(sup);
+    else
+        replayed(sup);
     hr_server_order_replay(sup); /* the sidecar learns the session key by it */
-    if (!replayed)
+    if (fresh)
         hr_info("server: it has been initialised; after a crash that will be replayed");
 }
 
@@ -222,25 +237,24 @@ void hr_server_order_replay(struct hr_supervisor *sup)
     int err = order(sup, initialised ? "KEY" : "INIT");
     if (err && !initialised) /* it is ordered again when the sidecar is ready anew */
         hr_error("server: cannot have its initialisation replayed: %s", strerror(-err));
+    else if (!initialised)
+        sup->server.replaying = true;
 }
 
 void hr_server_replayed(struct hr_supervisor *sup, uint32_t life, int status)
 {
     struct hr_server *s = &sup->server;
-    if (life != s->life)
+    if (life != s->life || !s->replaying)
         return;
     if (status == 200) {
-        s->pub.replay_life = 0;
-        s->pub.replays++;
-    } else {
-        s->pub.replay_errors++;
+        replayed(sup);
+        return;
     }
-    publish(sup); /* first: whoever reads the log finds it on the board */
-    if (status == 200)
-        hr_info("server: its initialisation has been replayed");
-    else
-        hr_warn("server: its initialisation has not been replayed: %s %d",
-                status < 0 ? strerror(-status) : "status", status);
+    s->replaying = false;
+    s->pub.replay_errors++;
+    publish(sup); /* first, here too */
+    hr_warn("server: its initialisation has not been replayed: %s %d",
+            status < 0 ? strerror(-status) : "status", status);
 }
 
 bool hr_server_has_key(const struct hr_supervisor *sup)
@@ -362,6 +376,7 @@ static void begin_life(struct hr_supervisor *sup, uint32_t life)
     struct hr_server *s = &sup->server;
     struct hr_board_server old = s->pub;
     s->life = life;
+    s->replaying = false;
     s->beat_pid = 0;
     s->helper = (struct hr_helper){.len = 0};
     /* What is wrong with the agent class is so until it is said to be right. */

@@ -38,6 +38,7 @@ struct hr_server {
     pid_t stranger;      /* who else has sent something since the last heartbeat; 0: nobody */
     ev_timer rest_timer; /* after a flood of strangers */
     struct hr_init_record record;
+    bool replaying; /* that has been ordered, and nobody has told of its end yet */
     struct hr_helper helper;
     const char *upwards;    /* our own NOTIFY_SOCKET, or NULL */
     ev_timer upwards_timer; /* our own heartbeat, if that is wanted */

@@ -120,6 +120,26 @@ class Replay(unittest.TestCase):
             h.wait_line("its initialisation has been replayed", start=seen, timeout=30)
             h.wait_status("/readyz", 200)
 
+    def test_the_sidecar_dies_before_it_can_tell(self):
+        with tempfile.TemporaryDirectory() as d, self.deferred(f"--faults={d}/faults") as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            Path(d, "faults").write_text(json.dumps({"slow": {"POST /api/init": 4}}))
+            self.crash(h)
+
+            def is_in(state):
+                answer = h.agent("GET", "/api/init")
+                return answer.status == 200 and answer.json()["state"] == state
+            wait_for("the replay to begin", lambda: is_in("initializing"), 30)
+            old = h.child("handrail-sidecar")
+            os.kill(old, signal.SIGSTOP)  # it has asked, and will not hear the answer
+            wait_for("its end", lambda: is_in("ready"), 30)
+            os.kill(old, signal.SIGKILL)
+            h.new_child("handrail-sidecar", old)
+            h.wait_status("/readyz", 200, 30)
+            wait_for("the replay to be counted",
+                     lambda: h.get("/status").json()["server"]["replays"] == 1, 10)
+
     def test_a_key_that_is_not_text_is_named(self):
         with self.deferred(OH_SECRET_KEY="hush-\udcff", SESSION_API_KEY="\udcff") as h:
             for name in ("OH_SECRET_KEY", "SESSION_API_KEY"):
