@@ -283,7 +283,7 @@ class Handrail:
         with self._changed:
             return "\n".join(line for _, line in self.lines)
 
-    def wait_line(self, pattern: str, timeout: float = 10.0, start: int = 0) -> re.Match[str]:
+    def wait_line(self, pattern: str, timeout: float = 30.0, start: int = 0) -> re.Match[str]:
         """The first line, from lines[start] on, in which the pattern is found."""
         wanted, deadline, seen = re.compile(pattern), time.monotonic() + timeout, start
         with self._changed:
@@ -300,7 +300,7 @@ class Handrail:
 
     # -- what it answers ----------------------------------------------------------------------
 
-    def get(self, path: str, timeout: float = 5.0) -> Answer:
+    def get(self, path: str, timeout: float = 20.0) -> Answer:
         """GET from the health listener."""
         return request(self.health_port, "GET", path, timeout=timeout)
 
@@ -316,7 +316,7 @@ class Handrail:
         if answer.status != 200:
             raise Failure(f"fault {faults}: {answer.status} {answer.text}")
 
-    def wait_status(self, path: str, status: int, timeout: float = 10.0) -> Answer:
+    def wait_status(self, path: str, status: int, timeout: float = 30.0) -> Answer:
         """The first answer of the health listener with that status."""
         last = Answer(0, b"", {})
 
@@ -366,7 +366,7 @@ class Handrail:
         return [process.pid for process in descendants(self.pid)
                 if process.ppid == self.pid and any(name in part for part in process.argv)]
 
-    def child(self, name: str, timeout: float = 10.0) -> int:
+    def child(self, name: str, timeout: float = 30.0) -> int:
         """The one child of that name; waits until there is exactly one."""
         def only() -> int:
             found = self.children(name)
@@ -382,7 +382,7 @@ class Handrail:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for its end; the exit code as a shell gives it."""
         try:
             code = self.process.wait(timeout)
@@ -392,7 +392,7 @@ class Handrail:
             reader.join(5)
         return code if code >= 0 else 128 - code
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 30.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 60.0) -> int:
         """Send a signal (if it still runs) and wait for its end; the exit code as a shell's."""
         if self.process.poll() is None:
             self.process.send_signal(number)

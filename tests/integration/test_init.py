@@ -39,13 +39,13 @@ def environment(**more: str) -> dict:
     return env
 
 
-def run(*command: str, options=(), pid1=False, timeout=20, **env: str):
+def run(*command: str, options=(), pid1=False, timeout=60, **env: str):
     argv = (UNSHARE if pid1 else []) + [BIN, "run", "--no-sidecar", *options, "--", *command]
     return subprocess.run(argv, env=environment(**env), timeout=timeout, check=False,
                           capture_output=True, text=True)
 
 
-def wait_for(what, seconds=10.0, message="it did not happen"):
+def wait_for(what, seconds=30.0, message="it did not happen"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = what()
@@ -224,7 +224,7 @@ class OnATerminal(unittest.TestCase):
     def read_until(self, fd: int, wanted: str) -> str:
         text = ""
         while wanted not in text:
-            self.assertTrue(select.select([fd], [], [], 10)[0], f"no {wanted!r} in {text!r}")
+            self.assertTrue(select.select([fd], [], [], 60)[0], f"no {wanted!r} in {text!r}")
             text += os.read(fd, 1000).decode()
         return text
 
@@ -278,7 +278,7 @@ class Jobs(OnATerminal):
 
     def test_an_end_in_the_background_leaves_the_terminal_to_the_shell(self):
         fd = self.shell()
-        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; sleep 1'\n".encode())
+        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; exec sleep 1'\n".encode())
         self.read_until(fd, "\r\nup\r\n")
         time.sleep(0.3)  # a shell that is stopped within vfork() is stuck, with or without us
         os.write(fd, b"\x1a")
@@ -327,13 +327,13 @@ class Signals(unittest.TestCase):
         for n in numbers:
             p.send_signal(n)
             self.assertEqual(int(p.stdout.readline()), n)
-        self.assertEqual(p.wait(10), 7)
+        self.assertEqual(p.wait(60), 7)
 
     def test_those_that_a_c_library_keeps_for_itself_are_too(self):
         for n in (32, 33, 34, 64):
             p = self.start("import time\nprint('up')\ntime.sleep(60)")
             p.send_signal(n)
-            self.assertEqual(p.wait(20), 128 + n)
+            self.assertEqual(p.wait(60), 128 + n)
 
     def test_every_one_can_be_rewritten(self):
         for name in ("ABRT", "SYS", "USR1", "WINCH", "TTIN", "PIPE"):
@@ -346,36 +346,34 @@ class Signals(unittest.TestCase):
                 self.addCleanup(lambda p=p: p.poll() is None and p.kill())
                 self.assertEqual(p.stdout.readline(), "up\n")
                 p.send_signal(getattr(signal, "SIG" + name))
-                self.assertEqual(p.wait(20), signal.SIGURG, name)
+                self.assertEqual(p.wait(60), signal.SIGURG, name)
 
     def test_term_is_the_commands_to_handle(self):
         p = self.start("import signal,sys,time\n"
                        "signal.signal(signal.SIGTERM,lambda *a:sys.exit(9))\n"
                        "print('up')\ntime.sleep(60)")
         p.terminate()
-        self.assertEqual(p.wait(10), 9)
+        self.assertEqual(p.wait(60), 9)
 
     def test_term_unhandled_is_143(self):
         p = self.start("import time\nprint('up')\ntime.sleep(60)")
         p.terminate()
-        self.assertEqual(p.wait(10), 143)
+        self.assertEqual(p.wait(60), 143)
 
     def test_without_a_grace_period_a_stubborn_command_is_waited_for(self):
         p = self.start("import signal,time\nsignal.signal(signal.SIGTERM,signal.SIG_IGN)\n"
                        "print('up')\ntime.sleep(1.5)")
         p.terminate()
-        self.assertEqual(p.wait(10), 0)
+        self.assertEqual(p.wait(60), 0)
 
     def test_what_ignores_a_stop_without_a_grace_period_is_killed_once_the_command_is_gone(self):
         p = self.start("import os,signal,time\n"
                        "if os.fork() == 0:\n"
                        " signal.signal(signal.SIGTERM,signal.SIG_IGN)\n os.setsid()\n"
-                       " print('up')\n time.sleep(60)\n"
-                       "time.sleep(60)")
-        began = time.monotonic()
+                       " print('up')\n time.sleep(600)\n"
+                       "time.sleep(600)")
         p.terminate()
-        self.assertEqual(p.wait(20), 143)
-        self.assertLess(time.monotonic() - began, 8)
+        self.assertEqual(p.wait(60), 143)
 
     def test_a_flood_of_signals_does_not_starve_the_rest(self):
         p = self.start("import signal,time\n"
@@ -390,7 +388,7 @@ class Signals(unittest.TestCase):
                 stack.callback(f.kill)
             time.sleep(1)
             p.terminate()
-            self.assertEqual(p.wait(15), 143)
+            self.assertEqual(p.wait(60), 143)
 
     def test_what_was_ignored_at_our_start_stays_ignored(self):
         argv = ["nohup", BIN, "run", "--no-sidecar", "--", sys.executable, "-u", "-c",
@@ -405,7 +403,7 @@ class Signals(unittest.TestCase):
         time.sleep(0.3)
         self.assertIsNone(p.poll())
         p.terminate()
-        self.assertEqual(p.wait(10), 143)
+        self.assertEqual(p.wait(60), 143)
 
     def test_with_one_it_is_killed(self):
         argv = [BIN, "run", "--no-sidecar", "--grace=1", "--", "sh", "-c",
@@ -415,7 +413,7 @@ class Signals(unittest.TestCase):
         p.stdout.readline()
         began = time.monotonic()
         p.terminate()
-        out, err = p.communicate(timeout=10)
+        out, err = p.communicate(timeout=60)
         self.assertEqual(p.returncode, 137)
         self.assertGreater(time.monotonic() - began, 0.9)
         self.assertIn("grace period is over", err)
@@ -465,7 +463,7 @@ class Descendants(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         with open(d + "/pid") as f:
             pid = int(f.read())
-        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 5, "it is still there")
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), message="it is still there")
 
     @unittest.skipUnless(PID1, "no PID namespaces here")
     def test_whoever_forks_anew_all_the_time_is_killed_too(self):
@@ -516,10 +514,13 @@ class Descendants(unittest.TestCase):
                   "  if os.fork()==0: os._exit(0)\n"
                   "  os._exit(0)\n"
                   " os.wait()\n"
-                  "time.sleep(0.3)\n"
-                  "ps=subprocess.run(['ps','-o','stat=','--ppid',str(os.getppid())],"
+                  "for _ in range(300):\n"  # until they are, for half a minute at most
+                  " ps=subprocess.run(['ps','-o','stat=','--ppid',str(os.getppid())],"
                   "capture_output=True,text=True).stdout\n"
-                  "print(sum(l.startswith('Z') for l in ps.splitlines()))\n")
+                  " left=sum(l.startswith('Z') for l in ps.splitlines())\n"
+                  " if not left: break\n"
+                  " time.sleep(0.1)\n"
+                  "print(left)\n")
         for pid1 in (False, True) if PID1 else (False,):
             done = run(sys.executable, "-c", script, pid1=pid1)
             self.assertEqual(done.stdout, "0\n", f"zombies left (pid1={pid1}) {done.stderr}")
@@ -532,14 +533,15 @@ class Restarts(unittest.TestCase):
             self.assertEqual(f.read(), "x\n")
 
     def test_on_request_until_the_budget_is_spent(self):
-        argv = [BIN, "run", "--no-sidecar", "--restart=on-failure", "--", "sh", "-c", "exit 3"]
+        argv = [BIN, "run", "--no-sidecar", "--restart=on-failure", "--backoff=0.1", "--", "sh",
+                "-c", "exit 3"]
         p = subprocess.Popen(argv, env=environment(), stderr=subprocess.PIPE, text=True)
-        time.sleep(2.0)
+        for _ in range(6):  # the next pause is one of 3 s
+            self.assertIn("ended with code 3; starting it again", p.stderr.readline())
         self.assertIsNone(p.poll())
         p.terminate()
-        _, err = p.communicate(timeout=10)
+        p.communicate(timeout=60)
         self.assertEqual(p.returncode, 143)  # there was nothing that the signal could end
-        self.assertGreaterEqual(err.count("ended with code 3"), 2)
 
 
 class ByTheServersName(unittest.TestCase):

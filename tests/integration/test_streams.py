@@ -32,7 +32,7 @@ class Peer:
             text = json.dumps({"jsonrpc": "2.0", **body}).encode()
             given |= {"Content-Type": "application/json", "Content-Length": str(len(text))}
         lines += [f"{key}: {value}" for key, value in given.items() if value is not None]
-        self.socket = socket.create_connection(("127.0.0.1", h.mcp_port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", h.mcp_port), timeout=60)
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode() + text)
         self.data = b""
         self.opened.append(self)
@@ -117,9 +117,9 @@ class Calls(Case):
                 self.assertEqual(json.loads(data.partition(b"\r\n\r\n")[2])["id"], 8)
             # The connection is of use again after both.
             began = time.monotonic()
-            peer = call(h, "slow", 9, ms=4500)
+            peer = call(h, "slow", 9, ms=9000)
             self.assertTrue(is_stream(peer.read(lambda data: b"id: call:9" in data)))
-            self.assertLess(time.monotonic() - began, 4)
+            self.assertLess(time.monotonic() - began, 8.5)
             peer.read()
             self.assertEqual(len(answers(peer.messages(), 9)), 1)
             peer.data = b""
@@ -205,13 +205,12 @@ class Calls(Case):
             deaf = call(h, "big", 6, bytes=8000000)
             deaf.socket.settimeout(30)
             old = h.child("handrail-sidecar")
-            began = time.monotonic()
             client(h, "restart", "sidecar")
             peer.read()
             self.assertEqual(len(answers(peer.messages(), 5)), 1)
             self.assertTrue(stream.read().endswith(b"0\r\n\r\n"))
             h.new_child("handrail-sidecar", old)
-            self.assertLess(time.monotonic() - began, 5)
+            self.assertNotIn("has not ended", h.log())
 
 
 class Sessions(Case):
@@ -247,7 +246,7 @@ class Sessions(Case):
             stream = Peer(h, "GET")
             stream.read(lambda data: b"\r\n: " in data)
             self.assertGreater(time.monotonic() - began, 14)
-            self.assertLess(time.monotonic() - began, 30)
+            self.assertLess(time.monotonic() - began, 60)
 
     def test_many_streams(self):
         """Others are served whatever number of streams is wanted, and all that are open end."""

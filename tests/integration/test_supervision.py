@@ -55,16 +55,25 @@ def do(h, what, text):
     part = h.folder / (what + ".part")
     part.write_text(text)
     part.rename(path)
-    wait_for(f"{what} to be done", lambda: not path.exists() and not (h.folder / what).exists(), 5)
+    wait_for(f"{what} to be done", lambda: not path.exists() and not (h.folder / what).exists(), 30)
+
+
+def wait_heartbeat(h, since=None):
+    """One that has come after that time, or any."""
+    def has_come():
+        now = time.monotonic()
+        age = json.loads(client(h, "status", "--json").stdout)["server"]["heartbeat_age_seconds"]
+        return age is not None and (since is None or now - age > since)
+    wait_for("a heartbeat", has_come, 30)
 
 
 class Notifications(unittest.TestCase):
     def test_a_server_that_says_that_it_is_ready(self):
         with notifier() as h:
             h.wait_line("server: ready after")
-            wait_for("the board", lambda: service(h)["state"] == "up", 5)
+            wait_for("the board", lambda: service(h)["state"] == "up", 30)
             wait_for("its status",
-                     lambda: h.get("/status").json()["server"]["status"] == "speaking", 5)
+                     lambda: h.get("/status").json()["server"]["status"] == "speaking", 30)
             self.assertEqual(h.stop(), 143)
 
     def test_its_environment(self):
@@ -79,7 +88,7 @@ class Notifications(unittest.TestCase):
 
     def test_strangers_are_not_heard(self):
         # A tool of the agent, in a session of its own, says that it is the server.
-        with notifier("--watchdog=2") as h:
+        with notifier() as h:
             h.wait_line("up")
             do(h, "exec", "import subprocess\nsubprocess.Popen([sys.executable,'-c','''"
                           "import os,socket\\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\\n"
@@ -99,7 +108,7 @@ class Notifications(unittest.TestCase):
                           "s.setblocking(True)")
             self.assertEqual(h.get("/livez").status, 200)
             do(h, "say", "STATUS=fine")
-            wait_for("the status", lambda: h.get("/status").json()["server"]["status"] == "fine", 5)
+            wait_for("the status", lambda: h.get("/status").json()["server"]["status"] == "fine", 30)
             self.assertEqual(service(h)["failures"], 0)
 
     def test_a_flood_of_strangers_is_no_hang(self):
@@ -118,7 +127,7 @@ class Notifications(unittest.TestCase):
                 time.sleep(5)
                 self.assertEqual(h.get("/livez").status, 200)
                 self.assertEqual((service(h)["pid"], service(h)["failures"]), (pid, 0), h.log())
-                self.assertEqual(h.stop(timeout=5), 143)
+                self.assertEqual(h.stop(), 143)
             finally:
                 for p in floods:
                     p.kill()
@@ -160,8 +169,8 @@ class Notifications(unittest.TestCase):
                 time.sleep(0.5)
                 client(h, "status")
                 began = time.monotonic()
-                self.assertEqual(h.stop(timeout=10), 143)
-                self.assertLess(time.monotonic() - began, 5)
+                self.assertEqual(h.stop(), 143)
+                self.assertLess(time.monotonic() - began, 40)  # one of them alone takes 60
             finally:
                 for p in senders:
                     p.kill()
@@ -196,7 +205,7 @@ class Notifications(unittest.TestCase):
 
 class Watchdog(unittest.TestCase):
     def test_a_hang_is_aborted_with_its_stack_in_the_report(self):
-        with notifier("--watchdog=2") as h:
+        with notifier("--watchdog=4") as h:
             h.wait_line("up")
             old = service(h)["pid"]
             do(h, "exec", "def the_place_where_it_hangs():\n time.sleep(300)\n"
@@ -204,9 +213,9 @@ class Watchdog(unittest.TestCase):
                           "os.unlink('exec') if os.path.exists('exec') else None\n"
                           "signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
                           "signal.signal(signal.SIGALRM, lambda *a: the_place_where_it_hangs())")
-            h.wait_line("server: no heartbeat for 2 s: aborting")
-            h.wait_line(r"server: hung, no heartbeat for 2 s: killed by signal 6")
-            wait_for("its next life", lambda: service(h)["pid"] not in (None, old), 10)
+            h.wait_line("server: no heartbeat for 4 s: aborting")
+            h.wait_line(r"server: hung, no heartbeat for 4 s: killed by signal 6")
+            wait_for("its next life", lambda: service(h)["pid"] not in (None, old), 30)
             report = crash_report(h)
             self.assertIn("the_place_where_it_hangs", report["output"])
             self.assertTrue(report["reason"].startswith("hung"))
@@ -215,42 +224,42 @@ class Watchdog(unittest.TestCase):
         with running(["sh", "-c", f"{sys.executable} -c \"$0\"; exit 5", NOTIFIER],
                      options=["--watchdog=1"]) as h:
             h.wait_line("up")
-            time.sleep(0.3)  # for a heartbeat
+            wait_heartbeat(h)
             (h.folder / "silent").touch()
             h.wait_line("server: hung, no heartbeat for 1 s: ended with code 5")
             (h.folder / "silent").unlink()
             self.assertIn("Fatal Python error: Aborted", crash_report(h)["output"])
 
     def test_heartbeats_keep_it_alive(self):
-        with notifier("--watchdog=1") as h:
+        with notifier("--watchdog=3") as h:
             h.wait_line("up")
-            time.sleep(3)
+            time.sleep(5)
             self.assertEqual(service(h)["failures"], 0)
 
     def test_a_server_that_is_stopped_does_not_hang(self):
-        with notifier("--watchdog=1") as h:
+        with notifier("--watchdog=3") as h:
             h.wait_line("up")
             pid = service(h)["pid"]
-            time.sleep(0.3)  # for a heartbeat
+            wait_heartbeat(h)
             os.kill(pid, signal.SIGSTOP)
             h.wait_line("is stopped by a signal: not taken for a hang")
             time.sleep(2)
             os.kill(pid, signal.SIGCONT)
-            time.sleep(1)
+            wait_heartbeat(h, since=time.monotonic())
             self.assertEqual((service(h)["pid"], service(h)["failures"]), (pid, 0))
 
     def test_time_in_which_we_did_not_run_does_not_count(self):
-        with notifier("--watchdog=2") as h:
+        with notifier("--watchdog=4") as h:
             h.wait_line("up")
             pid = service(h)["pid"]
-            time.sleep(0.3)
+            wait_heartbeat(h)
             os.kill(h.pid, signal.SIGSTOP)
             os.kill(pid, signal.SIGSTOP)
-            time.sleep(4)
+            time.sleep(6)
             os.kill(h.pid, signal.SIGCONT)
             time.sleep(0.1)  # we are the first to run again
             os.kill(pid, signal.SIGCONT)
-            time.sleep(1)
+            wait_heartbeat(h, since=time.monotonic())
             self.assertEqual((service(h)["pid"], service(h)["failures"]), (pid, 0))
 
     def test_it_can_be_off(self):
@@ -270,10 +279,10 @@ class Watchdog(unittest.TestCase):
 
 class Pauses(unittest.TestCase):
     def test_a_start_is_not_killed_for_time_in_which_we_slept(self):
-        with running(["sleep", "60"], options=["--sidecar-start-timeout=1.5"]) as h:
+        with running(["sleep", "60"], options=["--sidecar-start-timeout=3"]) as h:
             h.wait_line("sidecar: started")
             os.kill(h.pid, signal.SIGSTOP)
-            time.sleep(3)
+            time.sleep(4.5)
             os.kill(h.pid, signal.SIGCONT)
             h.wait_line("sidecar: ready after")
             time.sleep(0.5)
@@ -372,7 +381,7 @@ class Output(unittest.TestCase):
                 got += os.read(p.stdout.fileno(), 1 << 16)
                 time.sleep(0.001)
             p.terminate()
-            p.wait(20)
+            p.wait(60)
         self.assertEqual(got, bytes(range(256)) * 4000)
 
     def test_a_reader_that_has_stopped_slows_nobody_for_long(self):
@@ -384,12 +393,12 @@ class Output(unittest.TestCase):
             p = subprocess.Popen([HANDRAIL, "run", "--", sys.executable, "-c", script], env=BARE,
                                  cwd=d, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             try:
-                wait_for("the server's work", lambda: os.path.exists(d + "/done"), 20)
+                wait_for("the server's work", lambda: os.path.exists(d + "/done"), 60)
                 status = subprocess.run([HANDRAIL, "status", f"--pid={p.pid}", "--json"],
-                                        capture_output=True, text=True, timeout=10, check=True)
+                                        capture_output=True, text=True, timeout=60, check=True)
                 self.assertIn('"server"', status.stdout)
                 p.terminate()
-                self.assertEqual(p.wait(20), 143)
+                self.assertEqual(p.wait(60), 143)
             finally:
                 p.kill()
                 p.wait()
@@ -413,7 +422,7 @@ class Output(unittest.TestCase):
                               stderr=subprocess.PIPE) as p:
             log = p.stderr.read().decode()
             got = p.stdout.read()
-            self.assertEqual(p.wait(20), 0)
+            self.assertEqual(p.wait(60), 0)
         lost = re.search(r"warning: (\d+) lines of output dropped: standard output was not", log)
         self.assertIn(int(lost[1]) + got.count(b"\n"), (200001, 200002))  # one may be cut
 
@@ -434,9 +443,9 @@ class Output(unittest.TestCase):
                                  cwd=d, stdin=terminal, stdout=terminal, stderr=terminal,
                                  start_new_session=True, **nobody)
             try:
-                wait_for("the server's work", lambda: os.path.exists(d + "/done"), 20)
+                wait_for("the server's work", lambda: os.path.exists(d + "/done"), 60)
                 p.terminate()
-                self.assertEqual(p.wait(20), 143)
+                self.assertEqual(p.wait(60), 143)
                 self.assertFalse(fcntl.fcntl(terminal, fcntl.F_GETFL) & os.O_NONBLOCK)
             finally:
                 p.kill()
@@ -462,10 +471,12 @@ class Output(unittest.TestCase):
     def test_a_rate_limit(self):
         script = "for i in range(5000): print('line',i)\nprint(flush=True)\nimport time;time.sleep(60)"
         with running([sys.executable, "-c", script], options=["--log-rate=100"]) as h:
+            began = time.monotonic()
             h.wait_line("dropped")
             time.sleep(1)
             passed = [line for _, line in h.lines if line.startswith("line ")]
-            self.assertTrue(400 <= len(passed) <= 900, len(passed))
+            most = 500 + 100 * (time.monotonic() - began + 3)
+            self.assertTrue(400 <= len(passed) <= most, len(passed))
 
 
 class Leftovers(unittest.TestCase):
@@ -535,11 +546,11 @@ def frozen(pid):
     try:
         (group / "cgroup.procs").write_text(str(pid))
         (group / "freezer.state").write_text("FROZEN")
-        wait_for("the freeze", lambda: (group / "freezer.state").read_text() == "FROZEN\n", 5)
+        wait_for("the freeze", lambda: (group / "freezer.state").read_text() == "FROZEN\n", 30)
         yield
     finally:
         (group / "freezer.state").write_text("THAWED")
-        wait_for("its end", lambda: not (group / "cgroup.procs").read_text(), 10)
+        wait_for("its end", lambda: not (group / "cgroup.procs").read_text(), 30)
         group.rmdir()
 
 
@@ -548,15 +559,15 @@ class Stuck(unittest.TestCase):
                          "no freezer of cgroup 1 that is ours")
     def test_a_stop_does_not_wait_for_what_was_killed_and_is_stuck(self):
         with running(["sh", "-c", "setsid sleep 1000 & exec sleep 999"],
-                     options=["--grace=15"]) as h:
+                     options=["--grace=60"]) as h:
             h.wait_line("sidecar: ready")
             child = wait_for("the child", lambda: [
-                p.pid for p in descendants(h.pid) if list(p.argv) == ["sleep", "1000"]], 5)[0]
+                p.pid for p in descendants(h.pid) if list(p.argv) == ["sleep", "1000"]], 30)[0]
             with frozen(child):
                 os.kill(child, signal.SIGKILL)
                 began = time.monotonic()
-                self.assertEqual(h.stop(), 143)
-                self.assertLess(time.monotonic() - began, 5)
+                self.assertEqual(h.stop(timeout=90), 143)
+                self.assertLess(time.monotonic() - began, 40)
                 self.assertIn(f"pid {child} (sleep) was killed and is stuck", h.log())
 
 
