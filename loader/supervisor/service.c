@@ -232,7 +232,7 @@ static void do_died(struct hr_service *s, int status)
 {
     int64_t now = s->ops->now_ms(s->ctx);
     int64_t lived = now - s->pub.started_ms;
-    int64_t up = s->pub.state == HR_UP ? now - s->pub.state_since_ms : 0;
+    int64_t up = s->pub.state == HR_UP ? now - s->pub.state_since_ms : -1;
     if (s->policy.one_shot && status == 0) {
         do_done(s, lived);
         return;

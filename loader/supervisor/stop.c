@@ -125,8 +125,12 @@ static void begin_ending(struct hr_supervisor *sup)
 /* The clock of the stop starts. */
 static void begin(struct hr_supervisor *sup, enum hr_phase phase)
 {
+    struct hr_service *hook = &sup->units[HR_INDEX_HOOK].service; /* all zero in a plain init */
     sup->phase = phase;
     sup->stop_began_ms = sup->named_ms = hr_now_ms();
+    hook->policy.restart = HR_RESTART_NEVER; /* it may go on, but not begin anew */
+    if (hook->pub.state == HR_BACKOFF)
+        hr_service_event(hook, HR_EV_STOP, 0);
     if (sup->ambient.path[0]) /* no new conversation is to find the tools */
         (void)hr_ambient_remove_apart(&sup->ambient);
     if (sup->config->grace_ms)

@@ -332,6 +332,7 @@ class Hook(unittest.TestCase):
     def test_tried_again_and_then_given_up(self):
         script = "echo try >> $LOG; cat | wc -c >> $LOG; echo complaint >&2; exit 3"
         with pod(labels=CLAIMED, hook=script, options=["--backoff=0.1"]) as (h, _):
+            h.wait_line("on-claim: ended with code 3; starting it again in [1-9]")
             h.wait_line("on-claim: ended with code 3 after .* giving up")
             tries = (h.scratch / "log").read_text().split()
             self.assertEqual(tries[0::2], ["try"] * 3)
@@ -370,6 +371,18 @@ class Hook(unittest.TestCase):
             self.assertEqual(h.stop(), 143)
             self.assertEqual(h.leftovers(), [])
             self.assertEqual((h.scratch / "log").read_text(), "term\n")
+
+    def test_a_stop_lets_it_fail_and_not_begin_anew(self):
+        script = "echo try >> $LOG; while [ ! -e $LOG.fail ]; do sleep 0.1; done; exit 3"
+        with pod("--stop-delay", "3", labels=CLAIMED, hook=script,
+                 options=["--backoff=0.01"]) as (h, _):
+            wait_for("its start", (h.scratch / "log").exists, 30)
+            h.process.terminate()
+            h.wait_line("stopping on signal 15")
+            (h.scratch / "log.fail").touch()
+            h.wait_line("on-claim: ended with code 3 after .* not starting it again")
+            self.assertEqual(h.wait(), 143)
+            self.assertEqual((h.scratch / "log").read_text(), "try\n")
 
     def test_neither_lost_nor_run_twice_with_a_sidecar_that_dies(self):
         for moment in ("before", "while"):

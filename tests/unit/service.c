@@ -769,6 +769,13 @@ static void the_numbers_are_the_policys(void **state)
     hr_service_event(&s, HR_EV_TIMER, 0);
     hr_service_event(&s, HR_EV_EXITED, EXIT_1);
     assert_int_equal(s.pub.state, HR_FAILED);
+    p.stable_ms = 0; /* at once if it has been up at all */
+    bring(&s, &w, &p, HR_STARTING);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_in_range(w.timer, 9, 11);
+    bring(&s, &w, &p, HR_UP);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_1);
+    assert_int_equal(w.timer, 0);
 }
 
 /* Each way a process can end is counted as what it is, and as nothing else. */
