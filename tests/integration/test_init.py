@@ -39,6 +39,12 @@ def environment(**more: str) -> dict:
     return env
 
 
+def heed_signals() -> None:
+    """In a child: nohup, and "&" in a script, have us ignore some, which stay so."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(*command: str, options=(), pid1=False, timeout=60, **env: str):
     argv = (UNSHARE if pid1 else []) + [BIN, "run", "--no-sidecar", *options, "--", *command]
     return subprocess.run(argv, env=environment(**env), timeout=timeout, check=False,
@@ -215,6 +221,7 @@ class OnATerminal(unittest.TestCase):
         """Start it as the leader of a terminal of its own; the terminal's other end."""
         pid, fd = pty.fork()
         if pid == 0:
+            heed_signals()
             os.execvpe(argv[0], argv, environment())
         self.addCleanup(os.close, fd)
         self.addCleanup(os.waitpid, pid, 0)
@@ -307,7 +314,8 @@ class Jobs(OnATerminal):
 class Signals(unittest.TestCase):
     def start(self, script: str):
         argv = [BIN, "run", "--no-sidecar", "--", sys.executable, "-u", "-c", script]
-        p = subprocess.Popen(argv, env=environment(), stdout=subprocess.PIPE, text=True)
+        p = subprocess.Popen(argv, env=environment(), stdout=subprocess.PIPE, text=True,
+                             preexec_fn=heed_signals)
         self.addCleanup(p.stdout.close)
         self.addCleanup(lambda: p.poll() is None and p.kill())
         self.assertEqual(p.stdout.readline(), "up\n")
