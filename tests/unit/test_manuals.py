@@ -7,6 +7,7 @@ The one argument is the tree as it lies in an image.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -72,6 +73,109 @@ def keys_of_confinement() -> list[str]:
     """The first column of the first table in its manual."""
     text = (ROOT / "loader" / "toolhost" / "CONFINEMENT.md").read_text()
     return re.findall(r"^\| `(\w+)` \|", text, re.M)
+
+
+# What a page says, where its number is, and how many of that are one of what the page counts in.
+KIB, MIB = 1024, 1024 ** 2
+NUMBERS = {
+    "loader/README.md": [
+        ("the second one leaves it {} s", "loader/supervisor/stop.c", "HASTE_MS", 1000),
+        ("asked, killed after a second, and waited for, {} s at most",
+         "loader/supervisor/leftovers.h", "HR_LEFTOVERS_WAIT_MS", 1000),
+        ("and SIGKILL {} s later", "loader/supervisor/service.h", "HR_ABORT_GRACE_MS", 1000),
+        ("with {} % of jitter", "loader/supervisor/service.h", "HR_BACKOFF_JITTER_PERCENT", 1),
+        ("the last {} KiB of", "loader/supervisor/crash.h", "HR_CRASH_OUTPUT", KIB),
+        ("The last {} are kept", "common/board.h", "HR_CRASHES_MAX", 1),
+        ("the newest {} of them", "loader/supervisor/crash_file.h", "HR_CRASH_FILES_MAX", 1),
+        ("(within {} s together", "loader/cli/sidecar_client.c", "JSON_TIMEOUT_MS", 1000)],
+    "loader/image/lint/README.md": [
+        ("`too-large`): {} MiB of file", "loader/image/lint/dockerfile.h", "HR_DOCKERFILE_MAX",
+         MIB),
+        ("and {} here-documents in one", "loader/image/lint/dockerfile.h",
+         "HR_DOCKERFILE_HEREDOCS", 1),
+        ("{} stages", "loader/image/lint/stages.h", "HR_STAGES_MAX", 1),
+        ("nested {} deep", "loader/image/lint/lex.h", "HR_LEX_DEPTH", 1)],
+    "sidecar/README.md": [
+        ("| {} connections, ", "sidecar/main.c", ".connections", 1),
+        (" connections, {} of one address", "sidecar/main.c", ".connections_per_ip", 1),
+        ("| {} s without progress", "sidecar/main.c", ".idle_timeout_s", 1),
+        ("headers, {} KiB of body", "sidecar/main.c", ".body_max", KIB),
+        ("accepted: {} KiB at once", "sidecar/main.c", "HEALTH_CROWD_BYTES", KIB),
+        ("| {} MiB of answers", "sidecar/main.c", "HEALTH_ANSWERS_MAX", MIB),
+        ("answers of more than {} KiB", "sidecar/http/request.c", "SMALL_ANSWER", KIB),
+        ("queue ({},", "loader/supervisor/listen.c", "TCP_BACKLOG", 1),
+        ("up to {} MiB of calls", "sidecar/mcp/worker.h", "HR_MCP_KEPT_MAX", MIB),
+        ("at most {} MiB of arguments", "sidecar/mcp/worker.h", "HR_MCP_WAITING_MAX", MIB),
+        ("and {} MiB in all", "sidecar/mcp/serve.c", "HR_MCP_UNSETTLED_MAX", MIB)],
+    "sidecar/checks/README.md": [
+        ("not older than {} s", "sidecar/checks/lag.h", "HR_BEAT_FRESH_MS", 1000),
+        ("live: {} s without one", "sidecar/checks/checks.h", "HR_HANG_LIMIT_MS", 1000),
+        ("every {} ms for the second", "sidecar/checks/measure.h", "HR_SOON_MS", 1)],
+    "sidecar/mcp/HTTP.md": [
+        ("in pages of {} tools", "sidecar/mcp/list.h", "HR_MCP_PAGE_TOOLS", 1),
+        ("or taken {} s, with", "sidecar/mcp/caller.h", "HR_MCP_STREAM_AFTER_MS", 1000),
+        ("{} such streams", "sidecar/mcp/mcp.h", "HR_MCP_STREAMS_MAX", 1),
+        ("{} s if it names none", "sidecar/mcp/tools.h", "HR_MCP_TIMEOUT_DEFAULT_MS", 1000),
+        ("and {} s at most", "sidecar/mcp/tools.h", "HR_MCP_TIMEOUT_MAX_MS", 1000),
+        ("a message of {} MiB", "sidecar/mcp/mcp.h", "HR_MCP_MESSAGE_MAX", MIB),
+        ("{} calls of one plugin", "sidecar/mcp/worker.h", "HR_MCP_CALLS_MAX", 1),
+        ("{} calls of one session", "sidecar/mcp/session.h", "HR_MCP_CALLS_BURST", 1),
+        ("then {} a second", "sidecar/mcp/session.h", "HR_MCP_CALLS_PER_S", 1)],
+    "sidecar/mcp/STDIO.md": [
+        ("for {} s at most", "sidecar/mcp/standard_io.h", "HR_MCP_STDIO_FINISH_MS", 1000),
+        ("More than {} MiB of answers", "sidecar/http/server.c", "STREAM_MAX", MIB),
+        ("more than {} requests", "sidecar/mcp/standard_io.h", "HR_MCP_STDIO_OPEN_MAX", 1)],
+    "sidecar/page/README.md": [
+        ("and cut at {} bytes", "sidecar/page/html.h", "HR_HTML_TEXT_MAX", 1),
+        ("At most {} tools", "sidecar/page/page.h", "HR_PAGE_TOOLS_MAX", 1),
+        ("itself again every {} s", "sidecar/page/page.js", "PERIOD", 1000),
+        ("(every {} s at last)", "sidecar/page/page.js", "SLOWEST", 1000)],
+    "sidecar/pool/README.md": [
+        ("every {} ms until it is settled", "sidecar/pool/pool.h", "HR_POOL_INIT_FAST_MS", 1),
+        ("every {} s while the server is", "sidecar/pool/pool.h", "HR_POOL_INIT_SLOW_MS", 1000),
+        ("every {} s while the first use", "sidecar/pool/pool.h", "HR_POOL_USE_MS", 1000),
+        ("else every {} s", "sidecar/pool/pool.h", "HR_POOL_IDLE_MS", 1000),
+        ("waits for them, for {} s at most", "sidecar/pool/pool.h", "HR_POOL_CLAIM_WAIT_MS", 1000),
+        ("the latest {}, oldest first", "common/phase.h", "HR_PHASE_STEPS", 1)],
+    "sidecar/webhook/README.md": [
+        ("heeded up to {} minutes", "sidecar/webhook/delivery.h", "HR_DELIVERY_ASKED_MAX_MS",
+         60 * 1000),
+        ("without it, it is {} s", "sidecar/webhook/delivery.h", "HR_DELIVERY_FIRST_MS", 1000),
+        ("doubling up to {} s", "sidecar/webhook/delivery.h", "HR_DELIVERY_LAST_MS", 1000),
+        ("{} events (", "sidecar/webhook/queue.h", "HR_EVENTS_MAX", 1),
+        (" events ({} KiB)", "sidecar/webhook/queue.h", "HR_EVENTS_BYTES_MAX", KIB),
+        ("Answer within {} seconds", "sidecar/webhook/delivery.h", "HR_DELIVERY_POST_MS", 1000)],
+    "docker/kubernetes/base/pod.yaml": [
+        ("# {} reports, each", "loader/supervisor/crash_file.h", "HR_CRASH_FILES_MAX", 1),
+        ("each with {} KiB of output", "loader/supervisor/crash.h", "HR_CRASH_OUTPUT", KIB)],
+}
+
+
+def constant(source: str, name: str) -> int:
+    """The first one of that name in a file: a number, or a product of some."""
+    text = (ROOT / source).read_text()
+    found = re.search(rf"(?<!\w){re.escape(name)} = ([0-9][0-9 *]*)", text)
+    assert found, (source, name)
+    return math.prod(map(int, found[1].split("*")))
+
+
+class Numbers(unittest.TestCase):
+    def test_each_is_that_of_its_constant(self) -> None:
+        for file, claims in NUMBERS.items():
+            text = re.sub(r"\s+", " ", (ROOT / file).read_text())
+            for words, source, name, unit in claims:
+                value, rest = divmod(constant(source, name), unit)
+                self.assertEqual(rest, 0, name)
+                told = words.format(value)
+                self.assertTrue(told in text, f"{file} does not say {told!r}: {name} of {source}")
+
+    def test_defaults(self) -> None:
+        """`--grace`, 25 s"""
+        for name, (_, default) in options().items():
+            for path in ("loader", "sidecar", "sidecar/pool", "docker/kubernetes"):
+                text = re.sub(r"\s+", " ", (ROOT / path / "README.md").read_text())
+                for told in re.findall(rf"`--{name}`[,]? \(?(\d+) s\b", text):
+                    self.assertEqual(told, default, f"{path}: --{name}")
 
 
 class Pages(unittest.TestCase):
