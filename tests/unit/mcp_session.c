@@ -321,6 +321,18 @@ static void test_bounds(void **state)
         seen += strstr(name, "with-a-") || strstr(name, "used-often");
     }
     assert_int_equal(seen, 3);
+    /* Each that came has got its place, and would get none while all are in use. */
+    const struct hr_link *last = f->mcp->sessions.prev->prev;
+    assert_string_equal(hr_link_owner(last, struct hr_mcp_session, link)->id, id);
+    (void)snprintf(id, sizeof(id), "session-%d", 2 * HR_MCP_SESSIONS_MAX - 2);
+    assert_string_equal(hr_link_owner(last->prev, struct hr_mcp_session, link)->id, id);
+    for (struct hr_link *l = f->mcp->sessions.next; l != &f->mcp->sessions; l = l->next)
+        hr_mcp_session_hold(hr_link_owner(l, struct hr_mcp_session, link));
+    assert_null(hr_mcp_session_new(f->mcp));
+    list_of(f, "no-place-left");
+    assert_int_equal(f->mcp->nsessions, HR_MCP_SESSIONS_MAX);
+    for (struct hr_link *l = f->mcp->sessions.next; l != &f->mcp->sessions; l = l->next)
+        hr_mcp_session_drop(hr_link_owner(l, struct hr_mcp_session, link));
     cancel(f, "with-a-call", "5");
     expect_cancelled(f, &call_, 1);
     assert_false(stream.dead);

@@ -348,6 +348,12 @@ static void what_is_cut_is_masked(void **state)
     assert_string_equal(masked("VWXYZ at the start"), "VWXYZ at the start");
     assert_string_equal(masked("NOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"),
                         "****");
+    init("A_KEY=01/3456789abcdefghijklmnopqrstuvwxyz", NULL);
+    assert_string_equal(masked("01\\/3456789abcdefghijklmnopqrstuv..."), "****...");
+    assert_string_equal(masked("01\\/3456789abcdefghijklmnopqrstu..."),
+                        "01\\/3456789abcdefghijklmnopqrstu...");
+    assert_string_equal(masked("at the end: 01\\/345"), "at the end: ****");
+    assert_string_equal(masked("at the end: 01\\/34"), "at the end: 01\\/34");
     init("A_KEY=line one\nline \"two\"\nline three", NULL);
     assert_string_equal(masked("two\\\"\\nline three\n"), "****\n");
 }
@@ -423,6 +429,18 @@ static void a_text_that_costs_too_much_is_withheld(void **state)
                   (long long)took, n);
     assert_true(n < N / 2); /* not only where the end of the text looks like a beginning */
     assert_memory_equal(text + n - 4, "****", 4);
+
+    /* None that is escaped, and none whose end the text could begin with. */
+    enum { SHORT = 40 };
+    hr_secrets_init(NULL);
+    for (int i = 0; i < SECRETS; i++) {
+        memset(secrets[i], 'a', SHORT);
+        secrets[i][31] = (char)('A' + i);
+        assert_int_equal(hr_secrets_add(secrets[i], SHORT), 0);
+    }
+    memset(text, 'a', N);
+    text[0] = 'x';
+    assert_true(mask(text, N) < N / 2);
 }
 
 /* The slow and obvious way: mark every place, then replace the marked ranges. */
