@@ -80,7 +80,9 @@ class Alone(Spec):
 
     def test_a_large_file_is_refused_and_not_read(self) -> None:
         self.file.write_bytes(b"# " + b"x" * (64 << 20))
-        self.assertEqual(list(self.findings(f"--spec-only={self.file}", code=1)), ["yaml-limit"])
+        found = self.findings(f"--spec-only={self.file}", code=1)
+        self.assertEqual(list(found), ["yaml-limit"])
+        self.assertEqual(found["yaml-limit"]["message"], "the file has more than 262144 bytes")
         self.assertEqual(list(self.findings("--spec-only=/dev/zero", code=1)), ["yaml-limit"])
 
     def test_standard_input_will_do(self) -> None:

@@ -84,8 +84,7 @@ static int check_bytes(struct reading *rd)
     const char *what = NULL;
     struct hr_yaml_place start = {1, 1};
     if (rd->n > HR_YAML_BYTES_MAX) {
-        SAY(rd, start, HR_SPEC_YAML_LIMIT, "the file has %zu bytes; at most %d are read", rd->n,
-            HR_YAML_BYTES_MAX);
+        SAY(rd, start, HR_SPEC_YAML_LIMIT, "the file has more than %d bytes", HR_YAML_BYTES_MAX);
         return -EINVAL;
     }
     if (is_utf16(rd)) {
