@@ -36,12 +36,14 @@ static const struct step step_spec = {"looking at the specification", hr_check_s
 static const struct step step_agent = {"importing the agent class", hr_check_agent, 75};
 static const struct step step_container = {"looking at the container", hr_check_container, 10};
 
-/* "NAME", "UID" or "UID:GID", and HOME with it.  0 or -errno. */
+/* "NAME", "UID" or "UID:GID", and HOME with it, with the groups that a container's user has:
+ * without an entry and a GID that is root's, which images for any uid (OpenShift) rely on.  0 or
+ * -errno. */
 static int become_user(const char *user)
 {
     char *end = NULL;
     unsigned long uid = strtoul(user, &end, 10);
-    unsigned long gid = uid;
+    unsigned long gid = 0;
     const struct passwd *entry = end == user ? getpwnam(user) : getpwuid((uid_t)uid);
     if (end == user && !entry)
         return -ENOENT;
@@ -57,7 +59,8 @@ static int become_user(const char *user)
         (void)setenv("HOME", entry->pw_dir, 1);
     if (geteuid() == uid)
         return 0;
-    if (setgroups(0, NULL) < 0 || setgid((gid_t)gid) < 0 || setuid((uid_t)uid) < 0)
+    int err = entry ? initgroups(entry->pw_name, (gid_t)gid) : setgroups(0, NULL);
+    if (err < 0 || setgid((gid_t)gid) < 0 || setuid((uid_t)uid) < 0)
         return -errno;
     return 0;
 }

@@ -365,6 +365,14 @@ class Container(Image):
         self.assertIn("crash-dir", found)
         self.assertIn("podinfo", found)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_uid_without_an_entry_is_in_the_group_of_root(self) -> None:
+        """As container runtimes have it: images that are to run as any uid give that group the folders."""
+        self.dir.chmod(0o775)
+        os.chown(self.dir, 0, 0)
+        self.assertNotIn("folder-unwritable", self.here("--user=12345", code=0))
+        self.assertIn("folder-unwritable", self.here("--user=12345:12345", code=1))
+
     def test_secrets(self) -> None:
         path = self.config / "agent_config.json"
         path.write_text(json.dumps({"environment": {"LLM_API_KEY": "sk-1", "OH_TOKEN": "/x"}}))
