@@ -148,6 +148,18 @@ static void end_server(struct hr_supervisor *sup)
     hr_service_event(server, HR_EV_STOP, 0);
 }
 
+/* The sidecar was the last, and has processes of its own, which end with it but not in the same
+ * moment. */
+static bool has_left_something(struct hr_supervisor *sup)
+{
+    pid_t waiting = 0;
+    if (!has_children() || hr_sweep_terminate(&sup->sweep, 0, &waiting) <= 0)
+        return false;
+    if (!ev_is_active(&sup->tick))
+        arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
+    return true;
+}
+
 /* Go on with a stop as far as it goes now.  Called after everything that may have changed. */
 void hr_stop_advance(struct hr_supervisor *sup)
 {
@@ -170,6 +182,8 @@ void hr_stop_advance(struct hr_supervisor *sup)
     for (uint32_t i = 0; i < sup->nunits; i++)
         if (has_process(&sup->units[i]))
             return;
+    if (sup->phase == HR_CLOSING && has_left_something(sup))
+        return;
     ev_break(sup->loop, EVBREAK_ALL);
 }
 

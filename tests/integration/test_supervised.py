@@ -18,7 +18,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from harness import plugin, running, sample, standin, test_plugin
+from harness import client, plugin, running, sample, standin, test_plugin
 from support import (HANDRAIL, ROOT, TREE, descendants, free_ports, request, spawn, standin_command,
                      wait_for)
 
@@ -611,6 +611,17 @@ class Stop(unittest.TestCase):
             wait_for("the orphans", lambda: len(h.children("sleep")) == 20, 30)
             self.assertEqual(h.stop(), 143)
             self.assertEqual(h.leftovers(), [])
+
+    def test_what_the_sidecar_has_left_is_waited_for(self):
+        for i in range(30):  # it happens now and then
+            with running(["sleep", "60"]) as h:
+                h.wait_line("sidecar: ready")
+                seen = len(h.lines)
+                client(h, "restart", "sidecar")
+                h.wait_line("sidecar: started", start=seen)
+                time.sleep(i * 0.001)
+                self.assertEqual(h.stop(), 143)
+                self.assertEqual(h.leftovers(), [])
 
     def test_what_is_left_is_waited_for_without_proc(self):
         save = ("import os,signal,time\n"
