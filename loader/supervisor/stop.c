@@ -287,6 +287,9 @@ void hr_stop_signal(struct hr_supervisor *sup, int sig)
         begin_stop(sup, sig);
     } else if (!sup->config->sidecar && sup->phase == HR_DRAINING) {
         server->ops->kill(server->ctx, server, sig);
+    } else if (!sup->stop_signal && sup->phase != HR_KILLING) {
+        sup->stop_signal = sig; /* the first order: what goes on is the server's own end */
+        hr_info("signal %d (%s): stopping already", sig, strsignal(sig));
     } else if (sup->phase != HR_KILLING && ++sup->stop_orders == 1) {
         hasten(sup, sig);
     } else if (sup->phase != HR_KILLING) {

@@ -588,6 +588,20 @@ class Stop(unittest.TestCase):
             self.assertNotIn("starting it again", h.log())
             self.assertEqual(h.leftovers(), [])
 
+    def test_a_first_signal_after_the_servers_own_end_hastens_nothing(self):
+        script = ("import os,signal,sys,time\n"
+                  "def save(*a):\n open('saving','w').close(); time.sleep(4)\n"
+                  " open('saved','w').close(); os._exit(0)\n"
+                  "if os.fork() == 0:\n os.setsid(); signal.signal(signal.SIGTERM, save)\n"
+                  " open('ready','w').close(); time.sleep(600)\n"
+                  "while not os.path.exists('ready'): time.sleep(0.01)\n"
+                  "sys.exit(3)")
+        with running(["python3", "-c", script], options=["--restart=never"]) as h:
+            wait_for("it to save", (h.folder / "saving").exists, 30)
+            self.assertEqual(h.stop(), 3)
+            self.assertTrue((h.folder / "saved").exists(), h.log())
+            self.assertEqual(h.leftovers(), [])
+
     def test_a_third_signal_kills(self):
         with standin("--ignore-term", options=["--grace=0"]) as h:
             h.wait_status("/readyz", 200)
