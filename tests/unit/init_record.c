@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +80,47 @@ static void nothing_is_left_after_a_wipe(void **state)
         assert_int_equal(r.body[i], 0);
     assert_int_equal(hr_init_record_pipe(&r, &fd), -ENOENT);
     assert_int_equal(fd, -1);
+
+    take(&r, 5000, 0);
+    take(&r, 10, 0); /* what was longer before is gone as well */
+    for (size_t i = 10; i < 5000; i++)
+        assert_int_equal(r.body[i], 0);
+}
+
+/* Memory of this process that is locked, as the kernel has it. */
+static long locked_kib(void)
+{
+    char line[128];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f))
+        if (strncmp(line, "VmLck:", 6) == 0)
+            kib = strtol(line + 6, NULL, 10);
+    (void)fclose(f);
+    return kib;
+}
+
+static void it_is_locked_while_it_is_kept(void **state)
+{
+    static char page[4096];
+    struct hr_init_record r;
+    long before = locked_kib();
+    (void)state;
+    (void)mlock(page, sizeof(page));
+    bool can = locked_kib() > before;
+    (void)munlock(page, sizeof(page));
+    if (!can) {
+        print_message("nothing can be locked here: by a limit, or below a sanitizer\n");
+        skip();
+    }
+    assert_int_equal(hr_init_record_make(&r), 0);
+    take(&r, 5000, 0);
+    assert_true(r.locked);
+    assert_true(locked_kib() > before);
+    hr_init_record_wipe(&r);
+    assert_false(r.locked);
+    assert_int_equal(locked_kib(), before);
 }
 
 static void lies_about_the_length(void **state)
@@ -139,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_and_out),
         cmocka_unit_test(nothing_is_left_after_a_wipe),
+        cmocka_unit_test(it_is_locked_while_it_is_kept),
         cmocka_unit_test(lies_about_the_length),
         cmocka_unit_test(what_is_no_pipe),
         cmocka_unit_test(no_child_inherits_it),
