@@ -102,17 +102,25 @@ static void describe(const struct place *p, char *out, size_t size)
 static const char *remedy(const struct place *p)
 {
     switch (p->err) {
-    case EROFS: return "mount a volume there, or name another folder";
-    case EACCES:
-        return "give it to that user (fsGroup in Kubernetes, chown), or name another folder";
-    default: return "mend that, or name another folder";
+    case EROFS: return "mount a volume there";
+    case EACCES: return "give it to that user (fsGroup in Kubernetes, chown)";
+    default: return "mend that";
     }
+}
+
+static void say_place(const struct hr_preflight_facts *f, const char *id, const struct place *p,
+                      const char *names)
+{
+    char obstacle[640];
+    describe(p, obstacle, sizeof(obstacle));
+    hr_preflight_found(
+        f, id, "uid %u cannot write to %.400s (%s), because %s: %s; %s, or name another folder",
+        (unsigned)geteuid(), p->path, names, obstacle, p->effect, remedy(p));
 }
 
 /* One finding for each obstacle: a volume that belongs to root is in the way of several folders. */
 static void say_places(const struct hr_preflight_facts *f, struct place *places, size_t n)
 {
-    char obstacle[640];
     for (size_t i = 0; i < n; i++) {
         char names[NAMES_MAX] = "";
         if (!places[i].err)
@@ -126,11 +134,7 @@ static void say_places(const struct hr_preflight_facts *f, struct place *places,
             if (k > i)
                 places[k].err = 0;
         }
-        describe(&places[i], obstacle, sizeof(obstacle));
-        hr_preflight_found(f, "folder-unwritable",
-                           "uid %u cannot write to %.400s (%s), because %s: %s; %s",
-                           (unsigned)geteuid(), places[i].path, names, obstacle, places[i].effect,
-                           remedy(&places[i]));
+        say_place(f, "folder-unwritable", &places[i], names);
     }
 }
 
@@ -179,9 +183,7 @@ void hr_preflight_folders(const struct hr_preflight_facts *f)
                            "cannot tell its home folder and will end with code 1 at each start; "
                            "set HOME",
                            (unsigned)getuid());
-    add(places, &n, "TMPDIR",
-        "temporary files go elsewhere or nowhere: the browser's tools fail, and the agent-server "
-        "may not start",
+    add(places, &n, "TMPDIR", "the browser's tools will fail",
         temporary && *temporary ? temporary : "/tmp", NULL);
     for (size_t i = 0; i < n; i++)
         look_at(f, &places[i]);
@@ -200,7 +202,6 @@ static size_t tmux_socket_length(const char *dir)
 void hr_preflight_tmux(const struct hr_preflight_facts *f)
 {
     static struct place p; /* large for a stack */
-    char obstacle[640];
     const char *dir = hr_preflight_env(f, "TMUX_TMPDIR");
     if (!dir || !*dir || absolute(dir, NULL, p.path))
         return;
@@ -213,11 +214,8 @@ void hr_preflight_tmux(const struct hr_preflight_facts *f)
                            "instead, or, an older one, give no terminals; name a shorter folder",
                            dir, n, TMUX_SOCKET_MAX);
     } else if (p.err) {
-        describe(&p, obstacle, sizeof(obstacle));
-        hr_preflight_found(f, "tmux-dir-unwritable",
-                           "uid %u cannot write to TMUX_TMPDIR, %.256s, because %s: conversations "
-                           "will get no terminal; %s",
-                           (unsigned)geteuid(), dir, obstacle, remedy(&p));
+        p.effect = "conversations will get no terminal";
+        say_place(f, "tmux-dir-unwritable", &p, "TMUX_TMPDIR");
     }
 }
 
