@@ -350,7 +350,12 @@ class Handrail:
         """The result of one MCP request; Failure for an HTTP or JSON-RPC error."""
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(params or {})}
         answer = request(self.mcp_port, "POST", "/mcp", message, self.mcp_headers(), timeout)
-        reply = answer.json() if answer.status == 200 else {}
+        if answer.headers.get("content-type") == "text/event-stream":  # it took some seconds
+            told = [json.loads(line[6:]) for line in answer.text.splitlines()
+                    if line.startswith("data: {")]
+            reply = next((m for m in told if m.get("id") == 1), {})
+        else:
+            reply = answer.json() if answer.status == 200 else {}
         if "result" not in reply:
             raise Failure(f"MCP {method}: {answer.status} {answer.text[:500]}")
         return reply["result"]

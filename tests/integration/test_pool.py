@@ -350,8 +350,8 @@ class Hook(unittest.TestCase):
     def test_one_that_hangs_is_killed(self):
         script = "echo try >> $LOG; [ -e $LOG.again ] || { touch $LOG.again; sleep 1000; }"
         with pod(labels=CLAIMED, hook=script,
-                 options=["--on-claim-timeout=0.5", "--backoff=0.1"]) as (h, _):
-            h.wait_line("on-claim: not done within 500 ms: killing")
+                 options=["--on-claim-timeout=3", "--backoff=0.1"]) as (h, _):
+            h.wait_line("on-claim: not done within 3000 ms: killing")
             h.wait_line("on-claim: done")
             self.assertEqual((h.scratch / "log").read_text(), "try\ntry\n")
             self.assertEqual(h.children("sleep"), [])
