@@ -145,10 +145,10 @@ class Wild(unittest.TestCase):
             self.assertEqual(h.leftovers(), [])
 
     def test_a_toolhost_that_serves_nobody_any_more_is_ended(self):
-        with standin(plugins=[test_plugin("wild")], options=["--sidecar-watchdog=5"]) as h:
+        with standin(plugins=[test_plugin("wild")], options=["--sidecar-watchdog=10"]) as h:
             h.wait_status("/readyz", 200)
             self.assertTrue(h.call_tool("wild", {"what": "replace_descriptors"})["isError"])
-            h.wait_line("toolhost/wild: no heartbeat for 5 s: aborting pid", 60)
+            h.wait_line("toolhost/wild: no heartbeat for 10 s: aborting pid", 60)
             wait_for("its calls", lambda: self.answers(h), 60)
             self.assertEqual(h.stop(), 143)
 
