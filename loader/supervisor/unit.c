@@ -285,6 +285,7 @@ static bool sidecar_told(struct hr_supervisor *sup, const char *line, int *fd)
     int64_t starts = 0;
     int64_t status = 0;
     if (told(line, "SERVER", &starts, &status)) {
+        hr_server_take(sup); /* what it said before it answered comes first */
         if ((uint32_t)starts == server->pub.starts && hr_server_is_initialised(sup))
             hr_service_event(server, HR_EV_READY, 0);
     } else if (told(line, "INIT", &starts, &status)) {

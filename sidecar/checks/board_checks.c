@@ -160,10 +160,17 @@ static int ask_agent_module(struct hr_checks *c, const struct hr_check *check, u
         (void)snprintf(reason, size, "the supervisor's board cannot be read");
         return -EIO;
     }
-    if (own.agent != HR_AGENT_WRONG)
+    if (own.agent == HR_AGENT_WRONG) {
+        (void)snprintf(reason, size, "%.*s", (int)sizeof(own.agent_error), own.agent_error);
+        return -EINVAL;
+    }
+    /* A server that tells how it is says so before it is up: what it answers others may be seen
+     * earlier. */
+    if (own.agent == HR_AGENT_OK || !own.status[0] ||
+        hr_life_read(c->cfg.board).state != HR_STARTING)
         return 0;
-    (void)snprintf(reason, size, "%.*s", (int)sizeof(own.agent_error), own.agent_error);
-    return -EINVAL;
+    (void)snprintf(reason, size, "the server is starting and has not said yet how it is");
+    return -EAGAIN;
 }
 
 static int ask_draining(struct hr_checks *c, const struct hr_check *check, unsigned gate,

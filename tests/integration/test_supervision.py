@@ -44,6 +44,25 @@ while True:
     time.sleep(0.05)
 """
 
+# One that says what is wrong, and then answers everybody.
+LATE_ANSWERER = r"""
+import http.server, os, socket, sys, time
+print("waiting", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.05)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect("\0" + os.environ["NOTIFY_SOCKET"][1:])
+s.send(b"X_HANDRAIL_AGENT_ERROR=class X of module y is no agent")
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+    def log_message(self, *a): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
 
 def notifier(*options, **more):
     return running([sys.executable, "-c", NOTIFIER], options=list(options), **more)
@@ -201,6 +220,22 @@ class Notifications(unittest.TestCase):
             self.assertIn("[-]agent-module failed: class X of module y is no agent", answer.text)
             h.fault(notify="X_HANDRAIL_AGENT=ok")
             h.wait_status("/readyz", 200)
+
+    def test_what_it_said_before_it_answered_counts_first(self):
+        """Process 1 is late, and finds it beside the sidecar's word that the server is ready."""
+        with running([sys.executable, "-c", LATE_ANSWERER, "{port}"]) as h:
+            h.wait_line("waiting")
+            os.kill(h.pid, signal.SIGSTOP)
+            try:
+                (h.folder / "go").touch()
+                wait_for("the server to be found ready",
+                         lambda: "[+]ready ok" in h.get("/readyz?verbose").text, 30)
+                time.sleep(0.5)  # for the sidecar's word
+            finally:
+                os.kill(h.pid, signal.SIGCONT)
+            h.wait_line("server: ready after")
+            log = h.log()
+            self.assertLess(log.index("custom agent: class X"), log.index("server: ready after"))
 
 
 class Watchdog(unittest.TestCase):

@@ -378,9 +378,15 @@ static void a_server_to_be_initialised_again_is_not_ready(void **state)
 static void a_wrong_agent_class_is_not_ready(void **state)
 {
     (void)state;
-    struct hr_board_server own = {.agent = HR_AGENT_OK};
-    put(HR_UP, 1, 42);
+    struct hr_board_server own = {.status = "starting"};
+    put(HR_STARTING, 1, 42);
     note(&checks->ready, 200);
+    hr_board_put_server(board, &own);
+    assert_int_equal(ask("/readyz/agent-module"), 503);
+    put(HR_UP, 1, 42); /* without a word of its agent: there is none to check */
+    assert_int_equal(ask("/readyz"), 200);
+    put(HR_STARTING, 1, 42);
+    own.agent = HR_AGENT_OK;
     hr_board_put_server(board, &own);
     assert_int_equal(ask("/readyz"), 200);
     own.agent = HR_AGENT_WRONG;

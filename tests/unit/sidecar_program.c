@@ -58,10 +58,10 @@ static void board_changed(void)
     assert_int_equal(write(handed[HR_FD_EVENT], &one, sizeof(one)), sizeof(one));
 }
 
-static void put_life(uint32_t starts, uint32_t replay_life)
+static void put_life(enum hr_state server_is, uint32_t starts, uint32_t replay_life)
 {
     struct hr_board_service s = {.name = "server",
-                                 .state = HR_STARTING,
+                                 .state = server_is,
                                  .pid = getpid(),
                                  .starts = starts,
                                  .started_ms = hr_now_ms(),
@@ -237,12 +237,13 @@ static void a_server_is_initialised_again_and_then_ready(void **state)
 {
     (void)state;
     assert_told("READY=1");
-    put_life(2, 2);
+    put_life(HR_STARTING, 2, 2);
     assert_page("/readyz", 503, "[+]ready ok\n[-]init failed: initialisation not replayed yet\n");
     server.init[0] = 500;
     order("INIT 2", BODY);
     assert_told("INIT=2 200"); /* after a second */
     assert_told("SERVER=2");
+    put_life(HR_UP, 2, 2);
     assert_string_equal(hr_buf_str(&server.seen),
                         "POST /api/init [init key] {application/json} " BODY "\n"
                         "POST /api/init [init key] {application/json} " BODY "\n");
@@ -260,7 +261,7 @@ static void the_next_sidecar_goes_on(void **state)
 {
     (void)state;
     assert_told("READY=1");
-    put_life(1, 1);
+    put_life(HR_STARTING, 1, 1);
     server.init[0] = FAKE_SILENT;
     order("INIT 1", BODY);
     for (int64_t end = hr_now_ms() + WAIT_MS; !server.ninit && hr_now_ms() < end;)
@@ -280,7 +281,7 @@ static void a_failure_is_seen_where_people_look(void **state)
 {
     (void)state;
     assert_told("READY=1");
-    put_life(1, 1);
+    put_life(HR_STARTING, 1, 1);
     server.init[0] = 422;
     server.init_text = BODY;
     order("INIT 1", BODY);
@@ -292,8 +293,9 @@ static void a_failure_is_seen_where_people_look(void **state)
     assert_page("/status", 200, "answered 422");
     assert_page("/plugins", 200, "{\"plugins\":[");
     assert_page("/plugins/x", 404, "/plugins and /crashes");
-    put_life(1, 0);
+    put_life(HR_STARTING, 1, 0);
     assert_told("SERVER=1");
+    put_life(HR_UP, 1, 0);
     assert_page("/readyz", 200, "ok");
 }
 
@@ -302,7 +304,7 @@ static void the_pages_tell_what_the_board_says(void **state)
     struct hr_buf page;
     (void)state;
     assert_told("READY=1");
-    put_life(1, 0);
+    put_life(HR_STARTING, 1, 0);
     assert_told("SERVER=1");
     hr_board_put_output(board, 0, &(struct hr_board_output){.lines = 5, .bytes = 6});
     for (uint64_t i = 15; i <= 20; i++) { /* across the end of the ring */
