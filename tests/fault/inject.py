@@ -177,7 +177,8 @@ def quick_options() -> list[str]:
 def kill_all(h: Handrail, names: Sequence[str]) -> None:
     for name in names:
         for pid in h.children(name):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the last kill may have ended it, too
+                os.kill(pid, signal.SIGKILL)
 
 
 def disturb(h: Handrail) -> None:

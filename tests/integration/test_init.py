@@ -6,7 +6,9 @@ a PID namespace, once more as PID 1.
 """
 
 import contextlib
+import ctypes
 import os
+import platform
 import pty
 import resource
 import select
@@ -33,6 +35,10 @@ def can_unshare() -> bool:
 PID1 = can_unshare()
 
 
+LIBC = ctypes.CDLL(None)
+RT_SIGACTION = {"x86_64": 13, "aarch64": 134}[platform.machine()]
+
+
 def environment(**more: str) -> dict:
     env = {k: v for k, v in os.environ.items() if not k.startswith("HANDRAIL_")}
     env.update(more)
@@ -40,9 +46,12 @@ def environment(**more: str) -> dict:
 
 
 def heed_signals() -> None:
-    """In a child: nohup, and "&" in a script, have us ignore some, which stay so."""
+    """In a child: nohup, and "&" in a script, have us ignore some, which stay so; posix_spawn, and
+    so make, those that the C library keeps for itself, of which only the kernel can be asked."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    for number in (32, 33):
+        LIBC.syscall(RT_SIGACTION, number, bytes(32), None, 8)
 
 
 def run(*command: str, options=(), pid1=False, timeout=60, **env: str):
