@@ -245,7 +245,7 @@ class Pause(unittest.TestCase):
             self.assertIn(f"POST {self.PATH} 204", Path(d, "record").read_text())
 
     def test_it_is_bounded(self):
-        with standin(env={"OH_SESSION_API_KEYS_0": "a-key"}, 
+        with standin(env={"OH_SESSION_API_KEYS_0": "a-key"},
                      options=["--pause-timeout=1", "--grace=180"]) as h:
             h.wait_status("/readyz", 200)
             self.dawdle(h)
