@@ -351,11 +351,10 @@ static void requeue_last(struct hr_mcp_worker *w)
     hr_mcp_worker_board_changed(w); /* it may be known already that there will be no next one */
 }
 
-/* These calls were running when the toolhost, or the connection to it, was lost.  Those that may
- * run again wait for the next one; the others end.  twice: the reason for one that had its second
- * try.  No more than one: what kills a plugin must not do so for ever. */
-static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *why,
-                     const char *twice)
+/* The dying: those that may run again wait for the next toolhost; the others end.  twice: the
+ * reason for one that had its second try.  No more than one: what kills a plugin must not do so for
+ * ever. */
+static void lose_all(struct hr_mcp_worker *w, const char *why, const char *twice)
 {
     /* Ending one may begin or end others: those that come meanwhile are not ours to end. */
     struct hr_link mine, *l;
@@ -365,10 +364,10 @@ static void lose_all(struct hr_mcp_worker *w, struct hr_link *list, const char *
     int over = head.draining == HR_DRAINING_STOP ||
                hr_mcp_worker_down(w, w->start_wait_ms, down, sizeof(down));
     hr_link_init(&mine);
-    hr_link_move_all(list, &mine);
+    hr_link_move_all(&w->dying, &mine);
     while ((l = hr_link_take(&mine))) {
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
-        if (c->deaths++) {
+        if (c->deaths > 1) {
             end_with(c, HR_MCP_CRASHED, twice);
         } else if (!is_kept(c) || over || c->deadline_ms <= hr_now_ms()) {
             end_with(c, HR_MCP_CRASHED, why);
@@ -598,7 +597,7 @@ static void bury(struct hr_mcp_worker *w)
         "before it: the call was tried twice, and may be what the plugin dies of. Change "
         "it before you call again; %s. Nothing else was affected.",
         w->id, how, next);
-    lose_all(w, &w->dying, why, head.draining == HR_DRAINING_STOP ? why : twice);
+    lose_all(w, why, head.draining == HR_DRAINING_STOP ? why : twice);
 }
 
 static void on_death(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -620,28 +619,31 @@ void hr_mcp_worker_board_changed(struct hr_mcp_worker *w)
 
 /* --- what the toolhost says --- */
 
+/* The connection was closed on a toolhost that broke the rules. */
+static void lose_for(struct hr_mcp_worker *w, const char *fault)
+{
+    char why[HR_MCP_SENTENCE_MAX], twice[HR_MCP_SENTENCE_MAX];
+    (void)snprintf(why, sizeof(why),
+                   "The plugin \"%s\" %s, so the connection to it was closed while this call was "
+                   "running. Nothing else was affected.",
+                   w->id, fault);
+    (void)snprintf(twice, sizeof(twice),
+                   "The plugin \"%s\" %s, so the connection to it was closed while this call "
+                   "was running, for the second time. Nothing else was affected.",
+                   w->id, fault);
+    lose_all(w, why, twice);
+}
+
 static void on_lost(void *arg, const char *fault)
 {
     struct hr_mcp_worker *w = arg;
     struct hr_link *l;
     struct hr_board_service s;
-    char why[HR_MCP_SENTENCE_MAX], twice[HR_MCP_SENTENCE_MAX];
     if (fault) {
         /* Once is enough for a toolhost that does it in every life. */
         if (strcmp(w->fault, fault) != 0)
             hr_error("plugin %s: its toolhost %s: connecting to it again", w->id, fault);
         (void)snprintf(w->fault, sizeof(w->fault), "%s", fault);
-        (void)snprintf(
-            why, sizeof(why),
-            "The plugin \"%s\" %s, so the connection to it was closed while this call was "
-            "running. Nothing else was affected.",
-            w->id, fault);
-        (void)snprintf(twice, sizeof(twice),
-                       "The plugin \"%s\" %s, so the connection to it was closed while this call "
-                       "was running, for the second time. Nothing else was affected.",
-                       w->id, fault);
-        lose_all(w, &w->running, why, twice);
-        return;
     }
     if (w->conn.unread)
         requeue_last(w);
@@ -651,16 +653,18 @@ static void on_lost(void *arg, const char *fault)
     w->dead_life = w->life;
     while ((l = hr_link_take(&w->running))) {
         struct hr_mcp_call *c = hr_link_owner(l, struct hr_mcp_call, link);
-        ev_timer_stop(w->conn.loop, &c->timer);
+        c->deaths++;
         w->slots[c->id & SLOT_MASK] = NULL;
         hr_link_append(&w->dying, &c->link);
     }
-    if (death_known(w, &s)) {
+    if (fault) {
+        lose_for(w, fault);
+    } else if (death_known(w, &s)) {
         bury(w);
-        return;
+    } else {
+        ev_timer_set(&w->death, (double)w->start_wait_ms / 1000, 0.);
+        ev_timer_start(w->conn.loop, &w->death);
     }
-    ev_timer_set(&w->death, HR_MCP_DEATH_WAIT_MS / 1000.0, 0.);
-    ev_timer_start(w->conn.loop, &w->death);
 }
 
 static const char *take_tools(struct hr_mcp_worker *w, const struct hr_frame *h,

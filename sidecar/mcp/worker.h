@@ -22,11 +22,11 @@
 #include <jansson.h>
 
 enum {
-    HR_MCP_CALLS_MAX = 256,           /* of one plugin, waiting or running */
-    HR_MCP_START_WAIT_MS = 10 * 1000, /* a call waits no longer for a toolhost to start */
-    HR_MCP_DEATH_WAIT_MS = 50,        /* for the board to say how a toolhost died */
-    HR_MCP_SENTENCE_MAX = 512,        /* bytes of a message for the model */
-    HR_MCP_AILMENT_MAX = 256,         /* bytes of why a plugin says that it cannot work */
+    HR_MCP_CALLS_MAX = 256, /* of one plugin, waiting or running */
+    /* A call waits no longer for a toolhost to start, or for the board to say how one died. */
+    HR_MCP_START_WAIT_MS = 10 * 1000,
+    HR_MCP_SENTENCE_MAX = 512, /* bytes of a message for the model */
+    HR_MCP_AILMENT_MAX = 256,  /* bytes of why a plugin says that it cannot work */
     /* Bytes of arguments kept for a second try, of all calls of one plugin.  A call whose arguments
      * do not fit has one try. */
     HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
@@ -100,7 +100,7 @@ struct hr_mcp_worker {
     struct hr_link running;   /* calls that were sent */
     struct hr_link dying;     /* calls whose toolhost died, until it is known how */
     uint32_t dead_life;       /* the life of the dying */
-    ev_timer death;           /* how long the dying wait */
+    ev_timer death;           /* how long the dying wait; each has its deadline, too */
     struct hr_mcp_call *last; /* whose CALL is the last frame that was sent; NULL: another is */
     struct hr_mcp_call *slots[HR_MCP_CALLS_MAX];
     unsigned ncalls;

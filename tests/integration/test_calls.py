@@ -64,6 +64,17 @@ class Retries(unittest.TestCase):
             self.assertTrue(call.result["isError"])
             self.assertEqual((tool(h, "slow")["retried"], tool(h, "slow")["crashed"]), (0, 1))
 
+    def test_it_is_said_how_it_crashed_by_a_supervisor_that_is_late_too(self):
+        with standin(plugins=[test_plugin("faulty")]) as h:
+            h.wait_status("/readyz", 200)
+            call = Call(h, "slow", ms=20000)
+            toolhost = h.child("handrail-toolhost")
+            os.kill(h.pid, signal.SIGSTOP)
+            os.kill(toolhost, signal.SIGKILL)
+            time.sleep(0.5)
+            os.kill(h.pid, signal.SIGCONT)
+            self.assertIn("crashed (killed by signal 9) while running this call", call.text())
+
     def test_a_call_that_kills_does_so_twice_and_no_more(self):
         with standin(plugins=[test_plugin("faulty")]) as h:
             h.wait_status("/readyz", 200)
