@@ -60,7 +60,10 @@ case $name in
 jansson)
     with_cmake -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON
     ;;
+# The ways to wait but poll(), and the watchers nobody starts: common/loop says why poll().
 libev)
+    CPPFLAGS="-DEV_FEATURES=0x4c -DEV_USE_POLL=1 -DEV_USE_IOURING=0 -DEV_USE_SIGNALFD=0"
+    CPPFLAGS="$CPPFLAGS -DEV_USE_TIMERFD=0 -DEV_SIGNAL_ENABLE=1 -DEV_PREPARE_ENABLE=1"
     configure
     install -- install-libLTLIBRARIES install-includeHEADERS
     ;;
