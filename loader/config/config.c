@@ -12,6 +12,7 @@
 #include "registry.h"
 #include "server_command.h"
 #include "settings.h"
+#include "variables.h"
 #include "web_url.h"
 
 #include <errno.h>
@@ -280,6 +281,8 @@ static int load_sources(struct hr_config *c)
 static int load(struct hr_config *c)
 {
     c->nested = !c->stdio && (hr_config_is_nested() || hr_agent_server_answers(c->command));
+    if (!c->nested)
+        hr_variables_check(environ);
     int code = load_sources(c);
     if (!code)
         code = match_all(c);

@@ -1,5 +1,5 @@
 foreach(name address web_url agent_command agent_config check_setting config config_file one_string options program registry rewrite
-    server_command server_version setting_value settings settings_schema)
+    server_command server_version setting_value settings settings_schema variables)
   hr_unit_test(${name} DEPS hr_config hr_common)
 endforeach()
 hr_memory_test(agent_config_memory DEPS hr_config hr_common)
