@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/handoff.h"
+#include "common/json_values.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "phase.h"
@@ -263,7 +264,8 @@ static handrail_status host_set_json(const handrail_host *host, handrail_call *c
     (void)host;
     if (!json || len == 0)
         return HANDRAIL_E_INVALID;
-    if (len <= HR_RESULT_MAX && !is_json_object(json, len)) /* larger ones cost nothing to refuse */
+    bool large = len > HR_RESULT_MAX || hr_json_has_more(json, len, HR_JSON_VALUES_MAX);
+    if (!large && !is_json_object(json, len)) /* larger ones cost nothing to refuse */
         return HANDRAIL_E_INVALID;
     struct hr_call *c = hr_call_lock(call);
     if (!c)
@@ -271,7 +273,7 @@ static handrail_status host_set_json(const handrail_host *host, handrail_call *c
     handrail_status status = HANDRAIL_E_CANCELLED;
     if (!c->cancelled) {
         hr_buf_reset(&c->json); /* the last one wins */
-        if (len > HR_RESULT_MAX || !hr_call_fits(c, len + sizeof(struct hr_frame_part))) {
+        if (large || !hr_call_fits(c, len + sizeof(struct hr_frame_part))) {
             c->left_out = true;
             status = HANDRAIL_E_LIMIT;
         } else if (hr_buf_add(&c->json, json, len)) {

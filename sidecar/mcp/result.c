@@ -4,6 +4,7 @@
 
 #include "common/frame.h"
 #include "common/json_text.h"
+#include "common/json_values.h"
 #include "common/utf8.h"
 
 #include <errno.h>
@@ -191,11 +192,13 @@ static void walk(struct making *mk, const char *parts, size_t n)
 }
 
 /* Read the structured output.  Only an object may be shown as such; another value, and an object
- * with numbers that do not fit here, is shown as text.  0, or -EINVAL with the reason if it is not
- * JSON at all. */
+ * with numbers that do not fit here, or with more values than a toolhost lets through, is shown as
+ * text.  0, or -EINVAL with the reason if it is not JSON at all. */
 static int read_structured(struct making *mk, char *why, size_t size)
 {
     json_error_t at;
+    if (hr_json_has_more(mk->json.data, mk->json.len, HR_JSON_VALUES_MAX))
+        return 0;
     json_t *json = json_loadb(mk->json.data, mk->json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
     if (json_is_object(json)) {
         mk->structured = json;

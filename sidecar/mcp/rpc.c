@@ -3,6 +3,7 @@
 #include "rpc.h"
 
 #include "common/json_text.h"
+#include "common/json_values.h"
 #include "json.h"
 
 #include <errno.h>
@@ -114,6 +115,67 @@ static char *with_what_fits(const char *body, size_t len, const char **ret_why)
     return NULL;
 }
 
+/* Where the arguments begin, if the name of the member that starts here is theirs; else 0. */
+static size_t arguments_at(const char *text)
+{
+    static const char name[] = "\"arguments\"", space[] = " \t\r\n";
+    size_t n = sizeof(name) - 1;
+    if (strncmp(text, name, n) != 0)
+        return 0;
+    n += strspn(text + n, space);
+    if (text[n] != ':')
+        return 0;
+    n += 1 + strspn(text + n + 1, space);
+    return text[n] == '{' ? n : 0;
+}
+
+/* The same text without what is in the arguments; NULL without memory. */
+static char *without_arguments(const char *body, size_t len)
+{
+    enum { PARAMS = 2 }; /* the depth of its members */
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, body, len);
+    copy[len] = '\0';
+    size_t begin = 0; /* of the arguments, behind their bracket */
+    int depth = 0;
+    for (size_t i = 0, n = 0; copy[i]; i += n) {
+        const char *ignored = NULL;
+        n = copy[i] == '"' ? value_bytes(copy + i, &ignored) : 1;
+        size_t at = depth == PARAMS ? arguments_at(copy + i) : 0;
+        if (at)
+            begin = i + at + 1;
+        depth += copy[i] == '{' || copy[i] == '[';
+        depth -= copy[i] == '}' || copy[i] == ']';
+        if (begin && depth == PARAMS && copy[i] == '}') {
+            memset(copy + begin, ' ', i - begin);
+            begin = 0;
+        }
+    }
+    return copy;
+}
+
+/* Read a message of which the arguments alone may have made it too large. */
+static json_t *load_without_arguments(const char *body, size_t len, struct hr_mcp_message *msg)
+{
+    static const char more[] =
+        "The arguments hold more than 500000 JSON values, which is more than "
+        "tools can be given at once. Send less, in several calls, or the "
+        "path of a file with them if the tool reads one.";
+    _Static_assert(HR_JSON_VALUES_MAX == 500000, "the sentence says so");
+    json_t *root = NULL;
+    char *copy = without_arguments(body, len);
+    if (copy && !hr_json_has_more(copy, len, HR_JSON_VALUES_MAX))
+        root = json_loadb(copy, len, load_flags, NULL);
+    free(copy);
+    if (root)
+        msg->lossy = more;
+    else
+        invalid(msg, HR_RPC_INVALID_REQUEST, "the message holds more than 500000 JSON values");
+    return root;
+}
+
 /* Parse.  What is JSON, but too large or too odd for us, which a client may rightly send as an
  * argument, must not become an HTTP error: read such a message without it, and remember that. */
 static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
@@ -124,6 +186,8 @@ static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
         invalid(msg, HR_RPC_PARSE_ERROR, "the message is not JSON: it holds a NUL byte");
         return NULL;
     }
+    if (hr_json_has_more(body, len, HR_JSON_VALUES_MAX))
+        return load_without_arguments(body, len, msg);
     json_t *root = json_loadb(body, len, load_flags, &at);
     char *copy = root ? NULL : with_what_fits(body, len, &why);
     if (copy)

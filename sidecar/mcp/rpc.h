@@ -33,7 +33,8 @@ struct hr_mcp_message {
     json_t *params;     /* NULL if there are none */
     size_t size;        /* bytes of it as text */
     /* NULL, or a number (an integer: 64 bits) or a string (half of a surrogate pair) in it did not
-     * fit and was read as 0.0: a sentence that says so of the arguments. */
+     * fit and was read as 0.0, or the arguments are HR_JSON_VALUES_MAX values or more, and were
+     * read as none: a sentence that says so of the arguments. */
     const char *lossy;
     /* Of a request by the rules of modern.h; who has seen the headers sets it. */
     int modern;

@@ -2,6 +2,7 @@
  * The list of tools of a toolhost.  See tools.h. */
 #include "tools.h"
 
+#include "common/json_values.h"
 #include "common/utf8.h"
 #include "confinement.h"
 
@@ -157,28 +158,11 @@ static int parse_list(const json_t *root, struct hr_mcp_tools **ret, char *why, 
     return err;
 }
 
-/* How many values a text of JSON has; an empty object or array counts twice. */
-static size_t count_values(const char *json, size_t len)
-{
-    size_t n = 1;
-    bool inside = false; /* a string */
-    for (size_t i = 0; i < len; i++) {
-        char c = json[i];
-        if (c == '"')
-            inside = !inside;
-        else if (inside)
-            i += c == '\\';
-        else
-            n += c == '[' || c == '{' || c == ',';
-    }
-    return n;
-}
-
 int hr_mcp_tools_parse(const char *json, size_t len, struct hr_mcp_tools **ret, char *why,
                        size_t size)
 {
     json_error_t at;
-    if (count_values(json, len) > HR_MCP_TOOLS_VALUES_MAX) {
+    if (hr_json_has_more(json, len, HR_MCP_TOOLS_VALUES_MAX)) {
         (void)snprintf(why, size, "more than %d JSON values: give it fewer or simpler tools",
                        HR_MCP_TOOLS_VALUES_MAX);
         return -EPROTO;

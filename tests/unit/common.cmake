@@ -1,4 +1,4 @@
-foreach(name board buf cgroup confinement expo fd file_lines frame handoff human json_escape json_out json_text log log_terminal nearest packet phase sock_diag sockets utf8 wall_text)
+foreach(name board buf cgroup confinement expo fd file_lines frame handoff human json_escape json_out json_text json_values log log_terminal nearest packet phase sock_diag sockets utf8 wall_text)
   hr_unit_test(${name} DEPS hr_common)
 endforeach()
 hr_unit_test(loop DEPS hr_loop hr_common hr_libev)

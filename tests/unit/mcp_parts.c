@@ -4,6 +4,7 @@
 #include "check.h"
 #include "common/buf.h"
 #include "common/frame.h"
+#include "common/json_values.h"
 #include "sidecar/mcp/json.h"
 #include "sidecar/mcp/result.h"
 #include "sidecar/mcp/rpc.h"
@@ -122,6 +123,84 @@ static void test_message_big_integers(void **state)
     assert_int_equal(m.kind, HR_MCP_INVALID);
     assert_null(m.id);
     hr_mcp_message_free(&m);
+}
+
+/* An array of that many values, itself included, appended. */
+static void add_values(struct hr_buf *b, int n)
+{
+    assert_int_equal(hr_buf_adds(b, "[1"), 0);
+    for (int i = 2; i < n; i++)
+        assert_int_equal(hr_buf_adds(b, ",1"), 0);
+    assert_int_equal(hr_buf_adds(b, "]"), 0);
+}
+
+/* How many of them there are in such a piece of a message. */
+static int values_in(const char *piece)
+{
+    int n = 0;
+    for (; *piece; piece++)
+        n += *piece == ',' || *piece == '{';
+    return n;
+}
+
+/* A message of HR_JSON_VALUES_MAX values and `more`, most of them between head and tail. */
+static struct hr_mcp_message message_of(int more, const char *head, const char *tail)
+{
+    struct hr_buf b;
+    struct hr_mcp_message m;
+    hr_buf_init(&b, HR_FRAME_MAX);
+    assert_int_equal(hr_buf_adds(&b, head), 0);
+    add_values(&b, HR_JSON_VALUES_MAX + more - values_in(head) - values_in(tail));
+    assert_int_equal(hr_buf_adds(&b, tail), 0);
+    hr_mcp_message_parse(b.data, b.len, &m);
+    hr_buf_free(&b);
+    return m;
+}
+
+#define CALL "{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"arguments\","
+
+static void test_message_many_values(void **state)
+{
+    (void)state;
+    static const char tail[] = "},\"_meta\":{\"arguments\":{\"b\":1}}},\"id\":7}";
+    static const char *const heads[] = {
+        CALL "\"arguments\":{\"a\":",
+        CALL "\"x\":{\"arguments\":{\"c\":1}},\"arguments\" : \t{\"arguments\":{},\"a}\":",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct hr_mcp_message m = message_of(0, heads[i], tail);
+        assert_int_equal(m.kind, HR_MCP_REQUEST);
+        assert_null(m.lossy);
+        assert_int_equal(json_object_size(json_object_get(m.params, "arguments")), i + 1);
+        hr_mcp_message_free(&m);
+
+        m = message_of(1, heads[i], tail); /* everything is there but the arguments */
+        assert_int_equal(m.kind, HR_MCP_REQUEST);
+        assert_non_null(strstr(m.lossy, "The arguments hold more than 500000 JSON values"));
+        assert_int_equal(json_integer_value(m.id), 7);
+        assert_string_equal(json_string_value(json_object_get(m.params, "name")), "arguments");
+        assert_int_equal(json_object_size(json_object_get(m.params, "arguments")), 0);
+        const json_t *meta = json_object_get(m.params, i ? "x" : "_meta");
+        assert_int_equal(json_object_size(json_object_get(meta, "arguments")), 1);
+        hr_mcp_message_free(&m);
+    }
+
+    static const char *const others[][2] = {
+        /* they are somewhere else */
+        {"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\",\"params\":{\"a\":", "}}"},
+        {CALL "\"arguments\":{},\"a\":", "},\"id\":7}"},
+        {CALL "\"arguments\":", "},\"id\":7}"},
+        {"", ""},
+        /* it does not end */
+        {CALL "\"arguments\":{\"a\":", ""},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        struct hr_mcp_message m = message_of(1, others[i][0], others[i][1]);
+        assert_int_equal(m.kind, HR_MCP_INVALID);
+        assert_int_equal(m.code, -32600);
+        assert_string_equal(m.why, "the message holds more than 500000 JSON values");
+        hr_mcp_message_free(&m);
+    }
 }
 
 /* JSON allows half of a pair; jansson does not. */
@@ -460,6 +539,23 @@ static void test_result_json(void **state)
     json_decref(json);
 }
 
+/* A toolhost sends none; who is in its place is not believed. */
+static void test_result_many_values(void **state)
+{
+    (void)state;
+    struct hr_buf b;
+    hr_buf_init(&b, HR_FRAME_MAX);
+    assert_int_equal(hr_buf_adds(&b, "{\"a\":"), 0);
+    add_values(&b, HR_JSON_VALUES_MAX);
+    assert_int_equal(hr_buf_adds(&b, "}"), 0);
+    const struct part parts[] = {{HR_PART_JSON, b.data, b.len}};
+    json_t *json = result(0, parts, 1, 0, HR_MCP_OK);
+    assert_string_equal(member(json, 0, "text"), hr_buf_str(&b));
+    assert_null(json_object_get(json, "structuredContent"));
+    json_decref(json);
+    hr_buf_free(&b);
+}
+
 static void test_result_broken_promise(void **state)
 {
     (void)state;
@@ -662,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_message_kinds),
         cmocka_unit_test(test_message_deep),
         cmocka_unit_test(test_message_big_integers),
+        cmocka_unit_test(test_message_many_values),
         cmocka_unit_test(test_message_half_characters),
         cmocka_unit_test(test_tools_good),
         cmocka_unit_test(test_tools_bad),
@@ -671,6 +768,7 @@ int main(void)
         cmocka_unit_test(test_result_blobs),
         cmocka_unit_test(test_result_resources),
         cmocka_unit_test(test_result_json),
+        cmocka_unit_test(test_result_many_values),
         cmocka_unit_test(test_result_broken_promise),
         cmocka_unit_test(test_result_failures),
         cmocka_unit_test(test_result_malformed),

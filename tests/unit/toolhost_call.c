@@ -2,7 +2,9 @@
  * loader/toolhost: calls and the services a plugin gets, without a plugin and without a socket. */
 #include "loader/toolhost/call.h"
 
+#include "common/buf.h"
 #include "common/clock.h"
+#include "common/json_values.h"
 #include "loader/toolhost/host.h"
 #include "loader/toolhost/workers.h"
 
@@ -141,6 +143,37 @@ static void limits(void **state)
     hr_call_free(c);
 }
 
+/* An object of that many values, the last of which is this. */
+static struct hr_buf json_of(int values, const char *last)
+{
+    struct hr_buf b;
+    hr_buf_init(&b, HR_RESULT_MAX);
+    assert_int_equal(hr_buf_adds(&b, "{\"a\":["), 0);
+    for (int i = 3; i < values; i++)
+        assert_int_equal(hr_buf_adds(&b, "1,"), 0);
+    assert_int_equal(hr_buf_addf(&b, "%s]}", last), 0);
+    return b;
+}
+
+static void as_many_values_as_are_read(void **state)
+{
+    (void)state;
+    const handrail_host *host = hr_host_services();
+    struct hr_call *c = new_call(0);
+    handrail_call *h = hr_call_handle(c);
+    struct hr_buf most = json_of(HR_JSON_VALUES_MAX, "1");
+    struct hr_buf more = json_of(HR_JSON_VALUES_MAX, "1,1");
+    struct hr_buf text = json_of(HR_JSON_VALUES_MAX, "\"1,1\"");
+    assert_int_equal(host->set_json(host, h, more.data, more.len), HANDRAIL_E_LIMIT);
+    assert_true(c->left_out);
+    assert_int_equal(host->set_json(host, h, text.data, text.len), HANDRAIL_OK);
+    assert_int_equal(host->set_json(host, h, most.data, most.len), HANDRAIL_OK);
+    hr_buf_free(&most);
+    hr_buf_free(&more);
+    hr_buf_free(&text);
+    hr_call_free(c);
+}
+
 static void what_is_left_out_is_said(void **state)
 {
     (void)state;
@@ -252,6 +285,7 @@ int main(void)
         cmocka_unit_test(dead_handles),
         cmocka_unit_test(slots_run_out),
         cmocka_unit_test(limits),
+        cmocka_unit_test(as_many_values_as_are_read),
         cmocka_unit_test(what_is_left_out_is_said),
         cmocka_unit_test(bad_arguments),
         cmocka_unit_test(cancelling),
