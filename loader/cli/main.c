@@ -127,7 +127,7 @@ static int become_own(const char *name, char **argv)
     (void)unsetenv("LD_PRELOAD");
     (void)unsetenv("LD_AUDIT");
     (void)execv(path, argv);
-    hr_error("cannot run %s: %s: install the whole of handrail", path, strerror(errno));
+    hr_error("cannot run %s: %s: have all of handrail in /opt/handrail", path, strerror(errno));
     return HR_EXIT_SOFTWARE;
 }
 
