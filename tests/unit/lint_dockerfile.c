@@ -140,6 +140,7 @@ static void what_is_wrong_does_not_end_it(void **state)
         {"COPY a\n", 1, 6, "a source and a destination"},
         {"COPY --form=a b c\n", 1, 1, "--form"},
         {"COPY --from a b\n", 1, 1, "--from needs a value"},
+        {"COPY --from=a:$V b c\n", 1, 1, "--from takes no variable"},
         {"ENV A\n", 1, 5, "no value"},
         {"ENV A=1 B\n", 1, 5, "NAME=VALUE"},
         {"ARG =x\n", 1, 5, "a name"},

@@ -124,6 +124,13 @@ static void check_health(struct hr_dockerfile *d, struct hr_instruction *i)
         bad(d, i, i->rest, none ? "NONE takes nothing more" : "CMD: there is no command");
 }
 
+static void check_copy(struct hr_dockerfile *d, struct hr_instruction *i, const char *text)
+{
+    const char *from = hr_instruction_flag(i, "from");
+    if (from && strchr(from, '$'))
+        bad(d, i, text, "--from takes no variable: FROM does, and AS gives that stage a name");
+}
+
 static void check_words(struct hr_dockerfile *d, struct hr_instruction *i, const char *text)
 {
     const struct type *type = &types[i->kind];
@@ -146,6 +153,8 @@ static void check_words(struct hr_dockerfile *d, struct hr_instruction *i, const
         bad(d, i, text, "cannot stand after ONBUILD");
     else if (i->kind == HR_FROM)
         check_from(d, i);
+    else if (i->kind == HR_COPY)
+        check_copy(d, i, text);
     else if (i->kind == HR_HEALTHCHECK)
         check_health(d, i);
     else if (i->kind == HR_SHELL && (!i->json || !i->words.n))
