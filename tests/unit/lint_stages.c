@@ -55,6 +55,10 @@ static void variables(void **state)
         {"FROM x AS y\nENV A=1\nARG B=2\nFROM y\nUSER $A$B\n", "12"},
         {"FROM x AS y\nENV A=1\nFROM x\nUSER $A\n", NULL},
         {"FROM x\nENV A=1\nONBUILD ENV A=2\nUSER $A\n", "1"},
+        {"FROM x\nENV A=1\nLABEL A=2\nUSER $A\n", "1"},
+        {"FROM scratch\nLABEL A=2\nUSER u$A\n", "u"},
+        {"FROM scratch\nENV A=$PATH:/a\nUSER $A\n", NULL}, /* BuildKit sets that one */
+        {"FROM scratch\nUSER u$PAT$PATHS\n", "u"},
         {"FROM x\nENV PATH=$PATH:/b A=1\nUSER $A\n", "1"},
         {"FROM x\nENV A=1\nCOPY [\"a\", \"/$A\"]\n", "/1"},
         {"FROM x\nENV A 1 2\nWORKDIR /$A\n", "/1 2"},

@@ -105,7 +105,7 @@ void hr_check_base(struct hr_lint *l)
 static const struct hr_variable *image_variable(const struct hr_lint *l, const char *name)
 {
     const struct hr_variable *v = hr_stage_variable(l->target, name);
-    return v && v->environment && (!v->value || *v->value) ? v : NULL;
+    return v && (!v->value || *v->value) ? v : NULL;
 }
 
 static void too_old(struct hr_lint *l, const struct hr_instruction *i, const struct hr_word *w,

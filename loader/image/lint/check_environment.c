@@ -16,7 +16,7 @@
 static const struct hr_variable *next_variable(const struct hr_lint *l, const struct hr_variable *v)
 {
     for (v = v ? v->before : l->target->variables; v; v = v->before)
-        if (v->environment && hr_stage_variable(l->target, v->name) == v)
+        if (hr_stage_variable(l->target, v->name) == v)
             return v;
     return NULL;
 }
@@ -86,9 +86,8 @@ static void check_unused(struct hr_lint *l)
     } unread[] = {{"OH_ENABLE_VNC", "1.58.0"}, {"NOVNC_PORT", "1.58.0"}, {"ENV_LOG_LEVEL", ""}};
     for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++) {
         const struct hr_variable *v = hr_stage_variable(l->target, unread[i].name);
-        if (v && v->environment &&
-            (!*unread[i].since ||
-             (*l->version && hr_version_compare(l->version, unread[i].since) >= 0)))
+        if (v && (!*unread[i].since ||
+                  (*l->version && hr_version_compare(l->version, unread[i].since) >= 0)))
             hr_lint_say(l, HR_LINT_SERVER_VARIABLE_UNUSED, v->by, v->word,
                         "%s is read by no agent-server%s%s", v->name,
                         *unread[i].since ? " from " : "", *unread[i].since ? "1.58 on" : "");
@@ -105,7 +104,7 @@ void hr_check_environment(struct hr_lint *l)
     check_unused(l);
     for (size_t i = 0; i < 2; i++) {
         const struct hr_variable *v = hr_stage_variable(l->target, linker[i]);
-        if (v && v->environment && (!v->value || *v->value))
+        if (v && (!v->value || *v->value))
             hr_lint_say(l, HR_LINT_LIBRARY_PATH, v->by, v->word,
                         "ENV %s reaches every program of the container", v->name);
     }
@@ -184,7 +183,7 @@ void hr_check_agent_module(struct hr_lint *l)
     if (!l->target || !l->server)
         return;
     const struct hr_variable *v = hr_stage_variable(l->target, "CUSTOM_AGENT_MODULE");
-    if (!v || !v->environment || !v->value || hr_preflight_blank(v->value))
+    if (!v || !v->value || hr_preflight_blank(v->value))
         return;
     size_t n = strlen(v->value);
     if (!hr_agent_module_is_native(v->value) && !hr_agent_module_is_python(v->value))

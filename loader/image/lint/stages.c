@@ -33,7 +33,10 @@ static const struct hr_variable *find(const struct hr_variable *newest, const ch
 
 const struct hr_variable *hr_stage_variable(const struct hr_stage *s, const char *name)
 {
-    return find(s->variables, name, strlen(name));
+    const struct hr_variable *v = s->variables;
+    while (v && (!v->environment || strcmp(v->name, name) != 0))
+        v = v->before;
+    return v;
 }
 
 /* Those that BuildKit sets before the first FROM. */
@@ -62,9 +65,11 @@ static enum hr_variable_state get(const void *context, const char *name, size_t 
         return v->value ? HR_VARIABLE_SET : v->by ? HR_VARIABLE_OPEN : HR_VARIABLE_UNKNOWN;
     if (!r->stage)
         return is_platform(name, n) ? HR_VARIABLE_UNKNOWN : HR_VARIABLE_UNSET;
+    /* Of an empty image all is known but BuildKit's own PATH. */
     const struct hr_stage *root = hr_stage_root(r->stage);
-    return root->base_known && strcmp(root->base, "scratch") == 0 ? HR_VARIABLE_UNSET
-                                                                  : HR_VARIABLE_UNKNOWN;
+    bool empty = root->base_known && strcmp(root->base, "scratch") == 0;
+    bool path = n == 4 && strncmp(name, "PATH", n) == 0;
+    return empty && !path ? HR_VARIABLE_UNSET : HR_VARIABLE_UNKNOWN;
 }
 
 /* Set one.  value: NULL: not known. */
@@ -176,10 +181,11 @@ static int read_arg(struct reader *r, struct hr_instruction *i)
 /* All values first: a name of the same instruction is not seen by them. */
 static int read_env(struct reader *r, struct hr_instruction *i)
 {
+    bool sets = i->kind == HR_ENV && !i->onbuild && r->stage;
     int err = expand_words(r, i, &i->words);
     if (!err)
         err = expand_names(r, i);
-    for (size_t k = 0; !err && !i->onbuild && r->stage && k < i->words.n; k++)
+    for (size_t k = 0; !err && sets && k < i->words.n; k++)
         err = set(r, i, &i->words.at[k], i->words.at[k].known ? i->words.at[k].expanded : NULL);
     return err;
 }

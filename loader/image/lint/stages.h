@@ -59,7 +59,7 @@ const struct hr_stage *hr_stage_find(const struct hr_stages *s, const char *name
 /* The image that FROM names, down to the first stage that is built from one. */
 const struct hr_stage *hr_stage_root(const struct hr_stage *s);
 
-/* A variable at the end of a stage, or NULL. */
+/* A variable of the image at the end of a stage: ENV has set it.  Or NULL. */
 const struct hr_variable *hr_stage_variable(const struct hr_stage *s, const char *name);
 
 #endif
