@@ -119,6 +119,16 @@ static void a_tab_is_called_one(void **state)
     json_decref(found);
 }
 
+static void a_line_that_is_named_is_there(void **state)
+{
+    (void)state;
+    json_t *found = spec_findings("{", 1);
+    assert_string_equal(spec_lines(found),
+                        "1:2 yaml-syntax : did not find expected node content, while parsing a "
+                        "flow node that began on line 1\n");
+    json_decref(found);
+}
+
 static void utf16_is_named(void **state)
 {
     (void)state;
@@ -340,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_trap_has_a_line_and_a_column),
         cmocka_unit_test(a_tab_is_called_one),
+        cmocka_unit_test(a_line_that_is_named_is_there),
         cmocka_unit_test(utf16_is_named),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(size_is_bounded),

@@ -403,8 +403,8 @@ static int say_syntax(struct reading *rd, const yaml_parser_t *parser)
     if (character_at(rd, &parser->problem_mark) == '\t')
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "there is a tab here, where only spaces can be");
     else if (parser->context)
-        SAY(rd, at, HR_SPEC_YAML_SYNTAX, "%s, %s that began on line %zu", problem, parser->context,
-            parser->context_mark.line + 1);
+        SAY(rd, at, HR_SPEC_YAML_SYNTAX, "%s, %s that began on line %u", problem, parser->context,
+            place_of(rd, &parser->context_mark).line);
     else
         SAY(rd, at, HR_SPEC_YAML_SYNTAX, "%s", problem);
     return -EINVAL;
