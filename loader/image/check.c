@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "commands.h"
+#include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "limited.h"
@@ -36,30 +37,49 @@ static const struct step step_spec = {"looking at the specification", hr_check_s
 static const struct step step_agent = {"importing the agent class", hr_check_agent, 75};
 static const struct step step_container = {"looking at the container", hr_check_container, 10};
 
-/* "NAME", "UID" or "UID:GID", and HOME with it, with the groups that a container's user has:
- * without an entry and a GID that is root's, which images for any uid (OpenShift) rely on.  0 or
- * -errno. */
+/* A container's HOME is what its image sets, and else the folder of its user's entry, or "/".  If
+ * it is that of whoever checks, then no image has set it. */
+static bool home_is_set(void)
+{
+    const char *home = getenv("HOME");
+    const struct passwd *own = getpwuid(geteuid());
+    return home && *home && strcmp(home, own ? own->pw_dir : "/") != 0;
+}
+
+/* "UID" or "UID:GID".  0 or -errno. */
+static int read_ids(const char *text, int64_t *uid, int64_t *gid)
+{
+    enum { ID_MAX = UINT32_MAX - 1 }; /* the last one is no id */
+    char number[24];
+    size_t n = strcspn(text, ":");
+    (void)snprintf(number, sizeof(number), "%.*s", (int)(n < sizeof(number) ? n : 0), text);
+    int err = hr_parse_int(number, 0, ID_MAX, uid);
+    return err || !text[n] ? err : hr_parse_int(text + n + 1, 0, ID_MAX, gid);
+}
+
+/* "NAME", "UID" or "UID:GID", with the HOME and the groups that a container's user has: without an
+ * entry and a GID that is root's, which images for any uid (OpenShift) rely on.  0 or -errno. */
 static int become_user(const char *user)
 {
-    char *end = NULL;
-    unsigned long uid = strtoul(user, &end, 10);
-    unsigned long gid = 0;
-    const struct passwd *entry = end == user ? getpwnam(user) : getpwuid((uid_t)uid);
-    if (end == user && !entry)
+    int64_t uid = 0;
+    int64_t gid = -1;
+    bool keep_home = home_is_set();
+    bool number = *user >= '0' && *user <= '9';
+    int err = number ? read_ids(user, &uid, &gid) : 0;
+    if (err)
+        return err;
+    const struct passwd *entry = number ? getpwuid((uid_t)uid) : getpwnam(user);
+    if (!number && !entry)
         return -ENOENT;
-    if (entry) {
-        uid = entry->pw_uid;
-        gid = entry->pw_gid;
-    }
-    if (end != user && *end == ':')
-        gid = strtoul(end + 1, &end, 10);
-    if (end != user && *end)
-        return -EINVAL;
     if (entry)
-        (void)setenv("HOME", entry->pw_dir, 1);
+        uid = entry->pw_uid;
+    if (gid < 0)
+        gid = entry ? entry->pw_gid : 0;
+    if (!keep_home)
+        (void)setenv("HOME", entry ? entry->pw_dir : "/", 1);
     if (geteuid() == uid)
         return 0;
-    int err = entry ? initgroups(entry->pw_name, (gid_t)gid) : setgroups(0, NULL);
+    err = entry ? initgroups(entry->pw_name, (gid_t)gid) : setgroups(0, NULL);
     if (err < 0 || setgid((gid_t)gid) < 0 || setuid((uid_t)uid) < 0)
         return -errno;
     return 0;
@@ -82,7 +102,7 @@ static int do_step(void *arg)
     int err = c.options->user ? become_user(c.options->user) : 0;
     if (err)
         hr_report_add(&report, &hr_check_rules[HR_RULE_USER], NULL, NULL, "--user=%s: %s",
-                      c.options->user, strerror(-err));
+                      c.options->user, err == -ENOENT ? "no user has that name" : strerror(-err));
     else
         w->step->function(&c);
     json_t *answer = json_pack("{s:o, s:o}", "findings", report.findings, "facts", c.facts);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -140,7 +141,7 @@ class Server(Image):
     def test_as_somebody_else(self) -> None:
         for user in ("12345", "12345:7", "nobody"):
             self.assertEqual(self.findings("--build", f"--user={user}"), {})
-        for user in ("nosuchuser", "1:x"):
+        for user in ("nosuchuser", "1:x", "1x", "1:", "-1", "4294967295", "4294967296"):
             found = self.findings(f"--user={user}", code=1)
             self.assertIn(f"--user={user}", found["user"]["message"])
         self.bin.chmod(0o700)
@@ -372,6 +373,27 @@ class Container(Image):
         os.chown(self.dir, 0, 0)
         self.assertNotIn("folder-unwritable", self.here("--user=12345", code=0))
         self.assertIn("folder-unwritable", self.here("--user=12345:12345", code=1))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_home_is_the_users_unless_the_image_sets_it(self) -> None:
+        def looked_at(user: str, home: str) -> list[str]:
+            said = json.loads(self.run_it("check", "--format=json", f"--user={user}", "--",
+                                          str(self.server), code=1, HOME=home))
+            return [f["file"] for f in said["findings"] if f["rule"] == "folder-unwritable"]
+
+        def is_roots(folder: str) -> bool:
+            return os.path.isdir(folder) and os.stat(folder).st_uid == 0 \
+                and not os.stat(folder).st_mode & 0o022
+
+        own = pwd.getpwuid(0).pw_dir
+        other = next(e for e in pwd.getpwall() if e.pw_uid and e.pw_dir not in ("/", own)
+                     and is_roots(e.pw_dir))
+        for user, home in (("12345", "/"), (other.pw_name, other.pw_dir),
+                           (str(other.pw_uid), other.pw_dir)):
+            for inherited in (own, ""):
+                self.assertIn(home, looked_at(user, inherited))
+                self.assertNotIn(own, looked_at(user, inherited))
+            self.assertIn("/proc", looked_at(user, "/proc"))
 
     def test_secrets(self) -> None:
         path = self.config / "agent_config.json"
