@@ -151,6 +151,14 @@ static void judge_folder(struct job *j, const struct hr_site *site)
                   "no file in it can be renamed: %s", strerror(errno));
 }
 
+static void judge_names(struct job *j, const struct hr_site *site)
+{
+    char folder[PATH_MAX];
+    if (site->state != HR_SITE_STRANGER && hr_swap_is_blocked(site, folder))
+        hr_report_add(&j->report, rule(HR_RULE_CANNOT_CHANGE), &(struct hr_place){.file = folder},
+                      "Remove it.", "this folder has the name of a file of handrail's");
+}
+
 /* Is it to be changed at all? */
 static bool concerns(const struct job *j, const struct hr_site *site)
 {
@@ -197,6 +205,7 @@ static bool prepare(struct job *j)
     for (size_t i = 0; i < j->nsites; i++) {
         servers += j->sites[i].state != HR_SITE_STRANGER;
         hr_check_site(&j->report, &j->sites[i], true);
+        judge_names(j, &j->sites[i]);
         if (concerns(j, &j->sites[i]) && !j->dry_run)
             judge_folder(j, &j->sites[i]);
     }

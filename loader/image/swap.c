@@ -24,6 +24,12 @@ static bool with_suffix(const char *path, const char *suffix, char out[PATH_MAX]
     return snprintf(out, PATH_MAX, "%s%s", path, suffix) < PATH_MAX;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* 0 too if there is nothing. */
 static int remove_file(const char *path)
 {
@@ -178,6 +184,18 @@ int hr_swap_out(const struct hr_site_search *s, struct hr_site *site)
         return -ENAMETOOLONG;
     int err = site->kind == HR_SITE_PROGRAM ? program_out(site, real) : python_out(site);
     return finish(s, site, real, err);
+}
+
+bool hr_swap_is_blocked(const struct hr_site *site, char folder[PATH_MAX])
+{
+    char real[PATH_MAX];
+    char version[PATH_MAX];
+    if (!hr_site_real(site, real) || !with_suffix(real, HR_VERSION_SUFFIX, version))
+        return false;
+    (void)snprintf(folder, PATH_MAX, "%s", version);
+    return is_folder(folder) ||
+           (with_suffix(version, making_suffix, folder) && is_folder(folder)) ||
+           (with_suffix(site->path, making_suffix, folder) && is_folder(folder));
 }
 
 int hr_swap_note_version(const struct hr_site *site, const char *version)

@@ -18,6 +18,10 @@ int hr_swap_in(const struct hr_site_search *s, struct hr_site *site);
 /* The same to HR_SITE_PLAIN. */
 int hr_swap_out(const struct hr_site_search *s, struct hr_site *site);
 
+/* Where a file has to be made or removed beside the site, a folder that has its name; false: there
+ * is none. */
+bool hr_swap_is_blocked(const struct hr_site *site, char folder[PATH_MAX]);
+
 /* Note the version of a server that does not tell it, beside where it will be aside. */
 int hr_swap_note_version(const struct hr_site *site, const char *version);
 

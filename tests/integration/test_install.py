@@ -342,6 +342,22 @@ class Refusals(Image):
         self.real.symlink_to("nowhere")
         self.refused("server-unusable", f"{REAL} is removed, which is a link to nowhere")
 
+    def test_a_folder_of_a_name_that_is_needed(self) -> None:
+        self.program(self.server)
+        for name in ("openhands-agent-server.handrail-new", f"{REAL}.version",
+                     f"{REAL}.version.handrail-new"):
+            with self.subTest(name):
+                (self.bin / name).mkdir()
+                self.refused("cannot-change", f"{name}: error: this folder has the name")
+                self.refused("cannot-change", f"{name}: error: this folder has the name", "uninstall")
+                (self.bin / name).rmdir()
+                self.install()
+                (self.bin / name).unlink(missing_ok=True)
+                (self.bin / name).mkdir()
+                self.refused("cannot-change", f"{name}: error: this folder has the name", "uninstall")
+                (self.bin / name).rmdir()
+                self.uninstall()
+
     def test_one_of_the_two_leads_to_the_other(self) -> None:
         """Taking either for a second copy would lose the server."""
         self.program(self.real)
