@@ -450,9 +450,26 @@ static long count_of(const struct hr_run *r, const char *what)
     return hr_run_count(path);
 }
 
+static long status_of(const struct hr_run *r, const char *name)
+{
+    char path[64];
+    char line[256];
+    size_t n = strlen(name);
+    long value = -1;
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)r->pid);
+    FILE *f = fopen(path, "re");
+    while (f && value < 0 && fgets(line, sizeof(line), f))
+        if (strncmp(line, name, n) == 0)
+            value = strtol(line + n, NULL, 10);
+    if (f)
+        (void)fclose(f);
+    return value;
+}
+
 long hr_run_descriptors(const struct hr_run *r)
 {
-    return count_of(r, "fd");
+    long n = count_of(r, "fd"); /* for root alone */
+    return n < 0 ? status_of(r, "FDSize:") : n;
 }
 
 long hr_run_threads(const struct hr_run *r)
@@ -462,15 +479,5 @@ long hr_run_threads(const struct hr_run *r)
 
 long hr_run_rss_kib(const struct hr_run *r)
 {
-    char path[64];
-    char line[256];
-    long kib = -1;
-    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)r->pid);
-    FILE *f = fopen(path, "re");
-    while (f && kib < 0 && fgets(line, sizeof(line), f))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kib = strtol(line + 6, NULL, 10);
-    if (f)
-        (void)fclose(f);
-    return kib;
+    return status_of(r, "VmRSS:");
 }

@@ -99,7 +99,8 @@ void hr_run_ending(struct hr_run *r, char *text, size_t size);
 /* Read what it has written so far into the log. */
 void hr_run_drain(struct hr_run *r);
 
-/* What it has of these, from /proc; -1: cannot be told. */
+/* What it has of these, from /proc; -1: cannot be told.  Not for root, the descriptors are those
+ * that its table has room for: they grow with what is lost, in steps of 64 and more. */
 long hr_run_descriptors(const struct hr_run *r);
 long hr_run_threads(const struct hr_run *r);
 long hr_run_rss_kib(const struct hr_run *r);

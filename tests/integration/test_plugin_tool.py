@@ -303,6 +303,14 @@ class Check(unittest.TestCase):
                     self.assertIn(words, found[case]["finding"])
                     self.assertEqual(code, 1 if verdict == "FAILED" else 0)
 
+    def test_descriptors_are_counted_by_anybody(self):
+        """A toolhost shows its descriptors to nobody but root."""
+        user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        done = plugin("check", PLUGINS / "careless-leaks_call_descriptor.so", "--only=call-repeat",
+                      **user)
+        self.assertIn("leaves descriptors open: ", done.stdout)
+        self.assertEqual(done.returncode, 1)
+
     def test_the_rules_are_broken_one_at_a_time(self):
         """The same plugin without a fault passes every case that finds one."""
         cases = {case for case, _, _ in CARELESS.values()}
