@@ -19,7 +19,7 @@ umask 022
 [ -n "$(find . -maxdepth 0 -perm -005)" ] ||
     echo "run: others cannot read this clone, and some tests will fail for it:  chmod -R go+rX ." >&2
 [ "$(id -u)" = 0 ] ||
-    echo "run: not root, so some tests are skipped, and those that look into what only root may see fail" >&2
+    echo "run: not root: the tests that need it are skipped" >&2
 JOBS=${JOBS:-2}
 logs=build/test-logs
 passed=0 failed=0 skipped=0 shaky=0

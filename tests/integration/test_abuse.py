@@ -110,6 +110,7 @@ class Abuse(unittest.TestCase):
             if not SANITIZED:
                 self.assertLess(highest, max(before, self.resting) + GROWTH_MAX)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_from_one_address_and_from_many(self):
         type(self).resting = rss(self.sidecar)
         for bad in ATTACKS:

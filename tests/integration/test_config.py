@@ -257,6 +257,7 @@ class Running(unittest.TestCase):
             self.assertIn("the token is ****", report)
             self.assertNotIn(secret, report)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_a_plugin_can_be_granted_one_of_its_variables(self):
         config = {"environment": {"GRANTED": "yes"}}
         with standin(agent_config=config, plugins=[

@@ -57,6 +57,7 @@ class Replay(unittest.TestCase):
             self.assertEqual(h.stop(), 143)
 
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_the_order_does_not_overtake_the_board(self):
         with tempfile.TemporaryDirectory() as d, self.deferred() as h:
             h.wait_status("/readyz", 200)
@@ -146,6 +147,7 @@ class Replay(unittest.TestCase):
                 h.wait_line(f"warning: {name} is not UTF-8: the sidecar goes without that key")
             self.assertNotIn("hush", h.log())
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_it_leaves_no_trace(self):
         with tempfile.TemporaryDirectory() as d, \
                 self.deferred(f"--faults={d}/faults", options=[f"--crash-dir={d}"],

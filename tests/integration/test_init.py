@@ -90,7 +90,8 @@ class ExitCodes(unittest.TestCase):
                                      ("not-on-the-path", 127, "No such file"),
                                      ("/etc/passwd", 126, "Permission denied"),
                                      ("/", 126, "Permission denied")):
-            done = run(command)
+            # A folder of PATH that may not be looked into would make it 126.
+            done = run(command, PATH="/usr/bin:/bin")
             self.assertEqual(done.returncode, code)
             self.assertIn(words, done.stderr)
             self.assertIn(command, done.stderr)
@@ -255,7 +256,7 @@ class Terminal(OnATerminal):
             self.read_until(fd, f"got {word}\r\n")
 
     def test_afterwards_the_caller_has_it_again(self):
-        fd = self.start("sh", "-c", f"{BIN} run --no-sidecar -- sh -c 'echo up; read x';"
+        fd = self.start("sh", "-c", f"'{BIN}' run --no-sidecar -- sh -c 'echo up; read x';"
                                     " echo back; read y; echo then $y; sleep 60")
         self.read_until(fd, "up\r\n")
         os.write(fd, b"one\n")
@@ -281,7 +282,7 @@ class Jobs(OnATerminal):
 
     def test_ctrl_z_and_fg(self):
         fd = self.shell()
-        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; read x; echo got $x; exit 4'; "
+        os.write(fd, f"'{BIN}' --no-sidecar -- sh -c 'echo up; read x; echo got $x; exit 4'; "
                      "echo code $?\n".encode())
         self.read_until(fd, "\r\nup\r\n")
         time.sleep(0.3)  # a shell that is stopped within vfork() is stuck, with or without us
@@ -294,7 +295,7 @@ class Jobs(OnATerminal):
 
     def test_an_end_in_the_background_leaves_the_terminal_to_the_shell(self):
         fd = self.shell()
-        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'echo up; exec sleep 1'\n".encode())
+        os.write(fd, f"'{BIN}' --no-sidecar -- sh -c 'echo up; exec sleep 1'\n".encode())
         self.read_until(fd, "\r\nup\r\n")
         time.sleep(0.3)  # a shell that is stopped within vfork() is stuck, with or without us
         os.write(fd, b"\x1a")
@@ -306,7 +307,7 @@ class Jobs(OnATerminal):
 
     def test_started_in_the_background_and_brought_to_the_foreground(self):
         fd = self.shell()
-        os.write(fd, f"{BIN} --no-sidecar -- sh -c 'read x; echo got $x' &\n".encode())
+        os.write(fd, f"'{BIN}' --no-sidecar -- sh -c 'read x; echo got $x' &\n".encode())
         self.read_until(fd, "at-prompt ")
         time.sleep(0.3)
         os.write(fd, b"fg\n")

@@ -245,6 +245,7 @@ class Reload(unittest.TestCase):
             self.assertEqual(self.tools(h), ["echo"])
 
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_asked_for_again_while_it_is_being_read(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
@@ -344,6 +345,7 @@ class Reload(unittest.TestCase):
             self.assertLess(resident() - before, 1000)
 
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_a_file_that_hangs_hangs_nobody(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
@@ -401,8 +403,8 @@ class Plain(unittest.TestCase):
         look = "import os;print(os.environ['LISTEN_PID'] == str(os.getpid()))"
         for pid, expected in (("$$", "True"), ("1", "False")):
             done = subprocess.run(
-                ["sh", "-c", f"LISTEN_PID={pid} LISTEN_FDS=1 exec {HANDRAIL} run --no-sidecar -- "
-                             f"{sys.executable} -c \"{look}\""],
+                ["sh", "-c", f"LISTEN_PID={pid} LISTEN_FDS=1 exec '{HANDRAIL}' run --no-sidecar -- "
+                             f"'{sys.executable}' -c \"{look}\""],
                 capture_output=True, text=True, timeout=20, check=False)
             self.assertEqual(done.stdout.strip(), expected)
 

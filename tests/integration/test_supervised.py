@@ -745,6 +745,7 @@ class OwnPrograms(unittest.TestCase):
 
 
 class Secrets(unittest.TestCase):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_our_programs_do_not_get_the_servers_environment(self):
         with standin(plugins=[sample("echo")],
                      env={"OH_SECRET_KEY": "hush", "LD_LIBRARY_PATH": "/nowhere:"}) as h:
@@ -757,6 +758,7 @@ class Secrets(unittest.TestCase):
             with open(f"/proc/{h.child('agent_server.py')}/environ", encoding="utf-8") as f:
                 self.assertIn("hush", f.read())
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_keys_are_in_no_command_line_or_environment(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)

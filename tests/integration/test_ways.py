@@ -178,7 +178,7 @@ class Nesting(Folder):
 
     def test_a_server_that_only_answers(self):
         """It ends by itself, and that is no failure: it is not started again."""
-        wrapper = self.program("wrapped", SERVER + f'[ "$HANDRAIL_SUPERVISED" ] || exec {BIN} "$0"')
+        wrapper = self.program("wrapped", SERVER + f'[ "$HANDRAIL_SUPERVISED" ] || exec "{BIN}" "$0"')
         os.rename(wrapper, self.server + ".real")
         os.remove(self.server)
         os.symlink(BIN, self.server)
@@ -200,7 +200,7 @@ class Nesting(Folder):
 
     def test_what_cannot_be_run(self):
         for argv, code in ((["--", "missing"], 127), (["--", "/etc/passwd"], 126)):
-            done = self.handrail(*argv, HANDRAIL_SUPERVISED="1")
+            done = self.handrail(*argv, HANDRAIL_SUPERVISED="1", PATH="/usr/bin:/bin")
             self.assertEqual(done.returncode, code)
             self.assertIn(argv[-1], done.stderr)
         self.assert_usage(self.handrail("--bogus", "x", HANDRAIL_SUPERVISED="1"), "--bogus")

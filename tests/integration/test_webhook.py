@@ -217,6 +217,7 @@ class Events(Webhook):
                 self.assertIn(f"\r\nAuthorization: Bearer {SECRET}\r\n", head + "\r\n")
                 self.assertIn("\r\nContent-Type: application/json\r\n", head + "\r\n")
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_its_secrets_are_nobodys(self):
         with Receiver() as r, \
                 standin("--say", f"I say {SECRET}", plugins=[sample("echo")],
@@ -356,6 +357,7 @@ class Misbehaviour(Webhook):
             self.assertGreater(time.monotonic() - began, 0.9)  # its second
             self.assertRegex(h.log(), r"webhook: \d+ events were not told")
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_its_process_is_killed(self):
         with Receiver(hang, answer(200)) as r, standin(options=[f"--webhook={r.url}"]) as h:
             h.wait_status("/readyz", 200)

@@ -428,6 +428,7 @@ class Greeting(ToolhostTest):
         self.assertTrue(host.said("constructed\n"), "stdout of a constructor is lost")
         self.assertTrue(host.said("created\n"))
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_confined(self) -> None:
         host = self.host(PLUGINS / "faulty.so")
         proc = Path("/proc", str(host.process.pid))
