@@ -32,6 +32,7 @@ static void all_lines(const char *text, size_t n, size_t piece, char *ret, size_
     if (hr_lines_rest(&l, &line, &len))
         (void)snprintf(ret + at, size - at, "%.*s", (int)len, line);
     assert_int_equal(hr_lines_rest(&l, &line, &len), 0);
+    assert_int_equal(hr_lines_next(&l, &line, &len), 0);
     hr_lines_free(&l);
 }
 

@@ -428,6 +428,7 @@ static void test_listen(void **state)
     listen_for(f, &deaf, "{\"toolsListChanged\":true}");
     listen_for(f, &gone, "{\"toolsListChanged\":true}");
     req_close(&gone);
+    assert_int_equal(f->mcp->requests[HR_MCP_SUBSCRIPTIONS_LISTEN][HR_MCP_ANSWER_GONE], 1);
     assert_string_equal(wants.type, "text/event-stream");
     assert_string_equal(req_reply_header(&wants, "X-Accel-Buffering"), "no");
     expect_event(&wants, 0, "notifications/subscriptions/acknowledged", 1);

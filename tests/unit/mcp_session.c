@@ -285,7 +285,8 @@ static void test_odd_ids(void **state)
 {
     struct fixture *f = *state;
     char longest[HR_MCP_SESSION_ID_MAX + 2];
-    memset(longest, 'x', sizeof(longest));
+    memset(longest, '~', sizeof(longest)); /* what is visible is from ! to ~ */
+    longest[0] = '!';
     longest[HR_MCP_SESSION_ID_MAX + 1] = '\0';
     const char *const odd[] = {"", "a b", "\x7f", "\xc3\xa9", NULL};
     unsigned n = f->mcp->nsessions;

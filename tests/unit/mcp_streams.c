@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Calls whose answer becomes a stream: when it does, what is told on it, and how it ends. */
 #include "mcp_fixture.h"
+#include "sidecar/mcp/sse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -196,14 +197,18 @@ static void test_messages(void **state)
     tell(h, id, 30, "an error");
     tell(h, id, -5, "what nobody knows is severe");
     UNTIL(f, req_events(&r) == 3);
+    set_level(f, "\"emergency\"", 0);
+    tell(h, id, 30, "no longer an error");
+    tell(h, id, -5, "what is worst");
+    UNTIL(f, req_events(&r) == 4);
     set_level(f, "\"debug\"", 0);
     tell(h, id, 99, "\xff");
     finish(f, &r, id);
-    expect_result(&r, 5);
-    static const char *const levels[] = {"info", "error", "emergency", "debug"};
+    expect_result(&r, 6);
+    static const char *const levels[] = {"info", "error", "emergency", "emergency", "debug"};
     static const char *const texts[] = {"info is", "an error", "what nobody knows is severe",
-                                        "\xef\xbf\xbd"};
-    for (int i = 0; i < 4; i++) {
+                                        "what is worst", "\xef\xbf\xbd"};
+    for (int i = 0; i < 5; i++) {
         json_t *json = req_event(&r, i);
         assert_string_equal(text_at(json, "method"), "notifications/message");
         assert_string_equal(text_at(json, "params.level"), levels[i]);
@@ -274,6 +279,26 @@ static void test_closing(void **state)
 }
 
 /* A toolhost that dies, and then we ourselves: each stream ends with a result. */
+/* What has ended, or has been left, gets no comment. */
+static void test_no_comment_after_the_end(void **state)
+{
+    struct fixture *f = *state;
+    void (*const ends[])(struct hr_mcp_sse *) = {hr_mcp_sse_end, hr_mcp_sse_gone};
+    for (size_t i = 0; i < 2; i++) {
+        struct hr_http_req r;
+        struct hr_mcp_sse s;
+        req_init(&r, "{}");
+        hr_mcp_sse_begin(&s, f->loop, &r);
+        assert_true(ev_is_active(&s.comment));
+        if (i == 1)
+            req_close(&r);
+        ends[i](&s);
+        assert_false(ev_is_active(&s.comment));
+        assert_null(s.http);
+        req_free(&r);
+    }
+}
+
 static void test_ends(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +370,7 @@ int main(void)
         T(test_bounds),
         T(test_long_calls_become_streams),
         T(test_closing),
+        T(test_no_comment_after_the_end),
         T(test_ends),
         T(test_coming_back),
     };
