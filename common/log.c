@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "json_escape.h"
+#include "utf8.h"
 #include "wall_text.h"
 
 #include <errno.h>
@@ -145,10 +146,11 @@ size_t hr_log_line(char *line, size_t size, enum hr_log_level level, const char 
     if (written_as == HR_LOG_JSON) {
         len += hr_json_escape(line + len, room, message, n, &taken);
     } else {
-        for (size_t i = 0; i < n && i < room; i++) { /* one line, whatever a stranger put into it */
-            char c = message[i];
-            bool control = ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
-            line[len++] = (char)(control ? ' ' : c); /* nor an order to a terminal */
+        /* One line, whatever a stranger put into it, and read from left to right. */
+        for (size_t i = 0; i < n && room; room--) {
+            size_t steers = message[i] == '\t' ? 0 : hr_utf8_steers(message + i, n - i);
+            line[len++] = (char)(steers ? ' ' : message[i]);
+            i += steers ? steers : 1;
         }
     }
     while (*end)

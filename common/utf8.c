@@ -67,6 +67,20 @@ size_t hr_utf8_valid(const char *data, size_t n)
     return at;
 }
 
+size_t hr_utf8_steers(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    if (n && (p[0] < 0x20 || p[0] == 0x7f))
+        return 1;
+    if (n > 1 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+        return 2;
+    if (n > 2 && p[0] == 0xe2 &&
+        ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+         (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
+        return 3;
+    return 0;
+}
+
 size_t hr_utf8_encode(char out[4], uint32_t c)
 {
     static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};

@@ -2,47 +2,29 @@
  * Text for people.  See text.h. */
 #include "text.h"
 
+#include "common/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Of what begins at s, n bytes, the character that turns the direction of all that follows it on a
- * line (U+202A to U+202E, U+2066 to U+2069), or 0. */
-static unsigned turning(const unsigned char *s, size_t n)
-{
-    if (n < 3 || s[0] != 0xe2 || (s[1] != 0x80 && s[1] != 0x81))
-        return 0;
-    unsigned c = 0x2000U | (unsigned)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
-    return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? c : 0;
-}
-
 /* How the character at s, of n bytes and more, is shown, if not as itself.  The bytes it has, or 0
  * for itself. */
-static size_t replace(char out[16], const unsigned char *s, size_t n, bool lines)
+static size_t replace(char out[16], const char *s, size_t n, bool lines)
 {
-    unsigned c = s[0];
-    unsigned turns = turning(s, n);
-    if (turns) {
-        (void)snprintf(out, 16, "<U+%04X>", turns);
-        return 3;
-    }
-    /* U+0080 to U+009F are control characters too: C2 80 to C2 9F */
-    if (c == 0xc2 && n > 1 && s[1] >= 0x80 && s[1] <= 0x9f) {
-        (void)snprintf(out, 16, "^%c", s[1] - 0x40);
-        return 2;
-    }
-    if (c == 0x7f || (c < 0x20 && !(lines && (c == '\n' || c == '\t')))) {
-        (void)snprintf(out, 16, "^%c", c == 0x7f ? '?' : (int)c + 0x40);
-        return 1;
-    }
-    return 0;
+    size_t steers = lines && (*s == '\n' || *s == '\t') ? 0 : hr_utf8_steers(s, n);
+    if (steers == 3)
+        (void)snprintf(out, 16, "<U+%04X>", 0x2000U | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU));
+    else if (steers) /* U+0080 to U+009F as U+0040 to U+005F */
+        (void)snprintf(out, 16, "^%c", *s == 0x7f ? '?' : (s[steers - 1] & 0x1f) + 0x40);
+    return steers;
 }
 
 static void print(FILE *out, const char *s, size_t n, bool lines)
 {
     char instead[16];
     for (size_t i = 0, taken = 0; i < n; i += taken ? taken : 1) {
-        taken = replace(instead, (const unsigned char *)s + i, n - i, lines);
+        taken = replace(instead, s + i, n - i, lines);
         if (taken)
             (void)fputs(instead, out);
         else
@@ -96,7 +78,7 @@ static int columns(const char *s)
     size_t len = strlen(s);
     int n = 0;
     for (size_t i = 0, taken = 0; i < len; i += taken ? taken : 1) {
-        taken = replace(instead, (const unsigned char *)s + i, len - i, false);
+        taken = replace(instead, s + i, len - i, false);
         bool rest = ((unsigned char)s[i] & 0xc0) == 0x80; /* of a character that has been counted */
         n += taken ? (int)strlen(instead) : !rest;
     }

@@ -2,6 +2,8 @@
  * Writing HTML.  See html.h. */
 #include "html.h"
 
+#include "common/utf8.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,9 +19,8 @@ static void add(struct hr_html *h, const char *data, size_t n)
 /* What stands for the character at s, of *ret_n bytes; NULL for itself. */
 static const char *replacement(const char *s, size_t *ret_n)
 {
-    unsigned char c = (unsigned char)s[0];
     *ret_n = 1;
-    switch (c) {
+    switch (*s) {
     case '&': return "&amp;";
     case '<': return "&lt;";
     case '>': return "&gt;";
@@ -27,22 +28,14 @@ static const char *replacement(const char *s, size_t *ret_n)
     case '\'': return "&#39;";
     case '\t':
     case '\n': return " ";
-    case 0x7f: return "\xef\xbf\xbd";
-    /* U+0080 to U+009F are control characters, C2 80 to C2 9F */
-    case 0xc2:
-        if ((unsigned char)s[1] < 0x80 || (unsigned char)s[1] > 0x9f)
-            return NULL;
-        *ret_n = 2;
-        return "\xef\xbf\xbd";
-    /* U+202A to U+202E and U+2066 to U+2069 turn the direction of text; U+2069 ends a <bdi>, too */
-    case 0xe2:
-        if (!(s[1] == '\x80' && s[2] >= '\xaa' && s[2] <= '\xae') &&
-            !(s[1] == '\x81' && s[2] >= '\xa6' && s[2] <= '\xa9'))
-            return NULL;
-        *ret_n = 3;
-        return "\xef\xbf\xbd";
-    default: return c < 0x20 ? "\xef\xbf\xbd" : NULL;
+    default: break;
     }
+    /* U+2069 ends a <bdi>, too */
+    size_t steers = hr_utf8_steers(s, strnlen(s, 3));
+    if (!steers)
+        return NULL;
+    *ret_n = steers;
+    return "\xef\xbf\xbd";
 }
 
 /* The bytes of s that are shown: never half a character. */

@@ -71,6 +71,12 @@ static void one_message_is_one_line(void **state)
     hr_error("a\nb\rc\td\x1b]0;e\x07\x7f");
     drain(text, sizeof(text));
     assert_non_null(strstr(text, " error: a b c\td ]0;e  \n"));
+    hr_error("a\xe2\x80\xae"
+             "b\xe2\x81\xa6"
+             "c\xc2\x9b"
+             "d\xc3\xa9\xe2\x80\xa8\xe2\x80");
+    drain(text, sizeof(text));
+    assert_non_null(strstr(text, " error: a b c d\xc3\xa9\xe2\x80\xa8\xe2\x80\n"));
 }
 
 /* The whole of what is there, as one JSON object with these fields and no others. */

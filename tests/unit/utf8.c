@@ -4,6 +4,7 @@
 #include "check.h"
 #include "common/buf.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* RFC 3629 by its definition, slowly: decode, then compare with the shortest form. */
@@ -40,6 +41,21 @@ static void every_code_point_is_written(void **state)
         for (size_t i = 1; i < n; i++)
             back = back << 6 | ((unsigned char)text[i] & 63);
         assert_int_equal(back, c);
+    }
+}
+
+static void what_steers_is_known(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        char text[4];
+        size_t n = c >= 0xd800 && c <= 0xdfff ? 0 : hr_utf8_encode(text, c);
+        bool steers = c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x202a && c <= 0x202e) ||
+                      (c >= 0x2066 && c <= 0x2069);
+        if (!n)
+            continue;
+        assert_int_equal(hr_utf8_steers(text, n), steers ? n : 0);
+        assert_int_equal(hr_utf8_steers(text, n - 1), 0);
     }
 }
 
@@ -105,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_is_written),
+        cmocka_unit_test(what_steers_is_known),
         cmocka_unit_test(characters_are_counted),
         cmocka_unit_test(agrees_with_the_definition),
         cmocka_unit_test(clean_replaces_what_is_broken),
