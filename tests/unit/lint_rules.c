@@ -270,6 +270,15 @@ static const struct {
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
           "RUN /opt/handrail/bin/handrail install --dry-run\n"},
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\nUSER root\n"
+          "RUN timeout 60 /opt/handrail/bin/handrail install\nUSER openhands\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "RUN sudo -u root /opt/handrail/bin/handrail install\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 2,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "RUN install /opt/handrail/bin/handrail /usr/bin\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
      "FROM a:1 AS b\nFROM scratch\nCOPY --from=b /opt/handrail /opt/handrail\n"},
 
     {HR_LINT_HANDRAIL_INSTALL_USER, 3,
@@ -283,6 +292,7 @@ static const struct {
      "FROM python:3.13\nCOPY --from=handrail:1 /opt/handrail /opt/handrail\n"
      "RUN /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo /opt/handrail/bin/handrail install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo -E /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0,
      "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM a\n"
      "RUN /opt/handrail/bin/handrail install\n"},

@@ -18,15 +18,25 @@ static bool only_says(const struct hr_command *c)
     return false;
 }
 
+/* Is it "handrail install", be it behind a program that runs it: timeout 60 handrail install? */
+static bool installs(const struct hr_command *c)
+{
+    static const char handrail[] = "handrail";
+    for (size_t k = c->first; k < c->n; k++) {
+        size_t n;
+        const char *name = hr_path_name(c->words[k].text, &n);
+        if (n == sizeof(handrail) - 1 && strncmp(name, handrail, n) == 0)
+            return hr_command_find(c, k + 1, "install") < c->n && !only_says(c);
+    }
+    return false;
+}
+
 /* A command that is "handrail install". */
 static const struct hr_command *install_in(const struct hr_site *s)
 {
     for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
-        const struct hr_command *command = &s->script.commands[c];
-        if (strcmp(command->name, "handrail") == 0 &&
-            hr_command_find(command, command->first + 1, "install") < command->n &&
-            !only_says(command))
-            return command;
+        if (installs(&s->script.commands[c]))
+            return &s->script.commands[c];
     }
     return NULL;
 }

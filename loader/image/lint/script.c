@@ -61,12 +61,14 @@ static bool is_prefix(const char *word)
 
 static void name_command(struct hr_command *c)
 {
+    bool prefixed = false; /* sudo -E */
     c->name = "";
     for (c->first = 0; c->first < c->n; c->first++) {
         const char *word = c->words[c->first].text;
         const char *slash = strrchr(word, '/');
         const char *name = slash ? slash + 1 : word;
-        if (is_assignment(word) || is_prefix(name))
+        prefixed = prefixed || is_prefix(name);
+        if (is_assignment(word) || is_prefix(name) || (prefixed && *word == '-'))
             continue;
         c->name = name;
         return;
@@ -167,22 +169,50 @@ static const char *step(struct reader *r, const char *p)
     return p + 1;
 }
 
-/* The script inside of `sh -c script`, or NULL. */
-static const char *inner_script(const struct hr_command *c)
+static bool is_shell(const char *name)
 {
     static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh"};
-    for (size_t s = 0; s < sizeof(shells) / sizeof(shells[0]); s++) {
-        if (strcmp(c->name, shells[s]) != 0)
-            continue;
-        for (size_t i = c->first + 1; i + 1 < c->n; i++) {
-            const char *word = c->words[i].text;
-            if (word[0] == '-' && word[1] != '-' && strchr(word, 'c'))
-                return c->words[i + 1].text;
-            if (word[0] != '-' && word[0] != '+')
-                break;
-        }
+    for (size_t s = 0; s < sizeof(shells) / sizeof(shells[0]); s++)
+        if (strcmp(name, shells[s]) == 0)
+            return true;
+    return false;
+}
+
+/* A word of a shell's that begins like an option.  The name behind "-eo" is passed, too. */
+static bool is_option(const struct hr_command *c, size_t *i)
+{
+    const char *word = c->words[*i].text;
+    if (word[0] != '-' && word[0] != '+')
+        return false;
+    *i += word[1] != '-' && word[strlen(word) - 1] == 'o';
+    return true;
+}
+
+/* The script inside of `sh -c script` or `su user -c script`, or NULL. */
+static const char *inner_script(const struct hr_command *c)
+{
+    bool su = strcmp(c->name, "su") == 0;
+    if (!su && !is_shell(c->name))
+        return NULL;
+    for (size_t i = c->first + 1; i + 1 < c->n; i++) {
+        const char *word = c->words[i].text;
+        if (word[0] == '-' && word[1] != '-' && strchr(word, 'c'))
+            return c->words[i + 1].text;
+        if (!is_option(c, &i) && !su)
+            break;
     }
     return NULL;
+}
+
+/* `sh -e <<EOF`: a shell that is named no script reads it from its input. */
+static bool reads_input(const struct hr_command *c)
+{
+    if (!is_shell(c->name) || inner_script(c))
+        return false;
+    for (size_t i = c->first + 1; i < c->n; i++)
+        if (!is_option(c, &i))
+            return strncmp(c->words[i].text, "<<", 2) == 0;
+    return false;
 }
 
 static struct hr_command *command(const struct reader *r, size_t i)
@@ -249,6 +279,8 @@ int hr_script_read(struct hr_dockerfile *d, const struct hr_instruction *i, stru
         (void)read_script(&r, i->heredocs[0].body, 0);
     else
         (void)read_script(&r, i->rest, 0);
+    if (i->nheredocs && r.commands.len && reads_input(command(&r, 0)))
+        (void)read_script(&r, i->heredocs[0].body, 0);
     struct hr_command *all = hr_arena_alloc(&d->arena, r.commands.len);
     if (!all)
         r.err = -ENOMEM;

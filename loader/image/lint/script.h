@@ -31,8 +31,8 @@ struct hr_script {
     size_t n;
 };
 
-/* What an instruction runs: RUN, CMD, ENTRYPOINT or HEALTHCHECK, in either form, with its
- * here-documents that are scripts.  `sh -c '...'` gives the commands inside as well.  Lives as long
+/* What an instruction runs: RUN, CMD, ENTRYPOINT or HEALTHCHECK, in either form, with a
+ * here-document that is a script.  `sh -c '...'` gives the commands inside as well.  Lives as long
  * as d.  0 or -ENOMEM. */
 int hr_script_read(struct hr_dockerfile *d, const struct hr_instruction *i, struct hr_script *ret);
 
