@@ -25,7 +25,7 @@ static const struct {
      "handrail config shows what is set, and by what.\n"},
     {"signals", "  TERM INT QUIT             stop the server in order; the second one leaves it\n"
                 "                            2 s, the third one kills\n"
-                "  HUP                       reads the tool registry again\n"
+                "  HUP                       reads the configuration's files again\n"
                 "  TSTP TTIN TTOU            are ignored\n"
                 "  all others                go to the server\n"
                 "\n"

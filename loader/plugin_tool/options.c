@@ -30,7 +30,7 @@ static const struct option {
      "ID              of a plugin whose file does not tell it"},
     {"args", HR_OPT_CHECK, LIST, AT(given), 0, 0, "TOOL=JSON     arguments to call a tool with"},
     {"only", HR_OPT_CHECK, TEXT, AT(only), 0, 0, "NAME          cases whose name has that in it"},
-    {"list", HR_OPT_CHECK, FLAG, AT(list), 0, 0, "              the cases, without a plugin"},
+    {"list", HR_OPT_CHECK, FLAG, AT(list), 0, 0, "               the cases, without a plugin"},
     {"timeout", HR_OPT_TIMEOUT, SECONDS, AT(timeout_ms), 1, 3600,
      "SECONDS    of a call [the tool's own, else 60]"},
     {"calls", HR_OPT_LOAD, NUMBER, AT(calls), 1, 100000000, "N            calls to make [10000]"},
@@ -38,7 +38,7 @@ static const struct option {
      "N      calls at the same time [1]"},
     {"lang", HR_OPT_NEW, TEXT, AT(lang), 0, 0, "c|cpp|rust    the language [c]"},
     {"dir", HR_OPT_NEW, TEXT, AT(dir), 0, 0, "DIR            where to make its folder [.]"},
-    {"json", HR_OPT_JSON, FLAG, AT(json), 0, 0, "              for programs"},
+    {"json", HR_OPT_JSON, FLAG, AT(json), 0, 0, "               for programs"},
 #undef AT
 };
 

@@ -235,6 +235,9 @@ class Help(unittest.TestCase):
             self.assertEqual([line for line in text.splitlines() if len(line) > 80], [], words)
             if words[0] not in ("help", "run"):
                 self.assertEqual(text, said(*words, "--help"))
+            columns = {m.end() for m in map(re.compile(r"  -(?:-|., --)[a-z][^ ]* +(?=[^ ])").match,
+                                            text.splitlines()) if m}
+            self.assertLessEqual(len(columns), 1, words)
 
     def test_topics(self) -> None:
         topics = said("help").splitlines()[-1].partition(", or ")[2].split()
