@@ -53,6 +53,10 @@ static int add_line(struct hr_ignore *g, struct hr_buf *out, const char *p, size
         g->exceptions = true;
         err = hr_buf_addc(out, *p++);
         n--;
+        while (n && is_space(*p)) {
+            p++;
+            n--;
+        }
     }
     if (!err)
         err = add_clean(out, p, n);
@@ -141,39 +145,42 @@ static bool takes(const char *p, size_t n, char c)
     return c == (n == 2 ? p[1] : *p);
 }
 
-/* Which places of the pattern can be reached: at first, and after each character. */
-static void spread(const char *pattern, bool *in)
+/* Places of a pattern that can be reached: come to, or stayed at by "anything" that goes on. */
+struct reached {
+    bool come[HR_IGNORE_PATTERN + 4];
+    bool stay[HR_IGNORE_PATTERN + 4];
+};
+
+/* "Anything" can be nothing, and ends where it likes, but "**" with its slash only behind one. */
+static void spread(const char *pattern, struct reached *r, char last)
 {
-    for (size_t i = 0; pattern[i]; i += piece(pattern + i))
-        if (in[i] && is_any(pattern + i))
-            in[i + piece(pattern + i)] = true;
+    for (size_t i = 0, size; pattern[i]; i += size) {
+        size = piece(pattern + i);
+        if (is_any(pattern + i) && (r->come[i] || (r->stay[i] && (size < 3 || last == '/'))))
+            r->come[i + size] = true;
+    }
 }
 
 static bool matches(const char *pattern, const char *path, size_t n)
 {
-    bool in[HR_IGNORE_PATTERN + 4] = {true};
-    bool next[HR_IGNORE_PATTERN + 4];
-    spread(pattern, in);
+    struct reached now = {.come = {true}};
+    spread(pattern, &now, '\0');
     for (size_t k = 0; k < n; k++) {
-        memset(next, 0, sizeof(next));
-        for (size_t i = 0; pattern[i];) {
-            size_t size = piece(pattern + i);
-            bool taken = in[i] && takes(pattern + i, size, path[k]);
-            if (taken && is_any(pattern + i))
-                next[i] = true;
-            else if (taken)
-                next[i + size] = true;
-            i += size;
+        struct reached next = {0};
+        for (size_t i = 0, size; pattern[i]; i += size) {
+            size = piece(pattern + i);
+            if (!(now.come[i] || now.stay[i]) || !takes(pattern + i, size, path[k]))
+                continue;
+            if (is_any(pattern + i))
+                next.stay[i] = true;
+            else
+                next.come[i + size] = true;
         }
-        memcpy(in, next, sizeof(in));
-        /* "**" with its slash ends only behind a slash. */
-        for (size_t i = 0; pattern[i]; i += piece(pattern + i)) {
-            bool whole_parts = piece(pattern + i) == 3 && is_any(pattern + i);
-            if (in[i] && is_any(pattern + i) && (!whole_parts || path[k] == '/'))
-                in[i + piece(pattern + i)] = true;
-        }
+        spread(pattern, &next, path[k]);
+        now = next;
     }
-    return in[strlen(pattern)];
+    size_t end = strlen(pattern);
+    return now.come[end] || now.stay[end];
 }
 
 bool hr_ignored(const struct hr_ignore *g, const char *path)
