@@ -118,7 +118,9 @@ class Retries(unittest.TestCase):
             events = [json.loads(line[6:]) for line in answers[0].text.split("\n")
                       if line.startswith("data: {")]
             told = [e["params"]["progress"] for e in events if "method" in e]
-            self.assertEqual(told, list(range(1, 11)))
+            # On a busy machine two that come within a moment are told as one.
+            self.assertEqual(told, sorted(set(told)))
+            self.assertEqual(told[-1], 10)
             self.assertEqual([e["result"]["isError"] for e in events if "id" in e], [False])
 
 
