@@ -225,6 +225,9 @@ static void test_header_values(void **state)
         {"=?base64?YR==?=", "\"a\"", 0},
         {"=?base64?AA==?=", "\"\\u0000\"", 1},
         {"=?base64?w6k=?=", "\"\\u00e9\"", 1},
+        {"=?base64?PXdKfWI5L0NQUzE1eGlFbTcyOmZnak9AS3gjM2orJDtVYiRxPHhBWCs8bX4qM3p7WiwvI116X2ouZn"
+         "E+LHQ/?=", /* each digit */
+         "\"=wJ}b9/CPS15xiEm72:fgjO@Kx#3j+$;Ub$q<xAX+<m~*3z{Z,/#]z_j.fq>,t?\"", 1},
         {"\xc3\xa9", "\"\\u00e9\"", 0}, /* must be in Base64 */
         {"a\tb", "\"a\\tb\"", 1},
         {"a\x01", "\"a\\u0001\"", 0},
