@@ -320,6 +320,15 @@ int64_t hr_output_deadline_ms(const struct hr_output *o)
     return first;
 }
 
+/* How much the limit has dropped, if it has. */
+static void tell_limited(struct hr_output *o)
+{
+    if (o->limited)
+        hr_warn("%s: %" PRIu64 " line%s of output dropped: more than %u a second", o->name,
+                o->limited, o->limited == 1 ? "" : "s", o->lines_per_s);
+    o->limited = 0;
+}
+
 void hr_output_timer(struct hr_output *o)
 {
     if (!o->name)
@@ -334,11 +343,8 @@ void hr_output_timer(struct hr_output *o)
         if (held && s->len)
             s->held_ms = o->now_ms; /* half a character, or the sink waits: from here on again */
     }
-    if (o->limited && o->note_ms <= o->now_ms) {
-        hr_warn("%s: %" PRIu64 " line%s of output dropped: more than %u a second", o->name,
-                o->limited, o->limited == 1 ? "" : "s", o->lines_per_s);
-        o->limited = 0;
-    }
+    if (o->note_ms <= o->now_ms)
+        tell_limited(o);
 }
 
 /* The line at hand will not go on. */
@@ -380,4 +386,5 @@ void hr_output_drain(struct hr_output *o)
         close_line(o, s);
     }
     o->draining = false;
+    tell_limited(o); /* now: it may be the last that is heard of it */
 }

@@ -13,7 +13,8 @@
  *                     prefix and the service's name, whatever the log's level, since it may be
  *                     its last; a long one in pieces of HR_OUTPUT_LINE.
  *   - HR_OUTPUT_JSON  each line as one JSON object (logline.h).
- * A service that writes more lines than its limit loses the rest, counted and said once a second.
+ * A service that writes more lines than its limit loses the rest, counted and said once a second
+ * and at its end.
  * All of it, dropped or not, is in the tail, for the report of a death.
  *
  * The supervisor owns the struct and calls from its loop:

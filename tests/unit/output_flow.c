@@ -231,6 +231,24 @@ static void one_line_too_many_is_told_in_time(void **state)
     end();
 }
 
+/* It may be the last that is heard of the service, or of us. */
+static void what_was_too_much_is_told_at_the_end(void **state)
+{
+    (void)state;
+    begin(HR_OUTPUT_RAW, 10);
+    (void)say_lines(0, 60);
+    assert_string_equal(take(HR_STDERR), "");
+    assert_int_equal(write(out.streams[HR_STDOUT].write_fd, "x\ny\n", 4), 4);
+    hr_output_drain(&out);
+    assert_non_null(
+        strstr(take(HR_STDERR), ": 12 lines of output dropped: more than 10 a second\n"));
+    assert_true(hr_output_deadline_ms(&out) < 0);
+    forget();
+    hr_output_drain(&out);
+    assert_string_equal(take(HR_STDERR), "");
+    end();
+}
+
 static void a_line_that_is_dropped_is_dropped_whole(void **state)
 {
     enum { N = 100000 };
@@ -410,6 +428,7 @@ int main(void)
         cmocka_unit_test(short_lines_as_json_wait_as_well),
         cmocka_unit_test(more_lines_than_allowed_are_dropped_and_counted),
         cmocka_unit_test(one_line_too_many_is_told_in_time),
+        cmocka_unit_test(what_was_too_much_is_told_at_the_end),
         cmocka_unit_test(a_line_that_is_dropped_is_dropped_whole),
         cmocka_unit_test(what_the_dead_left_is_passed_on),
         cmocka_unit_test(a_secret_in_two_pieces_is_masked),
