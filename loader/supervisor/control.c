@@ -203,13 +203,15 @@ static void command(struct hr_control_conn *conn, const struct hr_control_order 
 {
     struct hr_control *c = conn->control;
     const char *reason = NULL;
-    pid_t pid = conn->pid;
-    uid_t uid = conn->uid;
-    int err = carry_out(c, o, &reason);
-    if (!err && may_log(&c->orders))
+    bool told = may_log(&c->orders);
+    if (told) /* first: what the log has next comes of it */
         hr_info("control socket: %s%s%s%s, ordered by pid %d of uid %u", hr_order_name(o->order),
                 o->order == HR_ORDER_RESTART ? " " : "", o->service,
-                o->order == HR_ORDER_DRAIN && !o->on ? " undone" : "", (int)pid, (unsigned)uid);
+                o->order == HR_ORDER_DRAIN && !o->on ? " undone" : "", (int)conn->pid,
+                (unsigned)conn->uid);
+    int err = carry_out(c, o, &reason);
+    if (err && told)
+        hr_info("control socket: refused: %s", reason ? reason : strerror(-err));
     if (conn->fd < 0)
         return; /* the operation has closed the socket */
     if (err)

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "common/fd.h"
 #include "control_fixture.h"
+#include "said.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -160,6 +161,31 @@ static void a_refusal_says_why(void **state)
     hr_close(&fd);
     turn(20);
     assert_int_equal(count_fds(), before);
+}
+
+/* Who reads the log finds the order before what comes of it. */
+static void an_order_is_logged_before_its_effects(void **state)
+{
+    (void)state;
+    int fd = join();
+    fx.effect = "what the order does";
+    hear_begin();
+    assert_string_equal(ask(fd, "{\"order\":\"restart\",\"service\":\"server\"}"), OK);
+    hear_end();
+    char *order = strstr(said, "restart server, ordered by pid ");
+    assert_true(order && strstr(order, fx.effect));
+    assert_null(strstr(said, "refused"));
+    fx.result = -EBUSY;
+    fx.reason = "a stop has begun";
+    hear_begin();
+    assert_refused(ask(fd, "{\"order\":\"drain\",\"on\":false}"), "drain: Device or resource busy");
+    assert_refused(ask(fd, "{\"order\":\"reload\"}"), fx.reason);
+    hear_end();
+    order = strstr(said, "drain undone, ordered by pid ");
+    assert_true(order && strstr(order, "refused: Device or resource busy"));
+    order = strstr(said, "reload, ordered by pid ");
+    assert_true(order && strstr(order, "refused: a stop has begun"));
+    hr_close(&fd);
 }
 
 static void an_order_nobody_carries_out_is_refused(void **state)
@@ -340,6 +366,7 @@ int main(void)
         with_fixture(an_order_behind_a_document),
         with_fixture(all_is_answered_after_the_client_has_said_all),
         with_fixture(a_refusal_says_why),
+        with_fixture(an_order_is_logged_before_its_effects),
         with_fixture(an_order_nobody_carries_out_is_refused),
         with_fixture(an_operation_may_close_the_socket),
         with_fixture(an_operation_may_close_the_socket_while_it_answers),

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +34,8 @@ __attribute__((format(printf, 1, 2))) static int asked(const char *fmt, ...)
     (void)vsnprintf(fx.asked + n, sizeof(fx.asked) - n, fmt, ap);
     va_end(ap);
     fx.calls++;
+    if (fx.effect)
+        hr_info("%s", fx.effect);
     if (fx.stop_inside)
         hr_control_stop(&fx.control);
     return fx.result;

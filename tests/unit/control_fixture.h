@@ -15,6 +15,7 @@ struct fixture {
     const char *reason; /* that it gives, or NULL */
     size_t document;    /* bytes of a document, 0: nothing is written */
     const char *text;   /* the document, instead of one made up */
+    const char *effect; /* what an operation leaves in the log, or NULL */
     bool stop_inside;   /* the operation closes the control socket */
 };
 
