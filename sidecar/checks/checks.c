@@ -50,6 +50,13 @@ bool hr_checks_pass(struct hr_checks *c, enum hr_gate gate, const char **ret_nam
     return true;
 }
 
+/* A server that was given up is down once a stop has begun, which is no recovery. */
+static bool is_stopping(const struct hr_checks *c)
+{
+    struct hr_board_head head;
+    return hr_board_get_head(c->cfg.board, &head) == 0 && head.draining == HR_DRAINING_STOP;
+}
+
 static void log_changes(struct hr_checks *c)
 {
     char reason[HR_CHECK_REASON_MAX];
@@ -62,7 +69,7 @@ static void log_changes(struct hr_checks *c)
                "the pod is no longer ready: %s: %s", name, reason);
     c->was_ready = ready;
     bool live = hr_checks_pass(c, HR_GATE_LIVE, &name, reason, sizeof(reason));
-    if (live && !c->was_live)
+    if (live && !c->was_live && !is_stopping(c))
         hr_info("the pod is live again");
     else if (!live && c->was_live)
         hr_error("the pod is no longer live: %s: %s", name, reason);

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "http_fixture.h"
+#include "said.h"
 #include "sidecar/checks/registry.h"
 
 #include <errno.h>
@@ -175,6 +176,31 @@ static void nothing_is_ready_before_it_is_measured(void **state)
     note(&checks->ready, 200);
     assert_int_equal(ask("/startupz"), 200);
     assert_int_equal(ask("/readyz"), 200);
+}
+
+/* A stop takes back that the server was given up. */
+static void only_a_recovery_is_one(void **state)
+{
+    (void)state;
+    put(HR_STARTING, 1, 42);
+    hear_begin();
+    hr_checks_refresh(checks);
+    put(HR_FAILED, 1, 0);
+    hr_checks_refresh(checks);
+    put(HR_STARTING, 2, 43);
+    hr_checks_refresh(checks);
+    hear_end();
+    assert_non_null(strstr(said, "the pod is no longer live: process: server is in state failed"));
+    assert_non_null(strstr(said, "the pod is live again\n"));
+    put(HR_FAILED, 2, 0);
+    hear_begin();
+    hr_checks_refresh(checks);
+    head.draining = HR_DRAINING_STOP;
+    put(HR_DOWN, 2, 0);
+    hr_checks_refresh(checks);
+    hear_end();
+    assert_non_null(strstr(said, "the pod is no longer live"));
+    assert_null(strstr(said, "live again"));
 }
 
 static void a_result_dies_with_its_life(void **state)
@@ -657,6 +683,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(nothing_is_ready_before_it_is_measured),
+        T(only_a_recovery_is_one),
         T(a_result_dies_with_its_life),
         T(one_slow_answer_is_forgiven_a_closed_port_is_not),
         T(a_hang_is_told_apart_from_slowness_and_death),
