@@ -65,8 +65,9 @@ static json_t *granted_variables(const struct hr_plugin_config *p)
     return found;
 }
 
-int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin_config *p)
+int hr_handout_toolhost(struct hr_handout *h, const struct hr_config *c, uint32_t i)
 {
+    const struct hr_plugin_config *p = &c->plugins[i];
     if (h->toolhosts[i].calls_fd < 0) {
         int err = hr_listen_abstract(h->toolhosts[i].name, &h->toolhosts[i].calls_fd);
         if (err)
@@ -76,7 +77,7 @@ int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin
                                    p->path, "sha256", p->sha256[0] ? p->sha256 : NULL, "config",
                                    p->config, "ipc_key", h->ipc_key, "confinement", p->confinement,
                                    "environment", granted_variables(p), "watchdog_ms",
-                                   (json_int_t)h->watchdog_ms),
+                                   (json_int_t)c->sidecar_watchdog_ms),
                          &h->toolhosts[i].settings_fd);
 }
 
@@ -221,7 +222,6 @@ int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
     for (uint32_t i = 0; i < HR_MAX_PLUGINS; i++)
         h->toolhosts[i].calls_fd = h->toolhosts[i].settings_fd = -1;
     h->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    h->watchdog_ms = c->sidecar_watchdog_ms;
     int code = c->stdio ? 0 : make_endpoints(c, h);
     if (code)
         return code;
@@ -229,7 +229,7 @@ int hr_handout_make(const struct hr_config *c, struct hr_handout *ret)
     if (!err)
         err = hr_random_hex(h->mcp_token, HR_KEY_BYTES);
     for (uint32_t i = 0; i < c->nplugins && !err; i++)
-        err = hr_handout_toolhost(h, i, &c->plugins[i]);
+        err = hr_handout_toolhost(h, c, i);
     if (!err)
         err = hr_handout_sidecar(h, c);
     if (!err)

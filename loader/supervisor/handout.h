@@ -21,8 +21,7 @@ struct hr_handout {
     int mcp_fd;
     int probe_fd; /* -1 also if its name was taken */
     int sidecar_settings_fd;
-    int null_fd;         /* /dev/null, standard input of our own programs */
-    int64_t watchdog_ms; /* theirs */
+    int null_fd; /* /dev/null, standard input of our own programs */
     char mcp_token[HR_KEY_TEXT];
     char ipc_key[HR_KEY_TEXT]; /* first frame to every toolhost */
     char *session_key;         /* the server's, of our environment; NULL: none */
@@ -41,7 +40,7 @@ enum { HR_INDEX_SERVER = 0, HR_INDEX_SIDECAR = 1, HR_INDEX_HOOK = 2, HR_INDEX_TO
 int hr_handout_make(const struct hr_config *c, struct hr_handout *ret);
 
 /* Socket (if this place has none yet) and settings for the plugin in place i.  0 or -errno. */
-int hr_handout_toolhost(struct hr_handout *h, uint32_t i, const struct hr_plugin_config *p);
+int hr_handout_toolhost(struct hr_handout *h, const struct hr_config *c, uint32_t i);
 
 /* The sidecar's settings, with the plugins there are now; a place whose path is NULL is empty.
  * 0 or -errno. */

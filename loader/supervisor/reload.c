@@ -239,7 +239,7 @@ static void install(struct hr_supervisor *sup, uint32_t i)
         (void)snprintf(name, sizeof(name), "toolhost/%s", p->id);
         err = hr_units_add_toolhost(sup, i);
         if (!err)
-            err = hr_handout_toolhost(&sup->handout, i, p);
+            err = hr_handout_toolhost(&sup->handout, sup->config, i);
     }
     if (err) {
         hr_error("reload: plugin %s: %s: it is left out", p->id, strerror(-err));

@@ -204,11 +204,12 @@ static void take_record(struct hr_supervisor *sup, int fd, int64_t bytes)
                 s->record.len);
     bool fresh = !s->replaying;
     s->pub.recorded = 1;
-    s->pub.replay_life = 0; /* whoever did it: this life is initialised */
-    if (fresh)
+    if (fresh) {
+        s->pub.replay_life = 0; /* whoever did it: this life is initialised */
         publish(sup);
-    else
+    } else {
         replayed(sup);
+    }
     hr_server_order_replay(sup); /* the sidecar learns the session key by it */
     if (fresh)
         hr_info("server: it has been initialised; after a crash that will be replayed");
