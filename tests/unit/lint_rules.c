@@ -424,6 +424,23 @@ static void comments(void **state)
         assert_int_equal(find(some[i].text, "secret-in-run", &line), some[i].n);
 }
 
+static void not_endlessly_many_comments(void **state)
+{
+    enum { TEXT = 64 * 1024 };
+    static char text[TEXT];
+    unsigned line = 0;
+    (void)state;
+    for (int more = 0; more < 3; more++) {
+        size_t n = (size_t)snprintf(text, TEXT, "# handrail-lint ignore-file=");
+        for (int i = 0; i < HR_LINT_SUPPRESSIONS + more; i++)
+            n += (size_t)snprintf(text + n, TEXT - n, "user-root,");
+        (void)snprintf(text + n, TEXT - n, "\n" BASE "USER root\n");
+        assert_int_equal(find(text, "too-large", &line), more ? 1 : 0);
+        assert_int_equal(find(text, "user-root", &line), 0);
+        assert_int_equal(find(text, "suppression-unused", &line), 0);
+    }
+}
+
 static void table_is_whole(void **state)
 {
     (void)state;
@@ -465,7 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_whole),     cmocka_unit_test(manual_lists_them),
         cmocka_unit_test(each_rule_has_both), cmocka_unit_test(each_case),
-        cmocka_unit_test(comments),
+        cmocka_unit_test(comments),           cmocka_unit_test(not_endlessly_many_comments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,7 @@ struct hr_lint {
     char version[32];              /* of the agent-server, by the base's tag; "": not known */
     struct hr_suppression *suppressions;
     size_t nsuppressions;
+    bool too_many_suppressions; /* which has been said; the rest is passed over */
 };
 
 /* Report a finding of a rule, unless a comment turns the rule off there.  i: the instruction it is

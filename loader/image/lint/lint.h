@@ -9,6 +9,8 @@
 
 struct hr_ignore;
 
+enum { HR_LINT_SUPPRESSIONS = 1000 }; /* rules that the comments of a file turn off */
+
 /* Look at one Dockerfile of n bytes.  file: its name, for findings.  context: the folder that it is
  * built in, or NULL; ignore: what is not taken from there.  0 or -ENOMEM. */
 int hr_lint_text(struct hr_report *report, const char *file, const char *context,

@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include "common/nearest.h"
+#include "lint.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -59,20 +60,29 @@ static void no_rule(struct hr_lint *l, const struct hr_remark *remark, const cha
                   "there is no such rule: %s", word);
 }
 
+static void add(struct hr_lint *l, const struct hr_suppression *s)
+{
+    if (l->nsuppressions < HR_LINT_SUPPRESSIONS) {
+        l->suppressions[l->nsuppressions++] = *s;
+        return;
+    }
+    if (!l->too_many_suppressions)
+        hr_lint_found(l, HR_LINT_TOO_LARGE, NULL, s->line, 0, NULL,
+                      "comments turn off more than %d rules", HR_LINT_SUPPRESSIONS);
+    l->too_many_suppressions = true;
+}
+
 /* The rules of one comment: up to a blank; what comes then is for people. */
 static void read_rules(struct hr_lint *l, const struct hr_remark *remark, const char *p,
                        const struct hr_instruction *instruction)
 {
     while (*p && !hr_is_blank(*p)) {
-        struct hr_suppression *s = &l->suppressions[l->nsuppressions];
+        struct hr_suppression s = {.line = remark->line, .instruction = instruction};
         size_t n = strcspn(p, ", \t\v\f\r");
-        if (n && find_rule(p, n, &s->rule) == 0) {
-            s->line = remark->line;
-            s->instruction = instruction;
-            l->nsuppressions++;
-        } else if (n) {
+        if (n && find_rule(p, n, &s.rule))
             no_rule(l, remark, p, n);
-        }
+        else if (n)
+            add(l, &s);
         p += n + (p[n] == ',');
     }
 }
@@ -100,10 +110,7 @@ static void read_remark(struct hr_lint *l, const struct hr_remark *remark)
 
 int hr_suppressions_read(struct hr_lint *l)
 {
-    size_t most = 0;
-    for (size_t i = 0; i < l->d->nremarks; i++)
-        most += strlen(l->d->remarks[i].text) / 2 + 1;
-    l->suppressions = calloc(most + 1, sizeof(*l->suppressions));
+    l->suppressions = calloc(HR_LINT_SUPPRESSIONS, sizeof(*l->suppressions));
     if (!l->suppressions)
         return -ENOMEM;
     for (size_t i = 0; i < l->d->nremarks; i++)
