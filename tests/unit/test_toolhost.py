@@ -606,6 +606,7 @@ class Calls(ToolhostTest):
         for data in (os.urandom(64), frame(HELLO, 0, KEY.encode()), frame(RESULT, 1, bytes(4)),
                      frame(CALL, 0, tool + b"{}"), frame(CALL, 1, b"short"),
                      frame(CALL, 1, struct.pack("=II", 9999, 1000) + b"{}"),
+                     frame(CALL, 1, struct.pack("=II", len(first.tools), 1000) + b"{}"),
                      frame(CALL, 1, struct.pack("=II", 3, 0) + b"{}"),
                      frame(CALL, 7, tool + b'{"ms":900}') * 2,
                      frame(CANCEL, 1, b"payload"), struct.pack("=IIQ", FRAME_MAX + 1, CALL, 1)):
