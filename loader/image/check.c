@@ -34,7 +34,8 @@ static const struct step step_configuration = {"reading the configuration", hr_c
                                                10};
 static const struct step step_plugin = {"loading the plugin", hr_check_plugin, 45};
 static const struct step step_spec = {"looking at the specification", hr_check_spec, 10};
-static const struct step step_agent = {"importing the agent class", hr_check_agent, 75};
+static const struct step step_agent = {"importing the agent class", hr_check_agent,
+                                       HR_CHECK_IMPORT_S + 15};
 static const struct step step_container = {"looking at the container", hr_check_container, 10};
 
 /* A container's HOME is what its image sets, and else the folder of its user's entry, or "/".  If

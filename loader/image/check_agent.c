@@ -18,8 +18,7 @@
 
 enum {
     OUTPUT_MAX = 256 * 1024,
-    IMPORT_MS = 180 * 1000, /* the real server takes 6 s, on a busy builder more than 60 s */
-    CHECKED = 100,          /* _CHECKED of the helper: it has come to its end, and found nothing */
+    CHECKED = 100, /* _CHECKED of the helper: it has come to its end, and found nothing */
 };
 
 static const char helper_says[] = "handrail_agent: ";
@@ -67,7 +66,7 @@ static void judge(struct hr_image_check *c, int err, int status, char *output)
     const char *module = getenv("CUSTOM_AGENT_MODULE");
     if (err == -ETIMEDOUT) {
         (void)snprintf(text, sizeof(text), "importing %s took more than %d s",
-                       module && *module ? module : "the modules of its tools", IMPORT_MS / 1000);
+                       module && *module ? module : "the modules of its tools", HR_CHECK_IMPORT_S);
         add(c, text);
     } else if (err) {
         (void)snprintf(text, sizeof(text), "the image's python cannot be run: %s", strerror(-err));
@@ -106,7 +105,8 @@ static void run_helper(struct hr_image_check *c, char *python)
     hr_root_program("../share/python/handrail_agent.py", helper);
     char *argv[] = {python, helper, imports(command.argv), NULL};
     hr_buf_init(&output, OUTPUT_MAX);
-    int err = hr_limited_run(argv, command.env, IMPORT_MS, &output, &status);
+    int err =
+        hr_limited_run(argv, command.env, (int64_t)1000 * HR_CHECK_IMPORT_S, &output, &status);
     char *text = hr_buf_take(&output);
     judge(c, err, status, text ? text : (char[]){""});
     free(text);
