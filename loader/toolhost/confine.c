@@ -63,8 +63,6 @@ static int limit_resources(const struct hr_confinement *c)
 {
     int err = limit(RLIMIT_CORE, 0);
     if (!err)
-        err = limit(RLIMIT_MSGQUEUE, 0);
-    if (!err)
         err = limit(RLIMIT_NOFILE, (rlim_t)c->open_files);
     if (!err && c->memory_mib)
         err = limit(RLIMIT_DATA, data_in_use() + (rlim_t)c->memory_mib * MIB);

@@ -275,9 +275,9 @@ static int resolve(const json_t *names, int numbers[HR_CONFINEMENT_LIST_MAX], st
 
 static int load(struct filter *f, const struct hr_confinement *c)
 {
-    int err = seccomp_attr_set(f->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (!err)
-        err = seccomp_attr_set(f->ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* a sanitizer's thread */
+    /* Where that cannot be (before Linux 4.14, in gVisor) the thread is killed, as by default. */
+    (void)seccomp_attr_set(f->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    int err = seccomp_attr_set(f->ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* a sanitizer's thread */
     if (!err)
         err = seccomp_attr_set(f->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree, not a chain */
     if (err)

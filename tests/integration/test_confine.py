@@ -395,6 +395,15 @@ class Lacking(unittest.TestCase):
                 self.assertIn("files", report["enforced"])
                 self.assertIn(attempt(h, "read", "/etc/passwd"), DENIED)
 
+    def test_less_than_linux_has(self) -> None:
+        """gVisor's system calls lack this, and nothing of the confinement needs it."""
+        for what in ("killing", "limits"):
+            with self.subTest(what), self.lacking(what) as (h, _):
+                h.wait_status("/readyz", 200)
+                self.assertIn(attempt(h, "fork"), DENIED)
+                self.assertEqual(set(confinement(h)["confinement"]["missing"]),
+                                 set() if int(LANDLOCK) >= 3 else {"files", "truncate"})
+
     def test_required(self) -> None:
         with self.lacking("landlock", required=True, also=(sample("echo"),)) as (h, _):
             h.wait_line('error: plugin hostile: .*its confinement is required, and "files" cannot '
