@@ -11,10 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum {
-    STATE_SYN_RECEIVED = 0x03, /* of the kernel's list in tcp_states.h */
-    STATE_LISTEN = 0x0a,
-};
+enum { STATE_LISTEN = 0x0a }; /* of the kernel's list in tcp_states.h */
 
 /* Where we are in a line. */
 struct text {
@@ -138,14 +135,9 @@ static int read_file(const char *path, bool v6, struct hr_socket *out, size_t ma
     int err = hr_file_lines_open(&lines, path, HR_SOCKETS_BYTES);
     if (err)
         return err;
-    while (*n < max && (line = hr_file_lines_next(&lines, &len))) {
-        struct hr_socket s = {0};
-        int state = parse(line, len, v6, &s);
-        if (state == STATE_LISTEN)
-            out[(*n)++] = s;
-        else if (state >= 0 && state != STATE_SYN_RECEIVED)
-            break; /* the kernel lists those that listen first, and there may be many others */
-    }
+    while (*n < max && (line = hr_file_lines_next(&lines, &len)))
+        if (hr_sockets_parse(line, len, v6, &out[*n]) == 1)
+            ++*n;
     hr_file_lines_close(&lines);
     return 0;
 }
