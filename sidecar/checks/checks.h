@@ -69,7 +69,7 @@ struct hr_checks_config {
     const char *session_key; /* of the server, for `api`; copied; NULL or "": none is known */
     /* Is the server one that waits to be initialised?  NULL: it is not. */
     bool (*is_dormant)(void *arg);
-    /* Called when /ready has answered 200 for the first time in the life `starts`. */
+    /* Called each time that /ready has answered 200 in the life `starts`. */
     void (*on_ready)(uint32_t starts, void *arg);
     /* Asked of a life that has to be initialised again: has it been?  0, or a negative number and a
      * sentence in reason.  NULL: it has not. */

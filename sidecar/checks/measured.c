@@ -95,13 +95,15 @@ static void take_gates(const json_t *settings, unsigned *gates)
 static void on_result(struct hr_measure *m, void *arg)
 {
     struct hr_checks *c = arg;
-    if (m == &c->ready.m && m->result == HR_OK && c->announced != m->life) {
+    bool is_ready = m == &c->ready.m && m->result == HR_OK;
+    if (is_ready && c->announced != m->life) {
         c->announced = m->life;
         for (int i = 0; i < c->nmeasures; i++) /* what did not answer before does now */
             if (c->measures[i]->of_server && c->measures[i] != m)
                 hr_measure_now(c->measures[i]);
-        c->cfg.on_ready(m->life, c->cfg.arg);
     }
+    if (is_ready)
+        c->cfg.on_ready(m->life, c->cfg.arg);
     hr_checks_refresh(c);
 }
 

@@ -48,7 +48,7 @@ struct hr_checks {
     int nfixed; /* those come first, then the plugins' */
     int64_t hang_limit_ms;
     char key[HR_CHECK_KEY_MAX + 1]; /* the session key; "": none is known */
-    uint32_t announced;             /* the life on_ready was last called for */
+    uint32_t announced;             /* the life that has answered /ready already */
     bool was_ready;
     bool was_live;
 };

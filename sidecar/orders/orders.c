@@ -270,9 +270,23 @@ void hr_orders_start(struct hr_orders *o)
     ev_io_start(o->cfg.loop, &o->io);
 }
 
+/* Has the supervisor not heard of it?  What was told can be lost where the kernel has no memory for
+ * it. */
+static bool is_unheard(const struct hr_orders *o, uint32_t life)
+{
+    struct hr_board_service s;
+    return o->announced == life && !hr_board_get_service(o->cfg.board, 0, &s) && s.starts == life &&
+           s.state == HR_STARTING;
+}
+
 void hr_orders_server_ready(struct hr_orders *o, uint32_t starts)
 {
     o->ready = starts;
+    if (is_unheard(o, starts)) {
+        o->announced = 0;
+        if (o->replay.life == starts && o->replay.state == HR_REPLAY_DONE)
+            tell(o, "INIT", starts, 200);
+    }
     advance(o);
 }
 

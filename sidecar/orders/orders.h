@@ -11,7 +11,8 @@
  *   PLUGINS is for somebody else, and passed on.
  *
  * The server is announced (SERVER=) when a life has answered /ready, unless the board says that
- * this life has to be initialised first: then only after that.
+ * this life has to be initialised first: then only after that.  As long as the board still has it
+ * starting, each answer announces it anew.
  *
  * An order is answered exactly once, unless another life of the server begins before, which drops
  * all that belongs to the old one.  It must be sent after the board shows the life it is for.

@@ -66,15 +66,17 @@ static void notify(const char *line, void *arg)
     assert_int_equal(hr_buf_addf(&told, "%s\n", line), 0);
 }
 
-void put_life(uint32_t starts, int pid)
+void put_state(uint32_t starts, int pid, uint32_t state)
 {
-    struct hr_board_service s = {.name = "server",
-                                 .state = pid ? HR_STARTING : HR_BACKOFF,
-                                 .starts = starts,
-                                 .pid = pid,
-                                 .last_status = -1};
+    struct hr_board_service s = {
+        .name = "server", .state = state, .starts = starts, .pid = pid, .last_status = -1};
     hr_board_put_service(board, 0, &s);
     hr_orders_board_changed(fix.orders);
+}
+
+void put_life(uint32_t starts, int pid)
+{
+    put_state(starts, pid, pid ? HR_STARTING : HR_BACKOFF);
 }
 
 void put_replay_life(uint32_t life)

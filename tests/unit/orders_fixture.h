@@ -34,6 +34,7 @@ void new_sidecar(void);
 
 /* What the board says, and that it has changed.  pid 0: no process. */
 void put_life(uint32_t starts, int pid);
+void put_state(uint32_t starts, int pid, uint32_t state);
 void put_replay_life(uint32_t life);
 
 /* A pipe that holds the text; the read end. */

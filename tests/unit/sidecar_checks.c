@@ -627,12 +627,13 @@ static void the_probes_find_a_port_that_opens(void **state)
     assert_int_equal(ready_calls, 0);
     assert_int_equal(fixture_serve(&fix, &fixture_limits), 0);
     assert_in_range(until(200), 0, 5000);
-    assert_int_equal(ready_calls, 1);
     assert_int_equal(ready_life, 1);
     put(HR_UP, 1, 42);
     hr_checks_board_changed(checks);
-    pump(fix.loop, 50);
-    assert_int_equal(ready_calls, 1);
+    uint32_t before = ready_calls; /* one for each answer */
+    for (int64_t start = hr_now_ms(); ready_calls == before && hr_now_ms() - start < 20000;)
+        pump(fix.loop, 2);
+    assert_true(before > 0 && ready_calls > before);
     put(HR_BACKOFF, 1, 0);
     hr_checks_board_changed(checks);
     assert_int_equal(ask("/readyz"), 503);
@@ -640,7 +641,6 @@ static void the_probes_find_a_port_that_opens(void **state)
     hr_checks_board_changed(checks);
     assert_int_equal(ask("/readyz"), 503); /* not before it is asked anew */
     assert_in_range(until(200), 0, 5000);
-    assert_int_equal(ready_calls, 2);
     assert_int_equal(ready_life, 2);
 }
 

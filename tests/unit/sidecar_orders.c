@@ -20,8 +20,8 @@ static void a_server_is_announced_once_a_life(void **state)
     assert_told("");
     hr_orders_server_ready(fix.orders, 2);
     assert_told("SERVER=2\n");
+    put_state(2, 42, HR_UP);
     hr_orders_server_ready(fix.orders, 2);
-    put_life(2, 42);
     put_replay_life(2); /* too late to matter */
     assert_told("");
     put_life(2, 0);
@@ -33,6 +33,29 @@ static void a_server_is_announced_once_a_life(void **state)
     hr_orders_server_ready(fix.orders, 3);
     assert_told("SERVER=3\n");
     assert_seen("");
+}
+
+static void what_the_supervisor_has_not_heard_is_said_again(void **state)
+{
+    (void)state;
+    hr_orders_server_ready(fix.orders, 2);
+    assert_told("SERVER=2\n");
+    put_replay_life(0); /* only another answer has it said again */
+    assert_told("");
+    hr_orders_server_ready(fix.orders, 2);
+    assert_told("SERVER=2\n");
+    put_life(3, 43);
+    put_replay_life(3);
+    hr_orders_server_ready(fix.orders, 3);
+    send_body("INIT 3", BODY);
+    assert_told("INIT=3 200\nSERVER=3\n");
+    hr_orders_server_ready(fix.orders, 3);
+    assert_told("INIT=3 200\nSERVER=3\n");
+    put_state(3, 43, HR_UP);
+    hr_orders_server_ready(fix.orders, 3);
+    put_life(4, 44); /* its own answer has not come yet */
+    hr_orders_server_ready(fix.orders, 3);
+    assert_told("");
 }
 
 static void one_that_must_be_initialised_is_announced_after_that(void **state)
@@ -362,6 +385,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, orders_set_up, orders_tear_down)
     const struct CMUnitTest tests[] = {
         T(a_server_is_announced_once_a_life),
+        T(what_the_supervisor_has_not_heard_is_said_again),
         T(one_that_must_be_initialised_is_announced_after_that),
         T(the_order_waits_for_the_server),
         T(an_order_blocks_the_announcement_even_if_the_board_does_not),
