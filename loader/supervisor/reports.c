@@ -89,12 +89,25 @@ void hr_reports_write(struct hr_supervisor *sup)
         (void)hr_crash_file_start(sup->config->crash_dir, c);
 }
 
+/* The report of the latest death of this unit, or NULL. */
+static const struct hr_crash *report_of(const struct hr_supervisor *sup, const struct hr_unit *u)
+{
+    const struct hr_crash *c = sup->reports.unwritten;
+    return c && c->pid == u->last_pid ? c : NULL;
+}
+
+bool hr_reports_left_nobody(const struct hr_supervisor *sup, const struct hr_unit *u)
+{
+    const struct hr_crash *c = report_of(sup, u);
+    return c && c->nleft == 0;
+}
+
 int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
                          const struct hr_socket **ret)
 {
     static struct hr_socket all[HR_CRASH_SOCKETS];
-    const struct hr_crash *c = sup->reports.unwritten;
-    if (c && c->pid == u->last_pid) {
+    const struct hr_crash *c = report_of(sup, u);
+    if (c) {
         *ret = c->sockets;
         return c->nsockets;
     }

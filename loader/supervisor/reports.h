@@ -41,4 +41,8 @@ void hr_reports_write(struct hr_supervisor *sup);
 int hr_reports_listening(struct hr_supervisor *sup, const struct hr_unit *u,
                          const struct hr_socket **ret);
 
+/* Has the look at the latest death of this unit found nobody but our own processes?  Then nobody
+ * can have come since: who is dead has no more children. */
+bool hr_reports_left_nobody(const struct hr_supervisor *sup, const struct hr_unit *u);
+
 #endif

@@ -66,6 +66,10 @@ static void clean_up_after_server(struct hr_supervisor *sup)
     pid_t keep[HR_MAX_SERVICES + 1];
     if (!sup->config->sidecar || sup->phase != HR_RUNNING || u->service.pub.state != HR_BACKOFF)
         return;
+    if (hr_reports_left_nobody(sup, u)) {
+        sup->leftovers.n = 0;
+        return;
+    }
     size_t n = hr_unit_pids(sup, keep);
     if (sup->reload.reader)
         keep[n++] = sup->reload.reader;
