@@ -144,6 +144,8 @@ static const struct {
     {"spec-image", object, "\"myregistry/specialized-ml-agent:v1.0.0\"", "\"a:1:2\"", "\"a:1\""},
     {"spec-image", object, "\"myregistry/specialized-ml-agent:v1.0.0\"", "\"a:1@sha256:12\"",
      "\"a:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""},
+    {"spec-image", object, "\"myregistry/specialized-ml-agent:v1.0.0\"",
+     "\"a:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\"", "\"a:1\""},
     {"spec-image-latest", object, "ml-agent:v1.0.0", "ml-agent:latest", "ml-agent:latest2"},
     {"spec-image-latest", object, "ml-agent:v1.0.0", "ml-agent", "ml-agent:1"},
     {"spec-image-latest", object, "\"myregistry/specialized-ml-agent:v1.0.0\"",

@@ -329,7 +329,7 @@ static void every_pattern_compiles(void **state)
         {HR_RE_WORD, "a b", " a"},
         {HR_RE_IMAGE,
          "registry.example.com:5000/a/b_c:1@sha256:"
-         "0123456789abcdef0123456789abcdef",
+         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
          "A/b"},
         {HR_RE_FLOATING, "a/b:latest", "a/b:later"},
         {HR_RE_CAPABILITY, "a_b-c9", "a__b"},

@@ -13,7 +13,7 @@
 #define PART   "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 #define PRE    "(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
 #define DNS    "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-#define DIGEST "[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+#define DIGEST "(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
 #define DOMAIN "(" HOST "(\\." HOST ")+(:[0-9]+)?|" HOST ":[0-9]+|localhost)/"
 #define REPO   "(" DOMAIN ")?" PART "(/" PART ")*"
 #define TAG    "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
