@@ -338,7 +338,7 @@ class Agent(Image):
 class Container(Image):
     KEYS = {"OH_SECRET_KEY": "of-the-test", "OH_SESSION_API_KEYS_0": "of-the-test"}
 
-    def here(self, *options: str, code: int = 0, **env: str) -> dict[str, dict[str, Any]]:
+    def here(self, *options: str, code: int = 0, **env: Any) -> dict[str, dict[str, Any]]:
         agent, = free_ports(1)
         found = self.findings(*options, "--", str(self.server), "--port", str(agent), code=code,
                               OH_CONVERSATIONS_PATH=str(self.dir), OH_BASH_EVENTS_DIR=str(self.dir),
@@ -373,6 +373,20 @@ class Container(Image):
         os.chown(self.dir, 0, 0)
         self.assertNotIn("folder-unwritable", self.here("--user=12345", code=0))
         self.assertIn("folder-unwritable", self.here("--user=12345:12345", code=1))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_user_is_in_the_groups_of_the_list(self) -> None:
+        """A folder that is writable by one of them alone, seen with a list of groups of the test's own."""
+        group = 54321
+        self.dir.chmod(0o775)
+        os.chown(self.dir, 0, group)
+        listed = self.dir / "group"
+        listed.write_text(Path("/etc/group").read_text() + f"of-the-test:x:{group}:nobody\n")
+        with_it = ("unshare", "--mount", "--propagation", "private", "sh", "-c",
+                   f"mount --bind {listed} /etc/group && exec \"$@\"", "sh")
+        for user in ("nobody", str(pwd.getpwnam("nobody").pw_uid)):
+            self.assertIn("folder-unwritable", self.here(f"--user={user}", code=1))
+            self.assertNotIn("folder-unwritable", self.here(f"--user={user}", prefix=with_it))
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_home_is_the_users_unless_the_image_sets_it(self) -> None:
