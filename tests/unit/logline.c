@@ -200,6 +200,16 @@ static void only_so_deep(void **state)
     assert_non_null(json_object_get(wrap(text, strlen(text)), "a"));
     assert_level(nested(HR_LOGLINE_DEPTH + 1), NULL);
     assert_level(nested(400), NULL);
+    for (int depth = HR_LOGLINE_DEPTH; depth <= HR_LOGLINE_DEPTH + 1; depth++) { /* objects, too */
+        char objects[6 * (HR_LOGLINE_DEPTH + 1) + 1] = "";
+        size_t n = 0;
+        for (int i = 1; i < depth; i++, n += 5)
+            (void)snprintf(objects + n, sizeof(objects) - n, "{\"a\":");
+        (void)snprintf(objects + n, sizeof(objects) - n, "{}");
+        memset(objects + n + 2, '}', (size_t)depth - 1);
+        bool known = json_object_get(wrap(objects, strlen(objects)), "a") != NULL;
+        assert_int_equal(known, depth == HR_LOGLINE_DEPTH);
+    }
 }
 
 static void the_largest_object_is_passed_on(void **state)

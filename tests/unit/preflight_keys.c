@@ -54,6 +54,11 @@ static void the_file_can_have_the_keys(void **state)
     assert_true(hr_preflight_has_session_key(f));
     keys(f);
     assert_int_equal(found_in_all(), 0);
+    f = FACTS("OH_SESSION_API_KEYS_0="); /* in the place of the file's first */
+    (void)json_object_set_new(f->file, "session_api_keys", json_pack("[s]", "k"));
+    assert_false(hr_preflight_has_session_key(f));
+    (void)json_object_set_new(f->file, "session_api_keys", json_pack("[s, s]", "k", "second"));
+    assert_true(hr_preflight_has_session_key(f));
     f = FACTS("OH_DEFERRED_INIT=0", "OH_SECRET_KEY=s");
     (void)json_object_set_new(f->file, "deferred_init", json_true());
     assert_false(hr_preflight_flag(f, "OH_DEFERRED_INIT", "deferred_init", true));

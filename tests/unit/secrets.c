@@ -243,6 +243,19 @@ static void lists_with_commas(void **state)
     assert_string_equal(masked("first-key second-key"), "**** ****");
 }
 
+/* It may say so behind what is looked at of it. */
+static void a_name_too_long_to_look_at_is_a_secrets(void **state)
+{
+    char json[400];
+    (void)state;
+    for (int n = 256; n <= 257; n++) {
+        (void)snprintf(json, sizeof(json), "{\"%0*d\": \"its-value\"}", n, 0);
+        hr_secrets_init(NULL);
+        hr_secrets_add_json(json, strlen(json));
+        assert_string_equal(masked("its-value"), n > 256 ? "****" : "its-value");
+    }
+}
+
 static void lines_of_a_long_key(void **state)
 {
     static const char json[] = "{\"ssh_key\": \"BEGIN key\\nthird-line\\r\\nback\\\\nslash\"}";
@@ -509,6 +522,7 @@ int main(void)
         cmocka_unit_test(json_in_the_environment),
         cmocka_unit_test(json_need_not_begin_at_once),
         cmocka_unit_test(lists_with_commas),
+        cmocka_unit_test(a_name_too_long_to_look_at_is_a_secrets),
         cmocka_unit_test(lines_of_a_long_key),
         cmocka_unit_test(passwords_in_urls),
         cmocka_unit_test(credentials_in_a_command),
