@@ -293,7 +293,7 @@ class AgentServer:
         return 200, {
             "pid": os.getpid(), "ppid": os.getppid(), "pgid": os.getpgid(0), "sid": os.getsid(0),
             "argv": sys.argv, "cwd": os.getcwd(), "environ": dict(os.environ), "files": files,
-            "status": {key: status[key].strip() for key in ("SigBlk", "SigIgn", "Threads")},
+            "status": {key: status.get(key, "").strip() for key in ("SigBlk", "SigIgn", "Threads")},
             "asked": self.asked, "init": self.init_state,
             "phases": self.helper.listen() if self.helper else None,
         }
