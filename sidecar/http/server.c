@@ -6,9 +6,9 @@
  * ten each time it runs, and at its limit none until some later event, which lets whoever is quick
  * enough keep others out.  A request that is not answered at once is suspended, and resumed to be
  * answered.  Of a suspended connection libmicrohttpd hears nothing, not even its end; so its socket
- * waits for EPOLLRDHUP in a second nested epoll, which, unlike a plain wait for readability, is not
- * woken by a next request that is already there.  Most answers come before that is worth two system
- * calls, so it begins a moment late. */
+ * waits for EPOLLRDHUP in a second nested epoll, edge-triggered, for a next request that is already
+ * there wakes it too, once: gVisor tells nobody of an end who does not also wait to read.  Most
+ * answers come before that is worth two system calls, so it begins a moment late. */
 #include "server.h"
 
 #include "common/clock.h"
@@ -126,7 +126,7 @@ static int socket_of(struct MHD_Connection *connection)
 
 static void watch_peer(struct hr_http_req *req)
 {
-    struct epoll_event e = {.events = EPOLLRDHUP, .data.ptr = req};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = req};
     req->watched = true; /* or tried: once is enough */
     if (epoll_ctl(req->h->gone_fd, EPOLL_CTL_ADD, socket_of(req->connection), &e) < 0)
         hr_warn("http: cannot watch a client's connection: %s; its end will go unnoticed until it "
@@ -203,7 +203,8 @@ static void on_gone(struct ev_loop *loop, ev_io *w, int revents)
         /* An earlier one's callback may have answered this one; it is freed only when
          * libmicrohttpd runs, which is not before we return. */
         struct hr_http_req *req = events[i].data.ptr;
-        if (req->state == REQ_WAITING)
+        bool gone = events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+        if (gone && req->state == REQ_WAITING)
             peer_gone(req);
     }
 }

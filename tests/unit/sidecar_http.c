@@ -161,6 +161,20 @@ static void pipelined_bytes_are_not_a_peer_gone(void **state)
     hr_close(&fd);
 }
 
+static void pipelined_bytes_hide_no_peer_gone(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client_open(f, 1);
+    client_send(fd, "GET /later HTTP/1.1" CRLF HOST "GET / HTTP/1.1" CRLF HOST);
+    pump(f->loop, 30);
+    client_send(fd, "GET / HTTP/1.1" CRLF HOST);
+    pump(f->loop, 30);
+    assert_int_equal(f->gone, 0);
+    hr_close(&fd);
+    pump(f->loop, 30);
+    assert_int_equal(f->gone, 1);
+}
+
 static void an_unwatched_request_outlives_its_peer(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_peer_that_goes_away_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pipelined_bytes_are_not_a_peer_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pipelined_bytes_hide_no_peer_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unwatched_request_outlives_its_peer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_come_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_the_listener_ends_waiting_requests, set_up,
