@@ -14,7 +14,7 @@ static size_t replace(char out[16], const char *s, size_t n, bool lines)
 {
     size_t steers = lines && (*s == '\n' || *s == '\t') ? 0 : hr_utf8_steers(s, n);
     if (steers == 3)
-        (void)snprintf(out, 16, "<U+%04X>", 0x2000U | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU));
+        (void)snprintf(out, 16, "<U+%04X>", 0x2000 | (s[1] & 0x3f) << 6 | (s[2] & 0x3f));
     else if (steers) /* U+0080 to U+009F as U+0040 to U+005F */
         (void)snprintf(out, 16, "^%c", *s == 0x7f ? '?' : (s[steers - 1] & 0x1f) + 0x40);
     return steers;

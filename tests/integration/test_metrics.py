@@ -242,6 +242,8 @@ class Documents(unittest.TestCase):
                 wait_for("the phase", lambda: value(
                     look(h), "handrail_phase", handrail_phase="warm") == 1, 10)
                 self.assertEqual(value(seen, "handrail_pooled"), 1)
+                wait_for("what it is asked next", lambda: look(h) and
+                         "handrail_server_init_state" in seen, 10)
                 self.assertEqual(value(seen, "handrail_server_init_state",
                                        handrail_server_init_state="dormant"), 1)
                 volume.write(CLAIMED_WITH_UID)
