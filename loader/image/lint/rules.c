@@ -30,8 +30,7 @@ const struct hr_rule hr_lint_rules[HR_LINT_NRULES] = {
         {"copy-source-missing", E, "a file to copy is not in the build context",
          "The build ends there. What .dockerignore excludes is not in the context either.",
          "Correct the path, which is relative to the context, or the .dockerignore file. If the "
-         "build "
-         "has another context: --context=DIR."},
+         "build has another context: --context=DIR."},
     [HR_LINT_BASE_UNDECLARED] =
         {"base-undeclared", E, "FROM uses a variable that is not declared before it",
          "FROM sees only what ARG declares before the first FROM. Any other variable is empty "
