@@ -25,6 +25,20 @@ static bool is_moving_tag(const char *tag, size_t n, bool only_latest)
     return false;
 }
 
+/* Only a registry's name, which ends with the first slash, may have capitals. */
+static bool check_case(struct hr_lint *l, const struct hr_instruction *i, const struct hr_word *w,
+                       const char *image)
+{
+    const char *slash = strchr(image, '/');
+    const char *p = slash ? slash + 1 : image;
+    while (*p && *p != ':' && *p != '@' && !(*p >= 'A' && *p <= 'Z'))
+        p++;
+    if (!(*p >= 'A' && *p <= 'Z'))
+        return true;
+    hr_lint_say(l, HR_LINT_SYNTAX, i, w, "%.200s: the name of an image has no capitals", image);
+    return false;
+}
+
 static void check_from(struct hr_lint *l, const struct hr_stage *s)
 {
     struct hr_reference ref = hr_reference_read(s->base);
@@ -37,7 +51,7 @@ static void check_from(struct hr_lint *l, const struct hr_stage *s)
                     s->base);
         return;
     }
-    if (strcmp(s->base, "scratch") == 0 || ref.digest)
+    if (strcmp(s->base, "scratch") == 0 || !check_case(l, s->from, w, s->base) || ref.digest)
         return;
     if (!ref.tag)
         hr_lint_say(l, HR_LINT_BASE_UNPINNED, s->from, w, "%s has no tag, which means latest",
@@ -51,8 +65,13 @@ static void check_from(struct hr_lint *l, const struct hr_stage *s)
 static void check_from_name(struct hr_lint *l, const struct hr_instruction *i,
                             const struct hr_word *w, const char *name)
 {
-    if (strchr(name, '$') || hr_stage_find(&l->stages, name) ||
-        name[strspn(name, "0123456789")] == '\0')
+    bool number = name[strspn(name, "0123456789")] == '\0';
+    if (!*name || strchr(name, '$') || (number && i->kind != HR_COPY))
+        return;
+    const struct hr_stage *stage = hr_stage_find(&l->stages, name);
+    if (!i->onbuild && (stage ? stage->end > (size_t)(i - l->d->instructions) : number))
+        hr_lint_say(l, HR_LINT_SYNTAX, i, w, "from=%.100s is no stage before this one", name);
+    if (stage || number || !check_case(l, i, w, name))
         return;
     struct hr_reference ref = hr_reference_read(name);
     if (ref.digest || (ref.tag && !is_moving_tag(ref.tag, ref.tag_n, true)))
@@ -63,19 +82,49 @@ static void check_from_name(struct hr_lint *l, const struct hr_instruction *i,
     hr_lint_say(l, HR_LINT_BASE_UNPINNED, i, w, "from=%s is not pinned to a version", name);
 }
 
+/* Is it, in whatever letters, one of a list's words, each of which stands between two blanks? */
+static bool listed(const char *list, const char *p, size_t n)
+{
+    char word[32];
+    return snprintf(word, sizeof(word), " %.*s ", (int)n, p) < (int)sizeof(word) &&
+           strcasestr(list, word);
+}
+
+/* Would BuildKit take KEY=VALUE, or KEY, of a mount? */
+static bool is_mount_option(const char *p, size_t n)
+{
+    const char *equals = memchr(p, '=', n);
+    size_t key = equals ? (size_t)(equals - p) : n;
+    const char *values = listed(" type ", p, key)      ? " bind cache tmpfs secret ssh "
+                         : listed(" sharing ", p, key) ? " shared private locked "
+                                                       : NULL;
+    if (!equals)
+        return listed(" ro readonly rw readwrite required ", p, key);
+    if (values && !memchr(equals, '$', n - key))
+        return listed(values, equals + 1, n - key - 1);
+    return values || listed(" from source src target dst destination readonly ro readwrite rw "
+                            "required size id mode uid gid env ",
+                            p, key);
+}
+
 /* The same for type=bind,from=NAME,target=/PATH. */
 static void check_mount(struct hr_lint *l, const struct hr_instruction *i, const struct hr_word *w)
 {
     static const char key[] = "from=";
     char name[REFERENCE_MAX];
-    for (const char *p = w->value; *p; p += *p == ',') {
+    for (const char *p = w->value, *end;; p = end + 1) {
         size_t n = strcspn(p, ",");
+        end = p + n;
+        if (!strchr(w->value, '"') && !is_mount_option(p, n))
+            hr_lint_say(l, HR_LINT_SYNTAX, i, w, "RUN --mount=%.200s: \"%.*s\" is no option of it",
+                        w->value, (int)n, p);
         if (strncmp(p, key, sizeof(key) - 1) == 0 && n < sizeof(name)) {
             (void)snprintf(name, sizeof(name), "%.*s", (int)(n - sizeof(key) + 1),
                            p + sizeof(key) - 1);
             check_from_name(l, i, w, name);
         }
-        p += n;
+        if (!*end)
+            return;
     }
 }
 

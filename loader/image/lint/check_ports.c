@@ -21,13 +21,37 @@ static const struct hr_port_owner *taken(const char *text, size_t n)
     return hr_parse_int(number, 1, 65535, &value) == 0 ? hr_port_owner(value) : NULL;
 }
 
+/* NUMBER or FIRST-LAST, perhaps with a protocol; an address and a port before it do not count. */
+static bool is_expose(const char *p, size_t n)
+{
+    char part[64];
+    int64_t first = 0;
+    if (snprintf(part, sizeof(part), "%.*s", (int)n, p) >= (int)sizeof(part))
+        return false;
+    char *colon = strrchr(part, ':');
+    char *number = colon ? colon + 1 : part;
+    char *slash = strchr(number, '/');
+    if (slash && slash[1] && strcasecmp(slash, "/tcp") != 0 && strcasecmp(slash, "/udp") != 0 &&
+        strcasecmp(slash, "/sctp") != 0)
+        return false;
+    if (slash)
+        *slash = '\0';
+    char *dash = strchr(number, '-');
+    if (dash)
+        *dash++ = '\0';
+    return hr_parse_int(number, 0, 65535, &first) == 0 &&
+           (!dash || hr_parse_int(dash, first, 65535, &first) == 0);
+}
+
 static void check_expose(struct hr_lint *l, const struct hr_site *s)
 {
     for (size_t k = 0; k < s->i->words.n; k++) {
         const struct hr_word *w = &s->i->words.at[k];
         for (const char *p = w->expanded; *p;) {
             size_t n = strcspn(p, " ");
-            const struct hr_port_owner *port = taken(p, n);
+            const struct hr_port_owner *port = l->server && s->kept ? taken(p, n) : NULL;
+            if (n && w->known && !is_expose(p, n))
+                hr_lint_say(l, HR_LINT_SYNTAX, s->i, w, "EXPOSE %.*s is no port", (int)n, p);
             /* Handrail's health endpoints are there to be reached, and so is the server. */
             if (port && port->port != 60000 && !(port->port == 60010 && l->handrail))
                 hr_lint_say(l, HR_LINT_PORT_EXPOSED, s->i, w, "EXPOSE %.*s: that port is for %s",
@@ -93,11 +117,11 @@ static void check_command(struct hr_lint *l, const struct hr_site *s)
 
 void hr_check_ports(struct hr_lint *l, const struct hr_site *s)
 {
+    if (s->i->kind == HR_EXPOSE && !s->i->broken)
+        check_expose(l, s);
     if (!l->server || !s->kept || s->i->broken)
         return;
-    if (s->i->kind == HR_EXPOSE)
-        check_expose(l, s);
-    else if (s->i->kind == HR_ENV)
+    if (s->i->kind == HR_ENV)
         check_variables(l, s);
     else if (s->i->kind == HR_CMD || s->i->kind == HR_ENTRYPOINT)
         check_command(l, s);

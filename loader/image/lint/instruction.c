@@ -18,7 +18,8 @@ enum form {
     TRIGGER /* another instruction */
 };
 
-/* By enum hr_instruction_kind.  flags: each between two blanks, with "=" if it needs a value. */
+/* By enum hr_instruction_kind.  flags: each between two blanks, with "=" if it needs a value, and
+ * "*" behind that if it may be there more than once. */
 static const struct type {
     const char *name;
     enum form form;
@@ -26,10 +27,10 @@ static const struct type {
     const char *flags;
 } types[] = {
     [HR_INSTRUCTION_UNKNOWN] = {"", WHOLE, 0, ""},
-    [HR_ADD] = {"ADD", LIST, 2, " chown= chmod= checksum= exclude= link keep-git-dir unpack "},
+    [HR_ADD] = {"ADD", LIST, 2, " chown= chmod= checksum= exclude=* link keep-git-dir unpack "},
     [HR_ARG] = {"ARG", NAMES, 1, ""},
     [HR_CMD] = {"CMD", SCRIPT, 0, ""},
-    [HR_COPY] = {"COPY", LIST, 2, " chown= chmod= from= exclude= link parents "},
+    [HR_COPY] = {"COPY", LIST, 2, " chown= chmod= from= exclude=* link parents "},
     [HR_ENTRYPOINT] = {"ENTRYPOINT", SCRIPT, 0, ""},
     [HR_ENV] = {"ENV", PAIRS, 1, ""},
     [HR_EXPOSE] = {"EXPOSE", WORDS, 1, ""},
@@ -39,7 +40,7 @@ static const struct type {
     [HR_LABEL] = {"LABEL", PAIRS, 1, ""},
     [HR_MAINTAINER] = {"MAINTAINER", WHOLE, 1, ""},
     [HR_ONBUILD] = {"ONBUILD", TRIGGER, 0, ""},
-    [HR_RUN] = {"RUN", SCRIPT, 0, " mount= network= security= device= "},
+    [HR_RUN] = {"RUN", SCRIPT, 0, " mount=* network= security= device=* "},
     [HR_SHELL] = {"SHELL", SCRIPT, 0, ""},
     [HR_STOPSIGNAL] = {"STOPSIGNAL", WHOLE, 1, ""},
     [HR_USER] = {"USER", WHOLE, 1, ""},
@@ -76,18 +77,33 @@ static void bad(struct hr_dockerfile *d, struct hr_instruction *i, const char *a
     hr_problem_at(d, HR_PROBLEM_SYNTAX, at, "%s %s", hr_instruction_name(i->kind), what);
 }
 
+/* What is wrong with a flag, or NULL. */
+static const char *wrong_flag(const struct hr_instruction *i, const struct hr_word *flag)
+{
+    const char *all = types[i->kind].flags;
+    char plain[64];
+    char valued[64];
+    (void)snprintf(plain, sizeof(plain), " %s ", flag->text);
+    (void)snprintf(valued, sizeof(valued), " %s=", flag->text);
+    const char *at = strstr(all, valued);
+    if (!at && !strstr(all, plain))
+        return "is no flag of it";
+    if (at && !flag->value)
+        return "needs a value";
+    if (!at && flag->value && strcasecmp(flag->value, "true") != 0 &&
+        strcasecmp(flag->value, "false") != 0)
+        return "is either true or false";
+    for (const struct hr_word *before = i->flags.at; before < flag; before++)
+        if (strcmp(before->text, flag->text) == 0 && !(at && at[strlen(valued)] == '*'))
+            return "is there twice";
+    return NULL;
+}
+
 static void check_flags(struct hr_dockerfile *d, struct hr_instruction *i, const char *text)
 {
     for (size_t k = 0; k < i->flags.n; k++) {
         const struct hr_word *flag = &i->flags.at[k];
-        const char *all = types[i->kind].flags;
-        char plain[64];
-        char valued[64];
-        (void)snprintf(plain, sizeof(plain), " %s ", flag->text);
-        (void)snprintf(valued, sizeof(valued), " %s= ", flag->text);
-        const char *wrong = strstr(all, valued)  ? (flag->value ? NULL : "needs a value")
-                            : strstr(all, plain) ? NULL
-                                                 : "is no flag of it";
+        const char *wrong = wrong_flag(i, flag);
         if (!wrong)
             continue;
         i->broken = true;
@@ -113,6 +129,39 @@ static void check_from(struct hr_dockerfile *d, struct hr_instruction *i)
         bad(d, i, i->rest, "AS: the name of a stage is a letter, then letters, digits and -_.");
 }
 
+/* "1m30s", as Go reads it; "0" needs no unit. */
+static bool is_duration(const char *p)
+{
+    static const char units[] = " ns us \xc2\xb5s \xce\xbcs ms s m h ";
+    static const char digits[] = "0123456789.";
+    char unit[8];
+    if (strcmp(p, "0") == 0)
+        return true;
+    while (*p) {
+        size_t number = strspn(p, digits);
+        size_t n = strcspn(p + number, digits);
+        (void)snprintf(unit, sizeof(unit), " %.*s ", (int)n, p + number);
+        if (!number || !n || n > 3 || !strstr(units, unit))
+            return false;
+        p += number + n;
+    }
+    return true;
+}
+
+/* Nothing is substituted in them. */
+static void check_times(struct hr_dockerfile *d, struct hr_instruction *i)
+{
+    for (size_t k = 0; k < i->flags.n; k++) {
+        const struct hr_word *flag = &i->flags.at[k];
+        bool retries = strcmp(flag->text, "retries") == 0;
+        if (flag->value && (retries ? flag->value[strspn(flag->value, "0123456789")] == '\0'
+                                    : is_duration(flag->value)))
+            continue;
+        bad(d, i, i->rest,
+            retries ? "--retries takes a number" : "takes durations with units, such as 30s");
+    }
+}
+
 static void check_health(struct hr_dockerfile *d, struct hr_instruction *i)
 {
     bool none = i->health_type && strcasecmp(i->health_type, "NONE") == 0;
@@ -122,6 +171,8 @@ static void check_health(struct hr_dockerfile *d, struct hr_instruction *i)
         bad(d, i, i->rest, "takes NONE, or CMD and a command");
     else if (none != empty)
         bad(d, i, i->rest, none ? "NONE takes nothing more" : "CMD: there is no command");
+    else if (command)
+        check_times(d, i);
 }
 
 static void check_copy(struct hr_dockerfile *d, struct hr_instruction *i, const char *text)
