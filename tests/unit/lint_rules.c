@@ -333,6 +333,13 @@ static const struct {
     {HR_LINT_HANDRAIL_INSTALL_USER, 0,
      "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM a\n"
      "RUN /opt/handrail/bin/handrail install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 3,
+     BASE "ARG H=/opt/handrail/bin/handrail\nRUN ${H} install --no-check\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 3,
+     BASE "ENV HANDRAIL=/opt/handrail\nRUN \"$HANDRAIL/bin/handrail\" install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 2, BASE "RUN H=/opt/handrail/bin/handrail; $H install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 2, BASE "RUN eval '/opt/handrail/bin/handrail install'\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "ARG H=npm\nRUN $H install && $X install\n"},
 
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail /usr/local/handrail\n"},
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail/ /opt/\n"},

@@ -18,13 +18,38 @@ static bool only_says(const struct hr_command *c)
     return false;
 }
 
+/* Is it NAME=VALUE, for a name of n bytes?  The value, or NULL. */
+static const char *assigned(const char *word, const char *name, size_t n)
+{
+    return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+}
+
+/* What $NAME or ${NAME} stands for, by ENV, ARG or the same RUN; anything else for itself. */
+static const char *resolve(const struct hr_site *s, const char *word)
+{
+    if (*word != '$')
+        return word;
+    const char *name = word + 1 + (word[1] == '{');
+    size_t n = strcspn(name, "}");
+    for (size_t c = 0; c < s->script.n; c++)
+        for (size_t k = 0; k < s->script.commands[c].n; k++) {
+            const char *value = assigned(s->script.commands[c].words[k].text, name, n);
+            if (value)
+                return value;
+        }
+    for (const struct hr_variable *v = s->stage ? s->stage->variables : NULL; v; v = v->before)
+        if (v->value && strncmp(v->name, name, n) == 0 && !v->name[n])
+            return v->value;
+    return word;
+}
+
 /* Is it "handrail install", be it behind a program that runs it: timeout 60 handrail install? */
-static bool installs(const struct hr_command *c)
+static bool installs(const struct hr_site *s, const struct hr_command *c)
 {
     static const char handrail[] = "handrail";
     for (size_t k = c->first; k < c->n; k++) {
         size_t n;
-        const char *name = hr_path_name(c->words[k].text, &n);
+        const char *name = hr_path_name(resolve(s, c->words[k].text), &n);
         if (n == sizeof(handrail) - 1 && strncmp(name, handrail, n) == 0)
             return hr_command_find(c, k + 1, "install") < c->n && !only_says(c);
     }
@@ -35,7 +60,7 @@ static bool installs(const struct hr_command *c)
 static const struct hr_command *install_in(const struct hr_site *s)
 {
     for (size_t c = 0; s->i->kind == HR_RUN && c < s->script.n; c++) {
-        if (installs(&s->script.commands[c]))
+        if (installs(s, &s->script.commands[c]))
             return &s->script.commands[c];
     }
     return NULL;

@@ -188,9 +188,11 @@ static bool is_option(const struct hr_command *c, size_t *i)
     return true;
 }
 
-/* The script inside of `sh -c script` or `su user -c script`, or NULL. */
+/* The script inside of `sh -c script`, `su user -c script` or `eval script`, or NULL. */
 static const char *inner_script(const struct hr_command *c)
 {
+    if (strcmp(c->name, "eval") == 0 && c->first + 2 == c->n)
+        return c->words[c->first + 1].text;
     bool su = strcmp(c->name, "su") == 0;
     if (!su && !is_shell(c->name))
         return NULL;
