@@ -154,6 +154,19 @@ class Context(unittest.TestCase):
         (self.here / ".dockerignore").write_text("**/.env\n**/.git\n")
         self.assertEqual(self.findings(text, str(self.here)), [])
 
+    def test_npmrc_is_read(self):
+        text = "FROM scratch\nCOPY ./.npmrc package /a/\n"
+        (self.here / "package").mkdir()
+        npmrc = self.here / "package" / ".npmrc"
+        for where in (npmrc, self.here / ".npmrc"):
+            where.write_text("engine-strict=true\n//x/:_authToken=${NPM_TOKEN}\n")
+        self.assertEqual(self.findings(text, str(self.here)), [])
+        npmrc.write_text("//x/:_authToken = abc\n")
+        self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
+        npmrc.unlink()
+        (self.here / ".npmrc").write_text("_password=abc")
+        self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
+
     def test_what_is_no_file_is_not_waited_for(self):
         (self.here / "src" / ".git").mkdir()
         os.mkfifo(self.here / "src" / ".git" / "config")

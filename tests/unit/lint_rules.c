@@ -253,7 +253,8 @@ static const struct {
     {HR_LINT_SECRET_FILE, 2, BASE "ADD [\"keys/id_rsa\", \"/root/.ssh/\"]\n"},
     {HR_LINT_SECRET_FILE, 4,
      "FROM a:1 AS b\nRUN x\n" BASE "COPY --from=b /root/.netrc /root/.netrc\n"},
-    {HR_LINT_SECRET_FILE, 0, BASE "COPY .env.example id_rsa.pub env /app/\n"},
+    {HR_LINT_SECRET_FILE, 2, BASE "COPY keystore.jks /app/\n"},
+    {HR_LINT_SECRET_FILE, 0, BASE "COPY .env.example id_rsa.pub env truststore.jks /app/\n"},
     {HR_LINT_SECRET_FILE, 0, "FROM a:1 AS b\nCOPY .npmrc .\n" BASE "COPY --from=b /dist /app/\n"},
 
     {HR_LINT_SECRET_IN_RUN, 2, BASE "RUN curl -u me:hunter2 https://example.com\n"},
@@ -263,6 +264,10 @@ static const struct {
     {HR_LINT_SECRET_IN_RUN, 3, BASE "RUN a && \\\n  npm config set //x/:_authToken=$T\n"},
     {HR_LINT_SECRET_IN_RUN, 2, BASE "RUN git config --global credential.helper store\n"},
     {HR_LINT_SECRET_IN_RUN, 0, BASE "RUN echo x > ~/.netrc && git fetch && rm -f ~/.netrc\n"},
+    {HR_LINT_SECRET_IN_RUN, 2, BASE "RUN echo \"//x/:_authToken=$T\" > ~/.npmrc && npm ci\n"},
+    {HR_LINT_SECRET_IN_RUN, 2, BASE "RUN cat > .env <<E\nDB_PASSWORD=$P\nE\n"},
+    {HR_LINT_SECRET_IN_RUN, 0, BASE "RUN echo registry=https://npm.example.com > ~/.npmrc\n"},
+    {HR_LINT_SECRET_IN_RUN, 0, BASE "RUN cat > .env <<E\nNODE_ENV=production\nE\n"},
     {HR_LINT_SECRET_IN_RUN, 0,
      BASE "RUN --mount=type=secret,id=n,target=/root/.netrc curl -u \"$U\" https://example.com\n"},
     {HR_LINT_SECRET_IN_RUN, 0,
@@ -328,11 +333,6 @@ static const struct {
     {HR_LINT_HANDRAIL_INSTALL_USER, 0,
      "FROM python:3.13\nCOPY --from=handrail:1 /opt/handrail /opt/handrail\n"
      "RUN /opt/handrail/bin/handrail install\n"},
-    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo /opt/handrail/bin/handrail install\n"},
-    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo -E /opt/handrail/bin/handrail install\n"},
-    {HR_LINT_HANDRAIL_INSTALL_USER, 0,
-     "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM a\n"
-     "RUN /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 3,
      BASE "ARG H=/opt/handrail/bin/handrail\nRUN ${H} install --no-check\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 3,
@@ -340,6 +340,11 @@ static const struct {
     {HR_LINT_HANDRAIL_INSTALL_USER, 2, BASE "RUN H=/opt/handrail/bin/handrail; $H install\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 2, BASE "RUN eval '/opt/handrail/bin/handrail install'\n"},
     {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "ARG H=npm\nRUN $H install && $X install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo /opt/handrail/bin/handrail install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0, BASE "RUN sudo -E /opt/handrail/bin/handrail install\n"},
+    {HR_LINT_HANDRAIL_INSTALL_USER, 0,
+     "FROM openhands/agent-server:1.58.0 AS a\nUSER root\nFROM a\n"
+     "RUN /opt/handrail/bin/handrail install\n"},
 
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail /usr/local/handrail\n"},
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail/ /opt/\n"},

@@ -120,6 +120,9 @@ size_t hr_copy_sources(const struct hr_instruction *i);
  * l->context. */
 bool hr_context_has(const struct hr_lint *l, const char *path);
 
+/* Is it an .npmrc of the build context in which no credential is written out? */
+bool hr_context_harmless(const struct hr_lint *l, const char *path);
+
 /* Find out whether handrail is in the image, and started: l->handrail and l->installed. */
 void hr_lint_find_handrail(struct hr_lint *l);
 

@@ -45,7 +45,8 @@ void hr_check_secret_files(struct hr_lint *l, const struct hr_site *s)
     const struct hr_stage *stage = taken_from(l, s);
     for (size_t k = 0; k < hr_copy_sources(s->i); k++) {
         const struct hr_word *w = &s->i->words.at[k];
-        if (hr_secret_file(w->expanded))
+        if (hr_secret_file(w->expanded) &&
+            (hr_instruction_flag(s->i, "from") || !hr_context_harmless(l, w->expanded)))
             hr_lint_say(l, HR_LINT_SECRET_FILE, s->i, w, "%s of %.200s, which holds secrets",
                         hr_instruction_name(s->i->kind), w->expanded);
         else if (stage && runs(l, stage))
@@ -193,6 +194,24 @@ static bool is_removed(const struct hr_script *script, size_t from, const char *
     return false;
 }
 
+static bool names_secret(const char *text)
+{
+    static const char *const words[] = {"auth", "passw", "token", "secret", "_key"};
+    for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+        if (strcasestr(text, words[k]))
+            return true;
+    return false;
+}
+
+/* Is anything in the whole RUN called a secret? */
+static bool has_secret(const struct hr_site *s)
+{
+    bool any = names_secret(s->i->rest);
+    for (size_t k = 0; !any && k < s->i->nheredocs; k++)
+        any = names_secret(s->i->heredocs[k].body);
+    return any;
+}
+
 /* > ~/.netrc */
 static void check_redirections(struct hr_lint *l, const struct hr_site *s, size_t index)
 {
@@ -204,7 +223,8 @@ static void check_redirections(struct hr_lint *l, const struct hr_site *s, size_
         const char *path = tee ? word : arrows ? word + arrows : NULL;
         if (path && !*path && k + 1 < c->n)
             path = c->words[k + 1].text;
-        if (path && hr_secret_file(path) && !is_removed(&s->script, index, path))
+        if (path && hr_secret_file(path) && !is_removed(&s->script, index, path) &&
+            (!hr_settings_file(path) || has_secret(s)))
             hr_lint_say_in(l, HR_LINT_SECRET_IN_RUN, s->i, &c->words[k], "RUN writes %.200s", path);
     }
 }

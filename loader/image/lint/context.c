@@ -19,7 +19,7 @@ enum {
     DEPTH_MAX = 6,            /* of folders that are looked into */
     ENTRIES_MAX = 20000,      /* files and folders that are looked at, for one instruction */
     SECRETS_MAX = 10,         /* said, for one instruction */
-    CONFIG_MAX = 1024 * 1024, /* bytes of .git/config */
+    CONFIG_MAX = 1024 * 1024, /* bytes of .git/config, or .npmrc */
 };
 
 /* A path of the context, without "." parts and slashes at either end; "" is the context. */
@@ -55,6 +55,33 @@ bool hr_context_has(const struct hr_lint *l, const char *path)
     char where[HR_LINT_PATH];
     struct stat st;
     return full(l, path, where) && lstat(where, &st) == 0 && !hr_ignored(l->ignore, path);
+}
+
+/* Read a file of it, whatever it is, into text, which must be freed.  Was it there? */
+static bool read_context(const struct hr_lint *l, const char *path, struct hr_buf *text)
+{
+    char where[HR_LINT_PATH];
+    hr_buf_init(text, CONFIG_MAX);
+    int fd = full(l, path, where) ? open(where, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    bool read = fd >= 0 && hr_read_fd(fd, text) == 0;
+    hr_close(&fd);
+    return read;
+}
+
+bool hr_context_harmless(const struct hr_lint *l, const char *path)
+{
+    static const char npmrc[] = ".npmrc";
+    struct hr_buf text;
+    size_t n;
+    const char *name = hr_path_name(path, &n);
+    if (!l->context || n != sizeof(npmrc) - 1 || strncmp(name, npmrc, n) != 0)
+        return false;
+    bool harmless = read_context(l, path, &text);
+    for (const char *p = hr_buf_str(&text); harmless && (p = strchr(p, '_')); p++)
+        if (strncasecmp(p, "_auth", 5) == 0 || strncasecmp(p, "_password", 9) == 0)
+            harmless = p[strcspn(p, "$\n")] == '$'; /* =${NPM_TOKEN} */
+    hr_buf_free(&text);
+    return harmless;
 }
 
 /* ---- is it there? ---------------------------------------------------------------------------- */
@@ -119,7 +146,7 @@ static void look_into(struct walk *k, const char *folder, unsigned depth)
         k->entries++;
         if (hr_ignored(k->l->ignore, path))
             continue;
-        if (hr_secret_file(path)) {
+        if (hr_secret_file(path) && !hr_context_harmless(k->l, path)) {
             hr_lint_say(k->l, HR_LINT_SECRET_FILE, k->s->i, k->w, "%s of %.200s brings %.200s",
                         hr_instruction_name(k->s->i->kind), k->w->expanded, path);
             k->secrets++;
@@ -136,20 +163,16 @@ static void check_remotes(struct hr_lint *l, const struct hr_site *s, const stru
                           const char *folder)
 {
     char path[HR_LINT_PATH];
-    char where[HR_LINT_PATH];
     bool literal = false;
     bool found = false;
     struct hr_buf text;
     if (snprintf(path, sizeof(path), "%s%s.git/config", folder, *folder ? "/" : "") >=
             (int)sizeof(path) ||
-        !hr_context_has(l, path) || !full(l, path, where))
+        !hr_context_has(l, path))
         return;
-    hr_buf_init(&text, CONFIG_MAX);
-    int fd = open(where, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* whatever it is */
-    if (fd >= 0 && hr_read_fd(fd, &text) == 0)
+    if (read_context(l, path, &text))
         for (const char *p = hr_buf_str(&text); !found && (p = strstr(p, "://")); p++)
             found = hr_url_password(p, &literal);
-    hr_close(&fd);
     hr_buf_free(&text);
     if (found)
         hr_lint_say(l, HR_LINT_GIT_REMOTE_PASSWORD, s->i, w,

@@ -25,6 +25,13 @@ static bool is_env_file(const char *name, size_t n)
     return true;
 }
 
+bool hr_settings_file(const char *path)
+{
+    size_t n;
+    const char *name = hr_path_name(path, &n);
+    return is_env_file(name, n) || (n == 6 && strncasecmp(name, ".npmrc", n) == 0);
+}
+
 bool hr_secret_file(const char *path)
 {
     static const char *const names[] = {"id_rsa",
@@ -76,6 +83,6 @@ bool hr_secret_file(const char *path)
             return true;
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (ends_with(name, n, ends[i]))
-            return true;
+            return strncasecmp(name, "trust", 5) != 0; /* truststore.jks: certificates */
     return false;
 }

@@ -9,4 +9,7 @@
  * path counts, with its folder for those whose own name says little. */
 bool hr_secret_file(const char *path);
 
+/* And is it one of those that as often hold none: ".npmrc", ".env"? */
+bool hr_settings_file(const char *path);
+
 #endif
