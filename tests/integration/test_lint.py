@@ -154,6 +154,22 @@ class Context(unittest.TestCase):
         (self.here / ".dockerignore").write_text("**/.env\n**/.git\n")
         self.assertEqual(self.findings(text, str(self.here)), [])
 
+    def test_entrypoint_is_read(self):
+        base = "FROM openhands/agent-server:1.58.0-python\n"
+        script = self.here / "src" / "start.sh"
+        for copy, path in (("src/start.sh /start.sh", "/start.sh"), ("src/start.sh /x/", "/x/start.sh"),
+                           ("src /x", "/x/start.sh"), ("src/main.py ./src /x/", "/x/start.sh")):
+            text = f'{base}COPY {copy}\nENTRYPOINT ["tini", "--", "{path}"]\n'
+            (self.here / ".dockerignore").write_text("**/.env\n")
+            script.write_text("#!/bin/sh\nexec bash\n")
+            self.assertEqual(self.findings(text, str(self.here)), [("entrypoint-replaced", 3)])
+            script.write_text('#!/bin/sh\nexec /usr/local/bin/openhands-agent-server "$@"\n')
+            self.assertEqual(self.findings(text, str(self.here)), [])
+            script.write_text('#!/bin/sh\nexec python -m openhands.agent_server "$@"\n')
+            self.assertEqual(self.findings(text, str(self.here)), [])
+            self.assertEqual(self.findings(text, str(self.here / "Dockerfile")),
+                             [("entrypoint-replaced", 3)])
+
     def test_npmrc_is_read(self):
         text = "FROM scratch\nCOPY ./.npmrc package /a/\n"
         (self.here / "package").mkdir()

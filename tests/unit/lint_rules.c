@@ -125,6 +125,8 @@ static const struct {
           "CMD [\"/usr/local/bin/openhands-agent-server\", \"--port\", \"8000\"]\n"},
     {HR_LINT_ENTRYPOINT_REPLACED, 0, "FROM nginx:1.27\nENTRYPOINT [\"/entrypoint.sh\"]\n"},
     {HR_LINT_ENTRYPOINT_REPLACED, 0,
+     BASE "ENTRYPOINT [\"tini\", \"--\", \"/start.sh\", \"openhands-agent-server\"]\n"},
+    {HR_LINT_ENTRYPOINT_REPLACED, 0,
      BASE "ENTRYPOINT [\"/x\"]\nENTRYPOINT [\"/usr/local/bin/openhands-agent-server\"]\n"},
 
     {HR_LINT_ENTRYPOINT_SHELL_FORM, 2, BASE "ENTRYPOINT exec openhands-agent-server\n"},

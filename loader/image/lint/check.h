@@ -123,6 +123,11 @@ bool hr_context_has(const struct hr_lint *l, const char *path);
 /* Is it an .npmrc of the build context in which no credential is written out? */
 bool hr_context_harmless(const struct hr_lint *l, const char *path);
 
+/* Does this word of COPY bring a file that is `path` in the image, and has the server's name in it?
+ * Only with l->context. */
+bool hr_context_names_server(const struct hr_lint *l, const struct hr_site *s,
+                             const struct hr_word *w, const char *path);
+
 /* Find out whether handrail is in the image, and started: l->handrail and l->installed. */
 void hr_lint_find_handrail(struct hr_lint *l);
 

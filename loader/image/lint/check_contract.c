@@ -56,11 +56,29 @@ static void list(const struct hr_instruction *i, char *argv[WORDS_MAX + 1])
     argv[n] = NULL;
 }
 
+/* Behind inits, or a script of the image's own that runs the command behind it. */
 static bool starts_server(const struct hr_instruction *i)
 {
     char *argv[WORDS_MAX + 1];
     list(i, argv);
-    return i->json && hr_is_agent_server(behind_inits(argv));
+    for (char **command = argv; i->json && *command; command++)
+        if (hr_is_agent_server(command))
+            return true;
+    return false;
+}
+
+/* Is its program a file of the build context that names the server? */
+static bool names_server(const struct hr_lint *l, const struct hr_instruction *i)
+{
+    char *argv[WORDS_MAX + 1];
+    list(i, argv);
+    char **command = behind_inits(argv);
+    for (size_t k = 0; l->context && *command && k < l->d->ninstructions; k++)
+        for (size_t n = 0; n < hr_copy_sources(&l->d->instructions[k]); n++)
+            if (hr_context_names_server(l, &l->sites[k], &l->d->instructions[k].words.at[n],
+                                        *command))
+                return true;
+    return false;
 }
 
 /* Nothing but inits: the command must come from CMD. */
@@ -79,7 +97,7 @@ static void check_entrypoint(struct hr_lint *l, const struct hr_instruction *e)
                     "ENTRYPOINT %.100s runs in a shell, which loses flags and signals", e->rest);
         return;
     }
-    if (starts_server(e))
+    if (starts_server(e) || names_server(l, e))
         return;
     if (only_inits(e) && cmd && starts_server(cmd) &&
         strcmp(name_of(e->words.at[0].text), "fips-entrypoint") == 0)

@@ -186,6 +186,26 @@ static bool is_from_context(const struct hr_instruction *i, const struct hr_word
            !strstr(w->expanded, "://") && strncmp(w->expanded, "git@", 4) != 0;
 }
 
+bool hr_context_names_server(const struct hr_lint *l, const struct hr_site *s,
+                             const struct hr_word *w, const char *path)
+{
+    char file[HR_LINT_PATH];
+    struct hr_buf text;
+    if (!s->kept || !s->to || !is_from_context(s->i, w) || !hr_path_in(path, s->to))
+        return false;
+    /* Of a folder the contents are copied, and a file may get another name. */
+    const char *inside = path + strlen(s->to);
+    bool names = false;
+    for (int whole = 0; whole < 2 && !names; whole++) {
+        (void)snprintf(file, sizeof(file), "%s%s", w->expanded, whole ? "" : inside);
+        if (read_context(l, file, &text))
+            names = strstr(hr_buf_str(&text), "agent-server") ||
+                    strstr(hr_buf_str(&text), "agent_server");
+        hr_buf_free(&text);
+    }
+    return names;
+}
+
 void hr_check_context(struct hr_lint *l)
 {
     char path[HR_LINT_PATH];

@@ -52,7 +52,8 @@ const struct hr_rule hr_lint_rules[HR_LINT_NRULES] = {
          "\"--host 0.0.0.0 --port 8000\". With an entrypoint that is not the server those flags go "
          "to another program and the sandbox never becomes healthy.",
          "Remove ENTRYPOINT. What has to run before the server belongs into the image, or into a "
-         "program that ends with the server's command."},
+         "script that ends with exec \"$@\": ENTRYPOINT [\"/start.sh\", "
+         "\"/usr/local/bin/openhands-agent-server\"]."},
     [HR_LINT_ENTRYPOINT_SHELL_FORM] =
         {"entrypoint-shell-form", E, "the entrypoint is a shell",
          "ENTRYPOINT without brackets runs /bin/sh -c: the shell drops the flags that a platform "
