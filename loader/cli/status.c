@@ -105,19 +105,6 @@ static void add_sidecar(const struct hr_client_options *o, json_t *answer)
     json_decref(more);
 }
 
-/* The sidecar says milliseconds. */
-static void add_retries(json_t *services)
-{
-    size_t i = 0;
-    json_t *service = NULL;
-    json_array_foreach (services, i, service) {
-        const json_t *ms = json_object_get(service, "retry_in_ms");
-        (void)json_object_set_new(service, "retry_in_seconds",
-                                  json_is_number(ms) ? json_real(json_number_value(ms) / 1000)
-                                                     : json_null());
-    }
-}
-
 /* Process 1 does not answer, or not to us, and why says so: what its sidecar knows of it.  0 or 69,
  * and why says more. */
 static int fall_back(const struct hr_client_options *o, int64_t supervisor, char *why, json_t **ret)
@@ -130,7 +117,6 @@ static int fall_back(const struct hr_client_options *o, int64_t supervisor, char
     int code = ask_sidecar(&s, NULL, ret);
     if (!code) {
         (void)json_object_set_new(*ret, "supervisor_error", hr_json_text(why, strlen(why)));
-        add_retries(json_object_get(*ret, "services"));
     } else if (supervisor) {
         size_t n = strlen(why);
         (void)snprintf(why + n, HR_CLIENT_WHY_MAX - n, "; and its sidecar: %s", more);

@@ -50,14 +50,14 @@ static void print_reason(FILE *out, const json_t *service)
     char retry[HR_HUMAN_MAX];
     const char *reason = hr_text_get(service, "reason", "");
     const json_t *last = get(service, "last_exit");
-    bool retries = is_number(service, "retry_in_seconds");
+    bool retries = is_number(service, "retry_in_ms");
     bool ended = get(last, "signal") || get(last, "code");
     if (!*reason && !retries && !ended)
         return;
     (void)fputs("  ", out);
     hr_text_print(out, reason);
     if (retries) {
-        hr_text_get_duration(retry, service, "retry_in_seconds");
+        hr_human_duration(retry, json_number_value(get(service, "retry_in_ms")) / 1000);
         (void)fprintf(out, "%sagain in %s", *reason ? "; " : "", retry);
     } else if (!*reason && get(last, "signal")) {
         (void)fprintf(out, "its last process was ended by signal %lld", integer(last, "signal"));

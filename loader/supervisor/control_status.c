@@ -78,7 +78,7 @@ static void put_service(struct hr_json_out *w, const struct hr_board_service *s,
     put_int(w, "failures", s->failures);
     put_seconds(w, "uptime_seconds", s->pid > 0, now - s->started_ms);
     put_seconds(w, "state_seconds", s->state_since_ms > 0, now - s->state_since_ms);
-    put_seconds(w, "retry_in_seconds", waits, s->retry_at_ms > now ? s->retry_at_ms - now : 0);
+    put_known(w, "retry_in_ms", waits, s->retry_at_ms > now ? s->retry_at_ms - now : 0);
     put_exit(w, "last_exit", s->last_status);
     put_text(w, "reason", s->reason, sizeof(s->reason));
     hr_json_out_end(w);

@@ -15,7 +15,7 @@
  *              "agent": "unknown" | "ok" | "wrong", "agent_error": null, "recorded": true,
  *              "initialised": true, "replays": 1, "replay_errors": 0},
  *   "services": [{"name": "server", "state": "up", "pid": 17, "starts": 2, "failures": 1,
- *                 "uptime_seconds": 4.001, "state_seconds": 3.100, "retry_in_seconds": null,
+ *                 "uptime_seconds": 4.001, "state_seconds": 3.100, "retry_in_ms": null,
  *                 "last_exit": {"signal": 9}, "reason": null}, ...] }
  * "recorded": an accepted initialisation is kept; "initialised": the present life has had it, or
  * null if none is kept.  One line, into a descriptor that must not block: an anonymous file.

@@ -239,6 +239,17 @@ class Once(unittest.TestCase):
             plugins = json.loads(client(h, "status", "plugins", "--json").stdout)
             self.assertEqual([p["id"] for p in plugins["plugins"]], ["echo"])
 
+    def test_json_is_as_the_health_port_has_it(self):
+        """What process 1 says, too: a program that reads one reads the other."""
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            here = json.loads(client(h, "status", "--json").stdout)
+            there = json.loads(h.get("/status").text)
+            self.assertEqual(set(here), set(there) | {"ok", "sidecar_error", "supervisor_error"})
+            self.assertEqual(set(here["server"]), set(there["server"]))
+            for one, other in zip(here["services"], there["services"], strict=True):
+                self.assertEqual(set(one), set(other) - {"output"})
+
     def test_while_the_server_hangs(self):
         with standin() as h:
             h.wait_status("/readyz", 200)
@@ -279,7 +290,7 @@ class Once(unittest.TestCase):
             self.assertIn("no answer on", status["supervisor_error"])
             self.assertIsNone(status["sidecar_error"])
             self.assertEqual(status["pid"], h.pid)
-            self.assertEqual([s["retry_in_seconds"] for s in status["services"]], [None] * 3)
+            self.assertEqual([s["retry_in_ms"] for s in status["services"]], [None] * 3)
             os.kill(h.pid, signal.SIGCONT)
             status = json.loads(client(h, "status", "--json").stdout)
             self.assertIsNone(status["supervisor_error"])

@@ -44,13 +44,13 @@ static void status_on_one_screen(void **state)
                 "'agent':'ok','agent_error':null,'recorded':true,'initialised':true,'replays':1,"
                 "'replay_errors':0},'services':["
                 "{'name':'server','state':'up','pid':17,'starts':3,'failures':2,"
-                "'uptime_seconds':7860.2,'state_seconds':7855.1,'retry_in_seconds':null,"
+                "'uptime_seconds':7860.2,'state_seconds':7855.1,'retry_in_ms':null,"
                 "'last_exit':{'signal':9},'reason':null},"
                 "{'name':'sidecar','state':'up','pid':18,'starts':1,'failures':0,"
-                "'uptime_seconds':11531.0,'state_seconds':11530.0,'retry_in_seconds':null,"
+                "'uptime_seconds':11531.0,'state_seconds':11530.0,'retry_in_ms':null,"
                 "'last_exit':null,'reason':null},"
                 "{'name':'toolhost/workspace','state':'backoff','pid':null,'starts':9,"
-                "'failures':9,'uptime_seconds':null,'state_seconds':0.2,'retry_in_seconds':1.5,"
+                "'failures':9,'uptime_seconds':null,'state_seconds':0.2,'retry_in_ms':1500,"
                 "'last_exit':{'code':3},'reason':'ended with code 3'}]}"),
         "handrail 0.1.0, pid 1, up 3h 12m\n"
         "\n"
@@ -77,7 +77,7 @@ static void status_of_a_server_that_tells_nothing(void **state)
                 "'agent':'unknown','agent_error':null,'recorded':false,'initialised':null,"
                 "'replays':0,'replay_errors':0},'services':[{'name':'server','state':'failed',"
                 "'pid':null,'starts':0,'failures':0,'uptime_seconds':null,'state_seconds':null,"
-                "'retry_in_seconds':null,'last_exit':{'code':2},'reason':null}]}"),
+                "'retry_in_ms':null,'last_exit':{'code':2},'reason':null}]}"),
         "handrail 0.1.0, pid 7, up 1.0s, draining: readiness is off\n"
         "\n"
         "SERVICE  STATE     SINCE     PID      UPTIME    RESTARTS\n"

@@ -125,14 +125,14 @@ static void status_tells_what_the_board_holds(void **state)
                 "'replays': 4, 'replay_errors': 5}");
     assert_json(root, "services",
                 "[{'name': 'server', 'state': 'up', 'pid': 17, 'starts': 3, 'failures': 2, "
-                "'uptime_seconds': 2.001, 'state_seconds': 1.0, 'retry_in_seconds': null, "
+                "'uptime_seconds': 2.001, 'state_seconds': 1.0, 'retry_in_ms': null, "
                 "'last_exit': {'signal': 9}, 'reason': null},"
                 "{'name': 'sidecar', 'state': 'starting', 'pid': 18, 'starts': 1, 'failures': 0, "
-                "'uptime_seconds': 0.0, 'state_seconds': 0.0, 'retry_in_seconds': null, "
+                "'uptime_seconds': 0.0, 'state_seconds': 0.0, 'retry_in_ms': null, "
                 "'last_exit': null, 'reason': null},"
                 "{'name': 'toolhost/a\\'b', 'state': 'backoff', 'pid': null, 'starts': 9, "
                 "'failures': 9, 'uptime_seconds': null, 'state_seconds': 0.005, "
-                "'retry_in_seconds': 1.234, 'last_exit': {'code': 3}, "
+                "'retry_in_ms': 1234, 'last_exit': {'code': 3}, "
                 "'reason': 'ended with code 3\\ufffd\\n'}]");
     json_decref(root);
 }
@@ -151,7 +151,7 @@ static void what_is_not_known_is_null(void **state)
                 "'replays': 0, 'replay_errors': 0}");
     assert_json(root, "services",
                 "[{'name': 'server', 'state': 'down', 'pid': null, 'starts': 0, 'failures': 0, "
-                "'uptime_seconds': null, 'state_seconds': null, 'retry_in_seconds': null, "
+                "'uptime_seconds': null, 'state_seconds': null, 'retry_in_ms': null, "
                 "'last_exit': null, 'reason': null}]");
     json_decref(root);
 }
