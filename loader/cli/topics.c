@@ -17,9 +17,16 @@ static const struct {
      "                        server does not lie beside it as NAME.real\n"
      "  HANDRAIL_CONTROL      a path for the control socket, which has no file else\n"
      "  HANDRAIL_PROBE        likewise for the socket that probe and status ask\n"
+     "  HANDRAIL_SUPERVISED   1 below handrail: another one there becomes its command\n"
      "  CUSTOM_AGENT_MODULE   a Python module that the server imports at its start\n"
      "  CUSTOM_AGENT_CLASS    the class in it that has to be an agent\n"
      "  CUSTOM_AGENT_PATH     the module's folder [/app, then the current one]\n"
+     "  HANDRAIL_AGENT_DEFAULT\n"
+     "                        1: conversations that name no agent get that class\n"
+     "  HANDRAIL_WEBHOOK_AUTHORIZATION\n"
+     "                        the Authorization header for --webhook\n"
+     "  HANDRAIL_POD_NAME, HANDRAIL_POD_NAMESPACE, HANDRAIL_POD_UID\n"
+     "                        the pod, for --webhook [files in --podinfo-dir]\n"
      "  NOTIFY_SOCKET         is served, as sd_notify(3) has it\n"
      "\n"
      "handrail config shows what is set, and by what.\n"},
@@ -48,13 +55,15 @@ static const struct {
      "Of restart, stop, reload, drain, crashes, status and probe: 0, or\n"
      "\n"
      "        1  refused, or not good       69  there is no answer\n"
-     "       64  wrong usage                74  the answer cannot be written\n"},
+     "       64  wrong usage                74  the answer cannot be written\n"
+     "\n"
+     "Of the others: see their --help; 70: a program beside handrail cannot be run.\n"},
     {"ports", "  60010  health, for everybody: /startupz /livez /readyz /warmz /metrics\n"
               "         /status, a page at / [--health-addr]\n"
               "  60011  the native tools as an MCP server, on loopback only [--mcp-addr]\n"
               "\n"
-              "and the server's: its own --port, else --agent-port, 60000 in most images; 60001\n"
-              "for VSCode, 12000 and 12001 for its workers.\n"},
+              "and the server's: --agent-port, else its own --port, else 8000.  Platforms that\n"
+              "give it 60000 often give VSCode 60001, and what the agent serves 12000, 12001.\n"},
 };
 
 void hr_help_topics(void)

@@ -41,19 +41,19 @@ enum {
      .live = true,                                                                                 \
      CHOICE("never|on-failure|always", HR_RESTART_ON_FAILURE),                                     \
      AT(member.restart),                                                                           \
-     .help = "when it ends; never with --no-sidecar"},                                             \
+     .help = "start it again? not with --no-sidecar"},                                             \
         {NAMES(name "backoff", NAME "BACKOFF"),                                                    \
          .group = (in),                                                                            \
          .live = true,                                                                             \
          SECONDS(1, 500),                                                                          \
          AT(member.backoff_ms),                                                                    \
-         .help = "delay of a restart, doubling ..."},                                              \
+         .help = "delay of a restart; it doubles each time"},                                      \
         {NAMES(name "backoff-max", NAME "BACKOFF_MAX"),                                            \
          .group = (in),                                                                            \
          .live = true,                                                                             \
          SECONDS(1, cap),                                                                          \
          AT(member.backoff_max_ms),                                                                \
-         .help = "... up to this"},                                                                \
+         .help = "the longest delay of a restart"},                                                \
         {NAMES(name "stable", NAME "STABLE"),                                                      \
          .group = (in),                                                                            \
          .live = true,                                                                             \
@@ -103,7 +103,7 @@ const struct hr_setting hr_settings[] = {
      .help = "the server imports our handrail_agent.py"},
     {NAMES("agent-port", "AGENT_PORT"), .group = HR_GROUP_MODE,
      COUNT("PORT", 1, 65535, HR_SERVER_PORT), AT(agent_port),
-     .help = "the agent-server's; else its own --port"},
+     .help = "the agent-server's; default: its --port"},
     {NAMES("health-addr", "HEALTH_ADDR"), .group = HR_GROUP_MODE, ADDRESS("0.0.0.0:60010"),
      AT(health), .help = "probes, metrics, status"},
     {NAMES("mcp-addr", "MCP_ADDR"), .group = HR_GROUP_MODE, ADDRESS("127.0.0.1:60011"), AT(mcp),

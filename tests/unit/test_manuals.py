@@ -178,6 +178,22 @@ class Numbers(unittest.TestCase):
                     self.assertEqual(told, default, f"{path}: --{name}")
 
 
+    def test_defaults_of_our_own_processes(self) -> None:
+        """The table of those that differ from the server's, which has no other."""
+        with tempfile.TemporaryDirectory() as folder:
+            settings = json.loads(said("config", "--json", f"--config-dir={folder}"))["settings"]
+        values = {name: setting["default"] for name, setting in settings.items()}
+        own = [name.removeprefix("sidecar-") for name in values
+               if name.startswith("sidecar-") and name.replace("sidecar-", "toolhost-", 1) in values]
+        self.assertEqual(len(own), 9)
+        differ = {name: tuple(values[of + name] for of in ("", "sidecar-", "toolhost-"))
+                  for name in own}
+        text = (ROOT / "loader" / "config" / "README.md").read_text()
+        rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) \| (\d+) \| (\d+) \|$", text, re.M)
+        self.assertEqual({name: tuple(map(int, told)) for name, *told in rows},
+                         {name: of for name, of in differ.items() if len(set(of)) > 1})
+
+
 class Pages(unittest.TestCase):
     def test_each_is_well_formed(self) -> None:
         self.assertGreaterEqual(len(PAGES), 4)
@@ -205,7 +221,7 @@ class Pages(unittest.TestCase):
     def test_commands(self) -> None:
         section = page("handrail.1").partition("\nCOMMANDS\n")[2].partition("\nOPTIONS\n")[0]
         told = set(re.findall(r"^ {7}([a-z-]+)", section, re.M))
-        self.assertEqual(told, set(commands()))
+        self.assertEqual(told, {*commands(), "--version"})
 
     def test_keys_of_the_registry(self) -> None:
         text = page("tool_registry.json.5")
