@@ -26,6 +26,15 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 PATIENCE = 30.0
 
 
+def names_in(value):
+    """Each key of what JSON has become."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_in(item)}
+    if not isinstance(value, dict):
+        return set()
+    return {*value, *(name for item in value.values() for name in names_in(item))}
+
+
 class Terminal:
     """A terminal of our own with a program on it, and what is to be seen there."""
 
@@ -249,6 +258,19 @@ class Once(unittest.TestCase):
             self.assertEqual(set(here["server"]), set(there["server"]))
             for one, other in zip(here["services"], there["services"], strict=True):
                 self.assertEqual(set(one), set(other) - {"output"})
+
+    def test_the_manual_has_each_field(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            os.kill(h.child("agent_server.py"), signal.SIGKILL)
+            wait_for("a crash", lambda: h.get("/crashes").text != "[]", PATIENCE)
+            status = json.loads(h.get("/status").text)
+            crashes = json.loads(h.get("/crashes").text)
+        text = (Path(__file__).parents[2] / "sidecar/README.md").read_text()
+        told = set(re.findall(r"`(\w+)`", text.partition("## /status and /crashes")[2]))
+        elsewhere = ("phase", "checks", "webhook")
+        here = {key: value for key, value in status.items() if key not in elsewhere}
+        self.assertEqual({*elsewhere, *names_in(here), *names_in(crashes)} - told, set())
 
     def test_while_the_server_hangs(self):
         with standin() as h:
