@@ -32,6 +32,7 @@ struct hr_mcp {
     struct hr_buf phase;       /* of the pod: payload of PHASE; empty while none is known */
     json_t *shown;             /* all tools on offer, as last looked at; owned, NULL at first */
     struct hr_link waiting;    /* requests that wait for the catalogue */
+    size_t unsettled_bytes;    /* of arguments of those */
     struct hr_link calling;    /* requests that wait for a tool */
     uint64_t catalogue;        /* which one that is: every change makes it one more, from 1 on */
     struct hr_link listening;  /* streams of subscriptions/listen */

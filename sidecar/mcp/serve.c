@@ -23,10 +23,12 @@
 
 enum {
     HR_MCP_FAULTS_MAX = 8 * 1024, /* bytes of what a model is told of its arguments */
-    /* Bytes of the messages whose calls wait for the catalogue; their arguments are JSON meanwhile,
-     * which takes many times that. */
+    /* Bytes of arguments of the calls that wait for the catalogue. */
     HR_MCP_UNSETTLED_MAX = 8 * 1024 * 1024,
 };
+
+static const char too_large[] = "The arguments are too large for a tool. Send less.";
+static const char no_memory[] = "There is no memory for the arguments. Try again later.";
 
 /* A request that is not answered at once. */
 struct request {
@@ -37,13 +39,11 @@ struct request {
     int modern; /* by the rules of modern.h */
     json_t *id; /* owned */
     ev_timer patience;
-    json_t *name;      /* owned until the call has it; of tools/list: the cursor */
-    json_t *arguments; /* the same */
-    size_t size_hint;
+    json_t *name; /* owned; of tools/list: the cursor */
     int structured;
     struct hr_mcp_tool_stats *stats;
     int64_t started_us;
-    struct hr_mcp_call call;
+    struct hr_mcp_call call; /* has the arguments from the beginning */
 };
 
 void hr_mcp_count(struct hr_mcp *m, enum hr_mcp_method method, enum hr_mcp_answer answer)
@@ -59,7 +59,7 @@ static void request_free(struct request *r)
     hr_link_remove(&r->link);
     json_decref(r->id);
     json_decref(r->name);
-    json_decref(r->arguments);
+    hr_mcp_arguments_free(&r->call.arguments);
     free(r);
 }
 
@@ -158,11 +158,11 @@ static void on_told(struct hr_mcp_call *c, const struct hr_mcp_told *told)
 }
 
 /* Hold the headers of a modern request against its arguments. */
-static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool)
+static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool, const json_t *arguments)
 {
     struct hr_mcp_refusal refusal;
-    if (!r->modern || !hr_mcp_params_check(json_object_get(tool->entry, "inputSchema"),
-                                           r->arguments, &r->caller.peer, &refusal))
+    if (!r->modern || !hr_mcp_params_check(json_object_get(tool->entry, "inputSchema"), arguments,
+                                           &r->caller.peer, &refusal))
         return true;
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_REFUSED);
     struct hr_buf body;
@@ -174,12 +174,13 @@ static bool headers_fit(struct request *r, const struct hr_mcp_tool *tool)
 
 /* Hold the arguments against the tool's schema.  If they do not fit, the model is told why, in a
  * result it can act on, and the plugin never sees them. */
-static bool arguments_fit(struct request *r, const struct hr_mcp_tool *tool)
+static bool arguments_fit(struct request *r, const struct hr_mcp_tool *tool,
+                          const json_t *arguments)
 {
     struct hr_buf text;
     hr_buf_init(&text, HR_MCP_FAULTS_MAX);
     (void)hr_buf_addf(&text, "The arguments of %s do not fit its input schema:\n", tool->name);
-    bool fit = hr_schema_validate(tool->input, r->arguments, &text) == 0;
+    bool fit = hr_schema_validate(tool->input, arguments, &text) == 0;
     if (!fit) {
         hr_mcp_stats_count(tool->stats, HR_MCP_REJECTED,
                            (double)(hr_now_us() - r->started_us) / 1e6);
@@ -197,11 +198,8 @@ static void start_call(struct request *r, struct hr_mcp_plugin *p, const struct 
     r->structured = tool->structured;
     r->stats = tool->stats;
     r->call.name = json_incref(r->name);
-    r->call.arguments = r->arguments;
-    r->call.size_hint = r->size_hint;
     r->call.done = on_called;
     r->call.told = on_told;
-    r->arguments = NULL;
     hr_mcp_worker_call(&p->worker, tool, &r->call);
 }
 
@@ -225,19 +223,32 @@ static void unknown_tool(struct request *r)
 
 /* --- waiting for the catalogue --- */
 
-/* Do those that wait, of which this is one already, leave no room for it? */
-static bool too_much_waits(const struct hr_mcp *m)
+/* Nobody has that tool yet. */
+static void keep_waiting(struct request *r)
 {
-    size_t bytes = 0;
-    for (const struct hr_link *l = m->waiting.next; l != &m->waiting; l = l->next) {
-        const struct request *r = hr_link_owner(l, const struct request, link);
-        bytes += r->arguments ? r->size_hint : 0;
-    }
-    return bytes > HR_MCP_UNSETTLED_MAX;
+    if (hr_mcp_arguments_count(&r->call.arguments, &r->m->unsettled_bytes, HR_MCP_UNSETTLED_MAX))
+        finish(r,
+               hr_mcp_result_error("Other calls that wait for plugins to start have arguments so "
+                                   "large that there is no room for this one. Try again in some "
+                                   "seconds."),
+               256);
 }
 
-/* Answer it, or leave it on m->waiting unless this is the last chance. */
-static void proceed(struct request *r, int last_chance)
+/* Somebody has it: start the call, unless that is refused. */
+static void try_tool(struct request *r, struct hr_mcp_plugin *p, const struct hr_mcp_tool *tool,
+                     json_t *arguments)
+{
+    json_t *json = arguments ? json_incref(arguments) : hr_mcp_arguments_json(&r->call.arguments);
+    if (!json)
+        finish(r, hr_mcp_result_error(no_memory), 256);
+    else if (headers_fit(r, tool, json) && arguments_fit(r, tool, json))
+        start_call(r, p, tool);
+    json_decref(json);
+}
+
+/* Answer it, or leave it on m->waiting unless this is the last chance.  arguments: of tools/call,
+ * if they are at hand as JSON; borrowed. */
+static void proceed(struct request *r, json_t *arguments, int last_chance)
 {
     int wait = !last_chance && !hr_mcp_settled(r->m);
     if (r->method == HR_MCP_TOOLS_LIST) {
@@ -250,21 +261,17 @@ static void proceed(struct request *r, int last_chance)
         hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
     if (!tool && !wait)
         unknown_tool(r);
-    else if (!tool && too_much_waits(r->m))
-        finish(r,
-               hr_mcp_result_error("Other calls that wait for plugins to start have arguments so "
-                                   "large that there is no room for this one. Try again in some "
-                                   "seconds."),
-               256);
-    else if (tool && headers_fit(r, tool) && arguments_fit(r, tool))
-        start_call(r, p, tool);
+    else if (!tool)
+        keep_waiting(r);
+    else
+        try_tool(r, p, tool, arguments);
 }
 
 static void on_patience(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop;
     (void)revents;
-    proceed(timer->data, 1);
+    proceed(timer->data, NULL, 1);
 }
 
 void hr_mcp_serve_waiting(struct hr_mcp *m)
@@ -275,7 +282,7 @@ void hr_mcp_serve_waiting(struct hr_mcp *m)
     while ((l = hr_link_take(&mine))) {
         struct request *r = hr_link_owner(l, struct request, link);
         hr_link_append(&m->waiting, &r->link);
-        proceed(r, 0);
+        proceed(r, NULL, 0);
     }
 }
 
@@ -328,18 +335,20 @@ void hr_mcp_begin(struct hr_mcp_peer *peer, enum hr_mcp_method method,
     r->id = json_incref(msg->id);
     r->modern = msg->modern;
     r->name = name;
-    r->arguments = arguments;
     r->started_us = hr_now_us();
-    r->size_hint = msg->size;
     hr_link_append(&m->waiting, &r->link);
     ev_timer_init(&r->patience, on_patience, (double)m->catalogue_wait_ms / 1000, 0.);
     r->patience.data = r;
     ev_timer_start(m->loop, &r->patience);
+    int err = arguments ? hr_mcp_arguments_set(&r->call.arguments, arguments, msg->size) : 0;
     if (method == HR_MCP_TOOLS_CALL && !hr_mcp_session_may_call(r->caller.session))
         finish(r,
                hr_mcp_result_error("This conversation calls tools faster than is allowed. Wait a "
                                    "few seconds, and then call them more slowly."),
                256);
+    else if (err)
+        finish(r, hr_mcp_result_error(err == -E2BIG ? too_large : no_memory), 256);
     else
-        proceed(r, 0);
+        proceed(r, arguments, 0);
+    json_decref(arguments);
 }

@@ -10,7 +10,6 @@
 #include "common/log.h"
 #include "common/utf8.h"
 #include "confinement.h"
-#include "json.h"
 #include "result.h"
 
 #include <errno.h>
@@ -24,74 +23,10 @@
 enum { SLOT_BITS = 8, SLOT_MASK = HR_MCP_CALLS_MAX - 1 };
 _Static_assert(HR_MCP_CALLS_MAX == 1 << SLOT_BITS, "the slot is the low bits of the id");
 
-/* Its text counts in this sum, and in no other. */
-static void count_text(struct hr_mcp_call *c, size_t *sum)
-{
-    if (c->text_in)
-        *c->text_in -= c->text_len;
-    c->text_in = sum;
-    if (sum)
-        *sum += c->text_len;
-}
-
-/* The arguments will not be needed again. */
-static void drop_arguments(struct hr_mcp_call *c)
-{
-    json_decref(c->arguments);
-    c->arguments = NULL;
-    count_text(c, NULL);
-    free(c->text);
-    c->text = NULL;
-}
-
-/* Have this text in the place of the arguments.  0 or -ENOMEM. */
-static int set_text(struct hr_mcp_call *c, const char *text, size_t len)
-{
-    c->text = malloc(len + 1);
-    if (!c->text)
-        return -ENOMEM;
-    memcpy(c->text, text, len);
-    c->text[len] = '\0';
-    c->text_len = len;
-    json_decref(c->arguments);
-    c->arguments = NULL;
-    return 0;
-}
-
-/* This is how they were sent: keep that, if there is room, for a second try. */
-static void keep_arguments(struct hr_mcp_call *c, const char *text, size_t len)
-{
-    struct hr_mcp_worker *w = c->worker;
-    if (len <= HR_MCP_KEPT_MAX - w->kept_bytes && (c->text || set_text(c, text, len) == 0))
-        count_text(c, &w->kept_bytes);
-}
-
 /* May it have a second try, once it has been sent? */
 static bool is_kept(const struct hr_mcp_call *c)
 {
-    return c->text_in == &c->worker->kept_bytes;
-}
-
-/* It waits: have its arguments as text, which is a small part of what they take as JSON.  0,
- * -ENOBUFS: those of others leave no room for them, or what hr_mcp_json_add() says. */
-static int put_in_text(struct hr_mcp_call *c)
-{
-    struct hr_mcp_worker *w = c->worker;
-    int err = 0;
-    if (!c->text) {
-        struct hr_buf text;
-        hr_buf_init(&text, HR_FRAME_MAX);
-        err = hr_mcp_json_add(&text, c->arguments, JSON_COMPACT, c->size_hint);
-        if (!err && w->waiting_bytes + text.len > HR_MCP_WAITING_MAX)
-            err = -ENOBUFS;
-        if (!err)
-            err = set_text(c, text.data, text.len);
-        hr_buf_free(&text);
-    }
-    /* One that was accepted before stays so: there are few of those, by HR_MCP_KEPT_MAX. */
-    if (!err)
-        count_text(c, &w->waiting_bytes);
-    return err;
+    return c->arguments.sum == &c->worker->kept_bytes;
 }
 
 /* Take a call out of everything; what is left is the caller's record. */
@@ -104,7 +39,7 @@ static void release(struct hr_mcp_call *c)
         w->slots[c->id & SLOT_MASK] = NULL;
     if (w->last == c)
         w->last = NULL;
-    drop_arguments(c);
+    hr_mcp_arguments_free(&c->arguments);
     json_decref(c->name);
     c->name = NULL;
     c->worker = NULL;
@@ -146,7 +81,7 @@ static void end_all(struct hr_link *list, enum hr_mcp_outcome outcome, const cha
 static void set_last(struct hr_mcp_worker *w, struct hr_mcp_call *c)
 {
     if (w->last && (!is_kept(w->last) || w->last->deaths))
-        drop_arguments(w->last);
+        hr_mcp_arguments_free(&w->last->arguments);
     w->last = c;
 }
 
@@ -226,10 +161,8 @@ static void set_timer(struct hr_mcp_call *c, int64_t ms)
 static void end_unsent(struct hr_mcp_call *c, int err)
 {
     char why[HR_MCP_SENTENCE_MAX];
-    const char *reason = "the arguments are too large; send less";
-    if (err == -ENOMEM)
-        reason = "there is no memory for it; try again later";
-    else if (err == -ENOBUFS)
+    const char *reason = "there is no memory for it; try again later";
+    if (err == -ENOBUFS)
         reason = "others that wait for it have arguments so large that there is no room for more; "
                  "send less, or try again when some of them have ended";
     (void)snprintf(why, sizeof(why), "The plugin \"%s\" could not be given this call: %s.",
@@ -241,12 +174,13 @@ static void end_unsent(struct hr_mcp_call *c, int err)
  * cannot wait, it ends: false. */
 static bool await_room(struct hr_mcp_call *c)
 {
-    int err = put_in_text(c);
+    struct hr_mcp_worker *w = c->worker;
+    int err = hr_mcp_arguments_count(&c->arguments, &w->waiting_bytes, HR_MCP_WAITING_MAX);
     if (err) {
         end_unsent(c, err);
         return false;
     }
-    hr_link_append(&c->worker->queued, &c->link);
+    hr_link_append(&w->queued, &c->link);
     c->awaits_start = 0;
     set_timer(c, c->deadline_ms - hr_now_ms());
     return true;
@@ -271,28 +205,20 @@ static unsigned take_slot(struct hr_mcp_worker *w)
     return w->next_slot++ & SLOT_MASK;
 }
 
-/* Append the CALL.  The arguments are written straight behind the header, whose length is set right
- * afterwards: they can be large, and this saves a copy. */
+/* Append the CALL. */
 static int add_call(struct hr_buf *out, uint64_t id, const struct hr_frame_call *head,
-                    const struct hr_mcp_call *c)
+                    const struct hr_mcp_arguments *arguments)
 {
-    size_t start = out->len;
-    int err = hr_frame_add(out, HR_FRAME_CALL, id, head, sizeof(*head));
-    if (!err)
-        err = c->text ? hr_buf_add(out, c->text, c->text_len)
-                      : hr_mcp_json_add(out, c->arguments, JSON_COMPACT, c->size_hint);
-    size_t len = out->len - start - sizeof(struct hr_frame);
-    if (!err && len > HR_FRAME_MAX)
-        err = -EMSGSIZE;
-    if (err) {
-        out->len = start;
-        if (out->data)
-            out->data[start] = '\0';
-        return err;
-    }
+    size_t len = sizeof(*head) + arguments->len;
     struct hr_frame h = {.len = (uint32_t)len, .type = HR_FRAME_CALL, .id = id};
-    memcpy(out->data + start, &h, sizeof(h));
-    return 0;
+    int err = hr_buf_reserve(out, sizeof(h) + len);
+    if (!err)
+        err = hr_buf_add(out, &h, sizeof(h));
+    if (!err)
+        err = hr_buf_add(out, head, sizeof(*head));
+    if (!err)
+        err = hr_buf_add(out, arguments->text, arguments->len);
+    return err;
 }
 
 /* Send a call that is on no list; the connection is usable.  If there is no room for it, it is
@@ -304,9 +230,8 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
         left = 1;
     struct hr_frame_call head = {.tool = tool, .timeout_ms = (uint32_t)left};
     uint64_t id = ++w->serial << SLOT_BITS | take_slot(w);
-    size_t start = w->conn.out.len + sizeof(struct hr_frame) + sizeof(head);
-    int err = add_call(&w->conn.out, id, &head, c);
-    if (err == -E2BIG && w->conn.out.len) {
+    int err = add_call(&w->conn.out, id, &head, &c->arguments);
+    if (err == -E2BIG) {
         (void)await_room(c);
         return;
     }
@@ -317,9 +242,9 @@ static void send_call(struct hr_mcp_worker *w, struct hr_mcp_call *c, uint32_t t
     if (c->deaths && !c->again && c->stats)
         c->stats->retried++;
     c->again = c->deaths > 0;
-    count_text(c, NULL);
+    hr_mcp_arguments_uncount(&c->arguments);
     if (w->tools->tool[tool].repeatable)
-        keep_arguments(c, w->conn.out.data + start, w->conn.out.len - start);
+        (void)hr_mcp_arguments_count(&c->arguments, &w->kept_bytes, HR_MCP_KEPT_MAX);
     c->id = id;
     w->slots[id & SLOT_MASK] = c;
     hr_link_append(&w->running, &c->link);
@@ -339,6 +264,8 @@ static void requeue(struct hr_mcp_call *c)
         w->slots[c->id & SLOT_MASK] = NULL;
     c->id = 0;
     hr_link_remove(&c->link);
+    /* It was accepted, and stays so: there are few of those, by HR_MCP_KEPT_MAX. */
+    (void)hr_mcp_arguments_count(&c->arguments, &w->waiting_bytes, SIZE_MAX);
     await_start(c);
 }
 
@@ -386,8 +313,7 @@ static const struct hr_mcp_tool *find_again(const struct hr_mcp_worker *w,
 {
     const struct hr_mcp_tool *tool =
         hr_mcp_tools_find(w->tools, json_string_value(c->name), json_string_length(c->name));
-    json_t *arguments = c->text ? json_loadb(c->text, c->text_len, JSON_ALLOW_NUL, NULL)
-                                : json_incref(c->arguments);
+    json_t *arguments = hr_mcp_arguments_json(&c->arguments);
     *ret_why = NULL;
     if (!arguments)
         *ret_why = "there is no memory to call";
@@ -440,8 +366,6 @@ void hr_mcp_worker_call(struct hr_mcp_worker *w, const struct hr_mcp_tool *tool,
     c->stats = tool->stats;
     c->deaths = 0;
     c->again = 0;
-    c->text = NULL;
-    c->text_in = NULL;
     c->timeout_ms = tool->timeout_ms;
     c->deadline_ms = hr_now_ms() + tool->timeout_ms;
     hr_link_init(&c->link);

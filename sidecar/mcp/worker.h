@@ -12,6 +12,7 @@
 #ifndef HR_SIDECAR_MCP_WORKER_H
 #define HR_SIDECAR_MCP_WORKER_H
 
+#include "arguments.h"
 #include "common/board.h"
 #include "conn.h"
 #include "link.h"
@@ -30,8 +31,8 @@ enum {
     /* Bytes of arguments kept for a second try, of all calls of one plugin.  A call whose arguments
      * do not fit has one try. */
     HR_MCP_KEPT_MAX = 4 * 1024 * 1024,
-    /* Bytes of arguments, as text, of the calls of one plugin that wait for its toolhost, or for
-     * room on the way to it.  A call that comes then and does not fit is refused. */
+    /* Bytes of arguments of the calls of one plugin that wait for its toolhost, or for room on the
+     * way to it.  A call that comes then and does not fit is refused. */
     HR_MCP_WAITING_MAX = 32 * 1024 * 1024,
 };
 
@@ -60,9 +61,8 @@ struct hr_mcp_told {
  * called or the call was cancelled. */
 struct hr_mcp_call {
     /* The caller's to fill in. */
-    json_t *name;      /* of the tool, a string; taken over */
-    json_t *arguments; /* object; taken over, and given back to memory once it waits or is sent */
-    size_t size_hint;  /* bytes that the arguments will probably take as text */
+    json_t *name;                      /* of the tool, a string; taken over */
+    struct hr_mcp_arguments arguments; /* taken over, and freed when they are not needed any more */
     void (*done)(struct hr_mcp_call *c, const struct hr_mcp_end *end);
     /* From the loop, and never after the end.  It may cancel the call.  NULL: not wanted. */
     void (*told)(struct hr_mcp_call *c, const struct hr_mcp_told *told);
@@ -77,10 +77,7 @@ struct hr_mcp_call {
     double progress;                 /* the last one */
     struct hr_mcp_tool_stats *stats; /* of the tool; may be NULL */
     unsigned deaths;                 /* toolhosts, or connections, that were lost under it */
-    char *text;                      /* its arguments, when it waits or may have a second try */
-    size_t text_len;
-    size_t *text_in; /* the sum of the worker's that has text_len in it; NULL: none */
-    int again;       /* a second try has begun */
+    int again;                       /* a second try has begun */
 };
 
 struct hr_mcp_worker {

@@ -261,6 +261,28 @@ static void test_large(void **state)
     assert_int_equal(f->mcp->plugins[0]->worker.conn.out.len, 0);
 }
 
+/* Numbers take more when they are written exactly. */
+static void test_too_large_for_a_frame(void **state)
+{
+    enum { N = 450 * 1000 };
+    static const char value[] = "0.1,";
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    char *arguments = malloc(N * (sizeof(value) - 1) + 16);
+    assert_non_null(arguments);
+    char *at = stpcpy(arguments, "{\"a\":[");
+    for (int i = 0; i < N; i++)
+        at = stpcpy(at, value);
+    memcpy(at - 1, "]}", 3);
+    call(f, &r, "1", "echo", arguments);
+    free(arguments);
+    expect(f, &r, 1, "too large");
+    assert_int_equal(f->hosts[0].ncalls, 0);
+    f->hosts[0].echo = 1;
+    call(f, &r, "1", "echo", "{}");
+    expect(f, &r, 0, "{}");
+}
+
 static void test_too_many(void **state)
 {
     struct fixture *f = *state;
@@ -402,6 +424,9 @@ static void test_much_waits_for_the_catalogue(void **state)
         call(f, &r[i], "1", "other", arguments);
     free(arguments);
     expect(f, &r[N], 1, "no room for this one");
+    assert_int_equal(f->mcp->unsettled_bytes, N * LARGE);
+    call(f, &r[N], "1", "other", "{ \"n\" : [ [], 1.5 ] }"); /* for which there is room */
+    assert_int_equal(f->mcp->unsettled_bytes, N * LARGE + strlen("{\"n\":[[],1.5]}"));
     req_init(&list, LIST);
     post(f, &list);
     f->hosts[1].echo = 1;
@@ -411,6 +436,8 @@ static void test_much_waits_for_the_catalogue(void **state)
         assert_non_null(strstr(r[i].reply, "\"isError\":false"));
         req_free(&r[i]);
     }
+    expect(f, &r[N], 0, "{\"n\":[[],1.5]}");
+    assert_int_equal(f->mcp->unsettled_bytes, 0);
     UNTIL(f, list.dead);
     req_free(&list);
 }
@@ -615,6 +642,7 @@ int main(void)
         UP(test_gone),
         UP(test_cancelled_is_ignored),
         UP(test_large),
+        UP(test_too_large_for_a_frame),
         UP(test_too_many),
         UP(test_toolhost_does_not_read),
         UP(test_no_room_until_the_deadline),

@@ -416,7 +416,6 @@ static void test_kept_as_text(void **state)
     struct hr_http_req r;
     begin(f, &r, "safe", "{ \"n\" : [ [], [], 1.5, \"\\u0000\" ] }");
     assert_int_equal(w->kept_bytes, strlen("{\"n\":[[],[],1.5,\"\\u0000\"]}"));
-    assert_null(hr_link_owner(w->running.next, struct hr_mcp_call, link)->arguments);
     die(f);
     UNTIL(f, f->hosts[0].ncalls == 2);
     assert_string_equal(f->hosts[0].calls[1].arguments, "{\"n\":[[],[],1.5,\"\\u0000\"]}");
