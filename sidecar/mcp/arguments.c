@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int hr_mcp_arguments_set(struct hr_mcp_arguments *a, const json_t *json, size_t guess)
+int hr_mcp_arguments_set(struct hr_mcp_arguments *a, json_t *json)
 {
     struct hr_buf text;
     hr_buf_init(&text, HR_FRAME_MAX - sizeof(struct hr_frame_call));
-    int err = hr_mcp_json_add(&text, json, JSON_COMPACT, guess);
-    /* The guess may have been far too much. */
+    int err = hr_mcp_json_add(&text, json, false);
+    /* A buffer that grows has room that it does not need. */
     char *fitting = err ? NULL : realloc(text.data, text.len + 1);
     if (!fitting) {
         hr_buf_free(&text);

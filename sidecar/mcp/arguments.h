@@ -15,8 +15,8 @@ struct hr_mcp_arguments {
     size_t *sum; /* has len in it; borrowed, NULL: none */
 };
 
-/* From JSON.  guess: see hr_mcp_json_add().  0, -E2BIG: no CALL has room for them, or -ENOMEM. */
-int hr_mcp_arguments_set(struct hr_mcp_arguments *a, const json_t *json, size_t guess);
+/* From JSON.  0, -E2BIG: no CALL has room for them, or -ENOMEM. */
+int hr_mcp_arguments_set(struct hr_mcp_arguments *a, json_t *json);
 
 /* As JSON again; NULL without memory. */
 json_t *hr_mcp_arguments_json(const struct hr_mcp_arguments *a);

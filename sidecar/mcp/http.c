@@ -170,8 +170,7 @@ static void resume(struct hr_mcp *m, struct hr_http_req *http, json_t *id)
         &body, &msg,
         hr_mcp_result_error("The connection was lost while this call was running, and its result "
                             "with it. It may or may not have had an effect: look before you call "
-                            "it again."),
-        256);
+                            "it again."));
     hr_mcp_count(m, HR_MCP_STREAM, HR_MCP_ANSWER_OK);
     hr_mcp_sse_begin(&peer.stream, m->loop, http);
     hr_mcp_peer_answer(&peer, id, 200, &body, err);

@@ -6,10 +6,10 @@
 #include "common/buf.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
-/* Append the serialisation of an object or array.  flags are jansson's; guess is how many bytes it
- * will probably take: a good guess saves serialising twice.  0, -E2BIG, -ENOMEM, or -EINVAL if it
- * cannot be serialised; on failure the content is unchanged. */
-int hr_mcp_json_add(struct hr_buf *out, const json_t *json, size_t flags, size_t guess);
+/* Append a value without any space in it, which must not hold itself.  ascii: whatever is not ASCII
+ * is escaped.  0, -E2BIG, or -ENOMEM; on failure the content is unchanged. */
+int hr_mcp_json_add(struct hr_buf *out, json_t *json, bool ascii);
 
 #endif

@@ -65,8 +65,7 @@ static void end(struct listener *l)
 {
     const struct hr_mcp_message msg = {.id = l->id, .modern = 1};
     hr_mcp_count(l->m, HR_MCP_SUBSCRIPTIONS_LISTEN, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(&l->peer, &msg, json_pack("{s:{s:O}}", "_meta", META_SUBSCRIPTION, l->id),
-                        256);
+    hr_mcp_reply_result(&l->peer, &msg, json_pack("{s:{s:O}}", "_meta", META_SUBSCRIPTION, l->id));
     listener_free(l);
 }
 

@@ -29,8 +29,8 @@ static void do_initialize(struct hr_mcp_peer *peer, const struct hr_mcp_message 
     hr_mcp_reply_result(peer, msg,
                         json_pack("{s:s, s:{s:{s:b}, s:{}}, s:o, s:s}", "protocolVersion", version,
                                   "capabilities", "tools", "listChanged", 1, "logging",
-                                  "serverInfo", hr_mcp_server_info(), "instructions", instructions),
-                        512);
+                                  "serverInfo", hr_mcp_server_info(), "instructions",
+                                  instructions));
 }
 
 static void do_discover(struct hr_mcp_peer *peer, const struct hr_mcp_message *msg)
@@ -43,13 +43,13 @@ static void do_discover(struct hr_mcp_peer *peer, const struct hr_mcp_message *m
         result = NULL;
     }
     hr_mcp_count(peer->m, HR_MCP_SERVER_DISCOVER, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(peer, msg, result, 512);
+    hr_mcp_reply_result(peer, msg, result);
 }
 
 static void do_ping(struct hr_mcp_peer *peer, const struct hr_mcp_message *msg)
 {
     hr_mcp_count(peer->m, HR_MCP_PING, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(peer, msg, json_object(), 16);
+    hr_mcp_reply_result(peer, msg, json_object());
 }
 
 static void invalid_params(struct hr_mcp_peer *peer, enum hr_mcp_method method, json_t *id,
@@ -73,7 +73,7 @@ static void do_set_level(struct hr_mcp_peer *peer, const struct hr_mcp_message *
     if (session)
         session->severity = severity;
     hr_mcp_count(peer->m, HR_MCP_SET_LEVEL, HR_MCP_ANSWER_OK);
-    hr_mcp_reply_result(peer, msg, json_object(), 16);
+    hr_mcp_reply_result(peer, msg, json_object());
 }
 
 static void do_tools_list(struct hr_mcp_peer *peer, const struct hr_mcp_message *msg)
@@ -101,7 +101,7 @@ static void do_tools_call(struct hr_mcp_peer *peer, const struct hr_mcp_message 
         wrong = msg->lossy;
     if (wrong) {
         hr_mcp_count(peer->m, HR_MCP_TOOLS_CALL, HR_MCP_ANSWER_OK);
-        hr_mcp_reply_result(peer, msg, hr_mcp_result_error(wrong), 256);
+        hr_mcp_reply_result(peer, msg, hr_mcp_result_error(wrong));
         return;
     }
     hr_mcp_begin(peer, HR_MCP_TOOLS_CALL, msg, json_incref(name),

@@ -21,8 +21,7 @@ int hr_mcp_peer_send(struct hr_mcp_peer *p, json_t *message)
 {
     struct hr_buf text;
     hr_buf_init(&text, HR_MCP_ANSWER_MAX);
-    int err =
-        message ? hr_mcp_json_add(&text, message, JSON_ENSURE_ASCII | JSON_COMPACT, 256) : -ENOMEM;
+    int err = message ? hr_mcp_json_add(&text, message, true) : -ENOMEM;
     if (!err)
         err = p->transport->send(p, text.data, text.len);
     json_decref(message);

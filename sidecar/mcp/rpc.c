@@ -236,7 +236,7 @@ static void classify(struct hr_mcp_message *msg)
 
 void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *ret)
 {
-    *ret = (struct hr_mcp_message){.kind = HR_MCP_INVALID, .size = len};
+    *ret = (struct hr_mcp_message){.kind = HR_MCP_INVALID};
     ret->root = load(body, len, ret);
     if (!ret->root)
         return;
@@ -250,29 +250,27 @@ void hr_mcp_message_free(struct hr_mcp_message *msg)
 }
 
 /* The envelope around a result or an error, both taken over. */
-static int add(struct hr_buf *out, json_t *id, const char *key, json_t *value, size_t guess)
+static int add(struct hr_buf *out, json_t *id, const char *key, json_t *value)
 {
-    enum { ENVELOPE = 64 }; /* bytes around the value, with a usual id */
     json_t *root = json_object();
     int bad = !root || !value || json_object_set_new_nocheck(root, "jsonrpc", json_string("2.0"));
     bad = bad || (id && json_object_set_nocheck(root, "id", id));
     bad = json_object_set_new_nocheck(root, key, value) || bad;
-    int err = bad ? -ENOMEM
-                  : hr_mcp_json_add(out, root, JSON_ENSURE_ASCII | JSON_COMPACT, guess + ENVELOPE);
+    int err = bad ? -ENOMEM : hr_mcp_json_add(out, root, true);
     json_decref(root);
     return err;
 }
 
-int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result, size_t guess)
+int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result)
 {
-    return add(out, id, "result", result, guess);
+    return add(out, id, "result", result);
 }
 
 int hr_mcp_add_error(struct hr_buf *out, json_t *id, int code, const char *message, json_t *data)
 {
     json_t *text = hr_json_text(message, strlen(message));
     json_t *error = json_pack("{s:i, s:o*, s:o*}", "code", code, "message", text, "data", data);
-    return add(out, id, "error", error, strlen(message) + 32);
+    return add(out, id, "error", error);
 }
 
 int hr_mcp_version_known(const char *version)

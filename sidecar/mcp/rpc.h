@@ -31,7 +31,6 @@ struct hr_mcp_message {
     json_t *id;         /* string or integer; NULL unless it is usable */
     const char *method; /* of a request or notification */
     json_t *params;     /* NULL if there are none */
-    size_t size;        /* bytes of it as text */
     /* NULL, or a number (an integer: 64 bits) or a string (half of a surrogate pair) in it did not
      * fit and was read as 0.0, or the arguments are HR_JSON_VALUES_MAX values or more, and were
      * read as none: a sentence that says so of the arguments. */
@@ -48,8 +47,8 @@ void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *r
 void hr_mcp_message_free(struct hr_mcp_message *msg);
 
 /* Append an answer, ASCII only.  id is borrowed, NULL for none; result and data (which may be NULL)
- * are taken over, also on failure.  guess: see hr_mcp_json_add().  0, -E2BIG or -ENOMEM. */
-int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result, size_t guess);
+ * are taken over, also on failure.  0, -E2BIG or -ENOMEM. */
+int hr_mcp_add_result(struct hr_buf *out, json_t *id, json_t *result);
 int hr_mcp_add_error(struct hr_buf *out, json_t *id, int code, const char *message, json_t *data);
 
 /* The revision without sessions: modern.h. */

@@ -64,12 +64,12 @@ static void request_free(struct request *r)
 }
 
 /* End it with a result, which is taken over. */
-static void finish(struct request *r, json_t *result, size_t guess)
+static void finish(struct request *r, json_t *result)
 {
     hr_mcp_count(r->m, r->method, HR_MCP_ANSWER_OK);
     const struct hr_mcp_message msg = {.id = r->id, .modern = r->modern};
     struct hr_buf body;
-    int err = hr_mcp_result_body(&body, &msg, result, guess);
+    int err = hr_mcp_result_body(&body, &msg, result);
     hr_mcp_caller_answer(&r->caller, r->id, 200, &body, err);
     request_free(r);
 }
@@ -132,7 +132,7 @@ void hr_mcp_cancel(struct hr_mcp *m, const struct hr_mcp_session *session, json_
 static void finish_list(struct request *r)
 {
     hr_mcp_session_shown(r->caller.session);
-    finish(r, hr_mcp_list_page(r->m, hr_mcp_cursor_after(r->name), r->modern), 4096);
+    finish(r, hr_mcp_list_page(r->m, hr_mcp_cursor_after(r->name), r->modern));
 }
 
 /* --- tools/call --- */
@@ -148,7 +148,7 @@ static void on_called(struct hr_mcp_call *c, const struct hr_mcp_end *end)
     else
         result = hr_mcp_result_error(end->reason);
     hr_mcp_stats_count(r->stats, outcome, (double)(hr_now_us() - r->started_us) / 1e6);
-    finish(r, result, end->len);
+    finish(r, result);
 }
 
 static void on_told(struct hr_mcp_call *c, const struct hr_mcp_told *told)
@@ -184,7 +184,7 @@ static bool arguments_fit(struct request *r, const struct hr_mcp_tool *tool,
     if (!fit) {
         hr_mcp_stats_count(tool->stats, HR_MCP_REJECTED,
                            (double)(hr_now_us() - r->started_us) / 1e6);
-        finish(r, hr_mcp_result_error(hr_buf_str(&text)), text.len);
+        finish(r, hr_mcp_result_error(hr_buf_str(&text)));
     }
     hr_buf_free(&text);
     return fit;
@@ -230,8 +230,7 @@ static void keep_waiting(struct request *r)
         finish(r,
                hr_mcp_result_error("Other calls that wait for plugins to start have arguments so "
                                    "large that there is no room for this one. Try again in some "
-                                   "seconds."),
-               256);
+                                   "seconds."));
 }
 
 /* Somebody has it: start the call, unless that is refused. */
@@ -240,7 +239,7 @@ static void try_tool(struct request *r, struct hr_mcp_plugin *p, const struct hr
 {
     json_t *json = arguments ? json_incref(arguments) : hr_mcp_arguments_json(&r->call.arguments);
     if (!json)
-        finish(r, hr_mcp_result_error(no_memory), 256);
+        finish(r, hr_mcp_result_error(no_memory));
     else if (headers_fit(r, tool, json) && arguments_fit(r, tool, json))
         start_call(r, p, tool);
     json_decref(json);
@@ -294,8 +293,7 @@ void hr_mcp_serve_end(struct hr_mcp *m)
         struct request *r = hr_link_owner(l, struct request, link);
         hr_mcp_call_cancel(&r->call);
         if (r->method == HR_MCP_TOOLS_CALL)
-            finish(r, hr_mcp_result_error("The tools are being stopped or restarted. Try again."),
-                   256);
+            finish(r, hr_mcp_result_error("The tools are being stopped or restarted. Try again."));
         else
             finish_list(r);
     }
@@ -308,7 +306,7 @@ static struct request *request_new(struct hr_mcp_peer *peer, enum hr_mcp_method 
     struct request *r = calloc(1, sizeof(*r));
     if (!r) {
         hr_mcp_count(peer->m, method, HR_MCP_ANSWER_REFUSED);
-        hr_mcp_reply_result(peer, msg, NULL, 0);
+        hr_mcp_reply_result(peer, msg, NULL);
         return NULL;
     }
     if (!hr_mcp_caller_init(&r->caller, peer, msg, on_gone, r))
@@ -340,14 +338,13 @@ void hr_mcp_begin(struct hr_mcp_peer *peer, enum hr_mcp_method method,
     ev_timer_init(&r->patience, on_patience, (double)m->catalogue_wait_ms / 1000, 0.);
     r->patience.data = r;
     ev_timer_start(m->loop, &r->patience);
-    int err = arguments ? hr_mcp_arguments_set(&r->call.arguments, arguments, msg->size) : 0;
+    int err = arguments ? hr_mcp_arguments_set(&r->call.arguments, arguments) : 0;
     if (method == HR_MCP_TOOLS_CALL && !hr_mcp_session_may_call(r->caller.session))
         finish(r,
                hr_mcp_result_error("This conversation calls tools faster than is allowed. Wait a "
-                                   "few seconds, and then call them more slowly."),
-               256);
+                                   "few seconds, and then call them more slowly."));
     else if (err)
-        finish(r, hr_mcp_result_error(err == -E2BIG ? too_large : no_memory), 256);
+        finish(r, hr_mcp_result_error(err == -E2BIG ? too_large : no_memory));
     else
         proceed(r, arguments, 0);
     json_decref(arguments);

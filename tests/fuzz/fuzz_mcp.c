@@ -30,7 +30,7 @@ static void must_be_readable(json_t *id, json_t *result, int is_call)
 {
     struct hr_buf out;
     hr_buf_init(&out, HR_MCP_ANSWER_MAX);
-    must(hr_mcp_add_result(&out, id, result, 16) == 0);
+    must(hr_mcp_add_result(&out, id, result) == 0);
     for (size_t i = 0; i < out.len; i++)
         must((unsigned char)out.data[i] >= 0x20 && (unsigned char)out.data[i] <= 0x7f);
     json_t *json = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
