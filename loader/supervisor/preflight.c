@@ -186,8 +186,8 @@ static _Noreturn void child(struct hr_preflight_facts f, int fd,
 
 /* ---- the parent ---------------------------------------------------------------------------- */
 
-/* Pass on what the child says until it has ended.  0, or -ETIMEDOUT; `at` is the path it spoke of
- * last. */
+/* Pass on what the child says until it has ended.  0, -ETIMEDOUT, or another -errno if it cannot be
+ * heard; `at` is the path it spoke of last. */
 static int relay(int fd, hr_preflight_say *say, void *arg, char at[HR_PREFLIGHT_TEXT])
 {
     int64_t end = hr_now_ms() + PATIENCE_MS;
@@ -202,7 +202,7 @@ static int relay(int fd, hr_preflight_say *say, void *arg, char at[HR_PREFLIGHT_
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0)
-            return 0;
+            return n < 0 ? -errno : 0;
         packet[n] = '\0';
         const char *text = packet + strlen(packet) + (strlen(packet) < (size_t)n);
         if (packet[0])
@@ -212,18 +212,18 @@ static int relay(int fd, hr_preflight_say *say, void *arg, char at[HR_PREFLIGHT_
     }
 }
 
-/* Reap the child, which has closed its end, unless it cannot even be killed: then whoever reaps
- * strangers does it some day. */
-static void end_child(pid_t pid, bool late, const struct hr_preflight_facts *f)
+/* Reap the child, which has closed its end.  One that has not is killed, and reaped some day by
+ * whoever reaps strangers: maybe it cannot even be killed. */
+static void end_child(pid_t pid, bool ended, const struct hr_preflight_facts *f)
 {
     int status = 0;
     pid_t got = 0;
-    if (late)
+    if (!ended)
         (void)kill(pid, SIGKILL);
     do
-        got = waitpid(pid, &status, late ? WNOHANG : 0);
+        got = waitpid(pid, &status, ended ? 0 : WNOHANG);
     while (got < 0 && errno == EINTR);
-    if (got == pid && !late && status)
+    if (got == pid && ended && status)
         hr_preflight_found(f, "preflight-failed",
                            "the checks before the first start ended too early (wait status %d): "
                            "what they would have said is not known",
@@ -236,25 +236,25 @@ void hr_preflight_in_child(const struct hr_preflight_facts *f,
     int pair[2] = {-1, -1};
     char at[HR_PREFLIGHT_TEXT] = "";
     pid_t pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -1 : fork();
-    int err = errno;
+    int err = pid < 0 ? -errno : 0;
     if (pid == 0) {
         hr_close(&pair[0]);
         child(*f, pair[1], look);
     }
     hr_close(&pair[1]);
-    if (pid < 0) {
-        hr_preflight_found(f, "preflight-failed",
-                           "the checks before the first start cannot be done: %s", strerror(err));
-    } else {
-        bool late = relay(pair[0], f->say, f->arg, at) != 0;
-        if (late)
-            hr_preflight_found(f, "preflight-slow",
-                               "the checks before the first start did not end within %d ms%s%s: if "
-                               "that is on a file system which does not answer, the server will "
-                               "hang there too",
-                               PATIENCE_MS, at[0] ? "; they got as far as " : "", at);
-        end_child(pid, late, f);
+    if (pid > 0) {
+        err = relay(pair[0], f->say, f->arg, at);
+        end_child(pid, err == 0, f);
     }
+    if (err == -ETIMEDOUT)
+        hr_preflight_found(f, "preflight-slow",
+                           "the checks before the first start did not end within %d ms%s%s: if "
+                           "that is on a file system which does not answer, the server will "
+                           "hang there too",
+                           PATIENCE_MS, at[0] ? "; they got as far as " : "", at);
+    else if (err)
+        hr_preflight_found(f, "preflight-failed",
+                           "the checks before the first start cannot be done: %s", strerror(-err));
     hr_close(&pair[0]);
 }
 

@@ -189,6 +189,34 @@ static void a_child_that_hangs_is_left_behind(void **state)
     no_child_is_left();
 }
 
+/* From the first finding on, poll() takes no descriptor at all. */
+static void note_and_go_deaf(void *arg, const char *id, const char *text)
+{
+    struct rlimit none;
+    note_finding(arg, id, text);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &none), 0);
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void a_child_that_cannot_be_heard_is_left_behind(void **state)
+{
+    struct rlimit old;
+    (void)state;
+    struct hr_preflight_facts *f = FACTS("PATH=/bin");
+    f->say = note_and_go_deaf;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    hr_preflight_in_child(f, look_and_hang);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(found("env-number"), 1);
+    assert_int_equal(found("preflight-failed"), 1);
+    assert_non_null(strstr(text_of("preflight-failed"), strerror(EINVAL)));
+    assert_int_equal(found_in_all(), 2);
+    while (waitpid(-1, NULL, 0) < 0 && errno == EINTR)
+        ;
+    no_child_is_left();
+}
+
 static void a_child_that_crashes_is_said(void **state)
 {
     (void)state;
@@ -234,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_none_is_not_waited_for),
         cmocka_unit_test(the_base_in_oh_wins_over_the_file),
         cmocka_unit_test(a_child_that_hangs_is_left_behind),
+        cmocka_unit_test(a_child_that_cannot_be_heard_is_left_behind),
         cmocka_unit_test(a_child_that_crashes_is_said),
         cmocka_unit_test(long_findings_are_cut),
         cmocka_unit_test(without_a_child_the_start_goes_on),
