@@ -14,6 +14,8 @@
 #ifndef HR_SUPERVISOR_SECRETS_H
 #define HR_SUPERVISOR_SECRETS_H
 
+#include "common/board.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -53,6 +55,9 @@ void hr_secrets_forget(const void *from, size_t n);
 /* Set secret[i] for each byte of the text: is it one of a secret's?  0, or -ENOSPC when there were
  * more secrets than are known here: then all are. */
 int hr_secrets_mark(const char *text, size_t n, bool *secret);
+
+/* Copy words that somebody else has said: cut to fit, and with what is secret in them masked. */
+void hr_secrets_words(char out[HR_REASON_MAX], const char *text);
 
 /* Copy the text with "****" in the place of what is marked as secret.  The bytes written, never
  * more than n; out may be text itself. */

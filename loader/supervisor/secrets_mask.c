@@ -159,3 +159,11 @@ size_t hr_secrets_cover(char *out, const char *text, const bool *secret, size_t 
     }
     return len;
 }
+
+void hr_secrets_words(char out[HR_REASON_MAX], const char *text)
+{
+    bool secret[HR_REASON_MAX];
+    size_t n = strnlen(text, HR_REASON_MAX - 1);
+    (void)hr_secrets_mark(text, n, secret); /* in doubt, all of it is */
+    out[hr_secrets_cover(out, text, secret, n)] = '\0';
+}

@@ -286,7 +286,7 @@ static void take_agent(struct hr_supervisor *sup, const struct hr_notice *n)
         pub->agent_error[0] = '\0';
     } else if (n->agent_error) {
         pub->agent = HR_AGENT_WRONG;
-        (void)snprintf(pub->agent_error, sizeof(pub->agent_error), "%s", n->agent_error);
+        hr_secrets_words(pub->agent_error, n->agent_error);
         hr_error("server: custom agent: %s", pub->agent_error);
     }
 }
@@ -299,7 +299,7 @@ static void take_notice(struct hr_supervisor *sup, const struct hr_notice *n, pi
         sup->server.watchdog.limit_ms = n->watchdog_ms;
     take_agent(sup, n);
     if (n->status)
-        (void)snprintf(pub->status, sizeof(pub->status), "%s", n->status);
+        hr_secrets_words(pub->status, n->status);
     pub->activity += n->activity;
     if (n->init_bytes >= 0)
         take_record(sup, fd, n->init_bytes);

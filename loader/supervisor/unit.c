@@ -12,6 +12,7 @@
 #include "pod.h"
 #include "proc.h"
 #include "reports.h"
+#include "secrets.h"
 #include "spawn.h"
 #include "stop.h"
 
@@ -314,7 +315,7 @@ static void arm_watchdog(struct hr_unit *u)
 /* What a toolhost says of its plugin may hold words of the plugin's. */
 static void take_complaint(struct hr_unit *u, const char *text)
 {
-    (void)snprintf(u->complaint, sizeof(u->complaint), "%.*s", HR_REASON_MAX - 1, text);
+    hr_secrets_words(u->complaint, text);
     for (char *p = u->complaint; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';

@@ -16,7 +16,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import client, crash_report, running, sample, service, standin
+from harness import client, crash_report, running, sample, service, standin, test_plugin
 from support import HANDRAIL, descendants, wait_for
 
 # The environment of a handrail that is started by hand.
@@ -355,6 +355,27 @@ class Reports(unittest.TestCase):
             [first] = sorted(Path(d).glob("crash-*-1.json"))
             self.assertEqual(first.stat().st_mode & 0o777, 0o600)
             self.assertEqual(json.loads(first.read_text())["output"], report["output"])
+
+    def test_secrets_in_the_words_of_others(self):
+        script = ("import os,socket,sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+                  "s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:])\n"
+                  "words = 'the key is ' + os.environ['MY_API_KEY']\n"
+                  "s.send(f'STATUS={words}\\nX_HANDRAIL_AGENT_ERROR={words}'.encode())\nsys.exit(1)")
+        with running([sys.executable, "-c", script], plugins=[test_plugin("wrong_magic")],
+                     options=["--on-give-up=stay", "--budget=1"],
+                     env={"MY_API_KEY": self.SECRET, "A_TOKEN": "HANDRAIL_MAGIC"}) as h:
+            h.wait_line("toolhost/wrong_magic: .*not starting it again")
+            h.wait_line("server: .*giving up")
+            reports = {r["service"]: r for r in (crash_report(h, 1), crash_report(h, 2))}
+            self.assertEqual(reports["server"]["reason"], "ended with code 1: the key is ****")
+            self.assertRegex(reports["toolhost/wrong_magic"]["reason"],
+                             r"^ended with code 78: .* instead of \*{4} \(0x")
+            h.wait_status("/livez", 503)
+            for place in (h.log(), json.dumps(reports), client(h, "status", "--json").stdout,
+                          h.get("/crashes").text, h.get("/status").text,
+                          h.get("/readyz?verbose").text):
+                self.assertIn("the key is ****", place)
+                self.assertNotIn(self.SECRET, place)
 
     def test_any_bytes(self):
         with running(["sh", "-c", r"printf 'a\000b\377\033[1m\n' >&2; sleep 0.2; exit 3"]) as h:

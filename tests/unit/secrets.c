@@ -510,6 +510,22 @@ static void random_texts_agree_with_the_obvious_way(void **state)
     }
 }
 
+/* They are cut to fit before a secret in them could be seen whole. */
+static void words(void **state)
+{
+    char text[HR_REASON_MAX + 20];
+    char out[HR_REASON_MAX];
+    (void)state;
+    init("A_TOKEN=swordfish-0001", NULL);
+    hr_secrets_words(out, "said swordfish-0001, and more");
+    assert_string_equal(out, "said ****, and more");
+    memset(text, 'x', sizeof(text));
+    memcpy(text + HR_REASON_MAX - 10, "swordfish-0001", sizeof("swordfish-0001"));
+    hr_secrets_words(out, text);
+    assert_int_equal(strlen(out), HR_REASON_MAX - 10 + 4);
+    assert_string_equal(out + HR_REASON_MAX - 11, "x****");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +549,7 @@ int main(void)
         cmocka_unit_test(too_many_means_no_text),
         cmocka_unit_test(a_text_that_costs_too_much_is_withheld),
         cmocka_unit_test(random_texts_agree_with_the_obvious_way),
+        cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
