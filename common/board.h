@@ -31,7 +31,7 @@ const char *hr_state_name(uint32_t state);
 
 /* How a process of a service has ended; the first of these that is true. */
 enum hr_end {
-    HR_END_DONE,    /* "done": it was started to end, and has, with code 0 */
+    HR_END_DONE,    /* "done": it was to end, and has, with code 0 */
     HR_END_STOPPED, /* "stopped": by order */
     HR_END_EXEC,    /* "exec": it could not become the program */
     HR_END_HUNG,    /* "hung": aborted, because it was silent or asked for it */

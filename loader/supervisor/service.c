@@ -155,10 +155,17 @@ static void do_ready(struct hr_service *s, int arg)
     enter(s, HR_UP);
 }
 
+bool hr_service_is_to_end(const struct hr_service *s)
+{
+    return !s->hung_s && (s->policy.one_shot || s->policy.restart == HR_RESTART_NEVER);
+}
+
 static enum hr_end end_of(const struct hr_service *s, int status)
 {
     if (s->pub.state == HR_STOPPING)
         return HR_END_STOPPED;
+    if (status == 0 && hr_service_is_to_end(s))
+        return HR_END_DONE;
     if (s->exec_errno)
         return HR_END_EXEC;
     if (s->hung_s)
@@ -166,7 +173,7 @@ static enum hr_end end_of(const struct hr_service *s, int status)
     if (s->late)
         return HR_END_LATE;
     if (!WIFSIGNALED(status))
-        return s->policy.one_shot && status == 0 ? HR_END_DONE : HR_END_CODE;
+        return HR_END_CODE;
     return s->oom && WTERMSIG(status) == SIGKILL ? HR_END_OOM : HR_END_SIGNAL;
 }
 
@@ -218,7 +225,7 @@ static void forget_process(struct hr_service *s, int status)
     s->pub.last_status = status;
 }
 
-/* Of a service that is to end: it has done what it was started for. */
+/* It has done what it was started for. */
 static void do_done(struct hr_service *s, int64_t lived)
 {
     forget_process(s, 0);
@@ -233,7 +240,7 @@ static void do_died(struct hr_service *s, int status)
     int64_t now = s->ops->now_ms(s->ctx);
     int64_t lived = now - s->pub.started_ms;
     int64_t up = s->pub.state == HR_UP ? now - s->pub.state_since_ms : -1;
-    if (s->policy.one_shot && status == 0) {
+    if (end_of(s, status) == HR_END_DONE) {
         do_done(s, lived);
         return;
     }

@@ -40,7 +40,7 @@ enum hr_event {
 struct hr_policy {
     enum hr_restart restart;
     bool says_ready;        /* starting lasts until HR_EV_READY, not until the program runs */
-    bool one_shot;          /* it is to end: with code 0 it is done, and down */
+    bool one_shot;          /* it is to end, and is started again only if it fails */
     int final_code;         /* exit code after which trying again cannot help; -1: none */
     int final_code_unready; /* the same, while it has never been ready; -1: none */
     int stop_signal;
@@ -107,6 +107,9 @@ void hr_service_rename(struct hr_service *s, const char *name);
 
 /* Feed one event.  arg: see enum hr_event, else 0. */
 void hr_service_event(struct hr_service *s, enum hr_event event, int arg);
+
+/* Would an end with code 0 be no failure, but what its process is there for?  It is down then. */
+bool hr_service_is_to_end(const struct hr_service *s);
 
 /* Exit code of a wait status as a shell gives it: the code, or 128 + signal. */
 int hr_exit_code(int status);

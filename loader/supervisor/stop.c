@@ -164,7 +164,9 @@ static bool has_left_something(struct hr_supervisor *sup)
 void hr_stop_advance(struct hr_supervisor *sup)
 {
     struct hr_unit *server = hr_main_unit(sup);
-    if (sup->phase == HR_RUNNING && server->service.pub.state == HR_FAILED && !sup->config->stay)
+    uint32_t state = server->service.pub.state;
+    if (sup->phase == HR_RUNNING &&
+        (state == HR_DOWN || (state == HR_FAILED && !sup->config->stay)))
         begin(sup, HR_DRAINING);
     if (sup->phase == HR_PAUSING &&
         (!has_process(server) || !has_process(&sup->units[HR_INDEX_SIDECAR])))

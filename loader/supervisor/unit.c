@@ -94,12 +94,11 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
 }
 
 /* Is there to be a report of this end?  Not of one that was ordered, nor of a success of what is
- * there to end: the hook, and the sidecar of `handrail mcp`, whose input has ended. */
+ * there to end. */
 static bool is_reported(const struct hr_unit *u, bool success)
 {
     const struct hr_service *s = &u->service;
-    bool is_to_end = s->policy.one_shot || (u->sup->config->stdio && s->index == HR_INDEX_SIDECAR);
-    return u->sup->board && s->pub.state != HR_STOPPING && !(is_to_end && success);
+    return u->sup->board && s->pub.state != HR_STOPPING && !(success && hr_service_is_to_end(s));
 }
 
 static void op_crashed(void *ctx, struct hr_service *s, int status)

@@ -204,6 +204,18 @@ class Crashes(unittest.TestCase):
         with running(["sh", "-c", "exit 3"], options=["--restart=never"]) as h:
             self.assertEqual(h.wait(), 3)
 
+    def test_the_end_of_what_is_never_restarted_is_no_failure_if_its_code_is_0(self):
+        for options in ([], ["--on-give-up=stay"]):
+            with running(["sh", "-c", "until [ -e go ]; do sleep 0.1; done"],
+                         options=["--restart=never", *options]) as h:
+                h.wait_line("sidecar: ready after")
+                (h.folder / "go").touch()
+                self.assertEqual(h.wait(), 0)
+                self.assertIn("server: done after", h.log())
+                self.assertIn("the pod is stopped", h.log())
+                for word in ("failed", "no longer live"):
+                    self.assertNotIn(word, h.log())
+
     def test_the_sidecar(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)

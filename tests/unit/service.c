@@ -219,6 +219,7 @@ static void draw(FILE *f)
           "    up --> failed: exited, and trying again cannot help\n"
           "    stopping --> backoff: exited, and it was a restart\n"
           "    starting --> down: exited with code 0, of a service that is to end\n"
+          "    up --> down: exited with code 0, of a service that is to end\n"
           "    down --> backoff: start, and there can be no process\n"
           "    backoff --> failed: timer, and there can be no process once too often\n```\n\n| "
           "event |",
@@ -498,6 +499,22 @@ static void restart_policies(void **state)
     hr_service_event(&s, HR_EV_EXITED, SIGSEGV);
     assert_int_equal(s.pub.state, HR_FAILED);
     assert_int_equal(hr_exit_code(s.pub.last_status), 128 + SIGSEGV);
+
+    for (int from = HR_STARTING; from <= HR_UP; from++) {
+        bring(&s, &w, &p, (enum hr_state)from); /* its end is ours, and with code 0 no failure */
+        hr_service_event(&s, HR_EV_EXITED, EXIT_0);
+        assert_int_equal(s.pub.state, HR_DOWN);
+        assert_int_equal(s.pub.last_status, EXIT_0);
+        assert_int_equal(s.pub.ends[HR_END_DONE], 1);
+        assert_int_equal(w.crashes, 0);
+        assert_int_equal(s.pub.failures, 0);
+    }
+    bring(&s, &w, &p, HR_UP); /* unless that is how it takes an abort */
+    hr_service_event(&s, HR_EV_HUNG, 60);
+    hr_service_event(&s, HR_EV_EXITED, EXIT_0);
+    assert_int_equal(s.pub.state, HR_FAILED);
+    assert_int_equal(s.pub.ends[HR_END_HUNG], 1);
+    assert_int_equal(w.crashes, 1);
 
     bring(&s, &w, &server, HR_UP); /* an exit nobody asked for is a failure, 0 included */
     hr_service_event(&s, HR_EV_EXITED, EXIT_0);
