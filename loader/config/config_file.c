@@ -25,8 +25,8 @@ int hr_config_file_bytes(const char *path, struct hr_buf *text)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) /* somebody wanted what a link was to lead to */
+        return errno == ENOENT && lstat(path, &st) == 0 ? -ENOLINK : -errno;
     int err = fstat(fd, &st) < 0     ? -errno
               : S_ISDIR(st.st_mode)  ? -EISDIR
               : !S_ISREG(st.st_mode) ? -ENOTSUP
@@ -69,7 +69,7 @@ static const char *foreign_start(const char *text, size_t len)
     while (blank < len && text[blank] && strchr(" \t\r\n", text[blank]))
         blank++;
     if (blank == len)
-        return "is empty: expected a JSON object, at least {}";
+        return "is empty: expected a JSON object";
     return NULL;
 }
 

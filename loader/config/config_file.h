@@ -33,7 +33,8 @@ struct hr_pointer {
 };
 
 /* Its bytes into text, whose maximum bounds them.  Never waits for a FIFO.
- * 0, -ENOENT, -E2BIG, -EISDIR, -ENOTSUP for what else is no regular file, or another -errno. */
+ * 0, -ENOENT, -ENOLINK for a link to what is not there, -E2BIG, -EISDIR, -ENOTSUP for what else is
+ * no regular file, or another -errno. */
 int hr_config_file_bytes(const char *path, struct hr_buf *text);
 
 /* Say that the bytes could not be had: err is what hr_config_file_bytes() gave. */

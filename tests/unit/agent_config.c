@@ -118,7 +118,7 @@ static void each_problem_is_one_line_with_its_place(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"", "a.json: is empty: expected a JSON object"},
+        {"", "a.json: is empty: expected a JSON object\n"},
         {" \n", "is empty"},
         {"\xef\xbb\xbf{}", "byte order mark"},
         {"\xff\xfe{", "is UTF-16"},
@@ -368,6 +368,10 @@ static void what_is_no_file(void **state)
     remove_file("agent_config.json");
     assert_int_equal(load(ARGS("x"), &c), 0); /* it need not be there */
     hr_config_free(&c);
+    assert_int_equal(symlink("none", path), 0); /* somebody wanted it to be there */
+    assert_int_equal(load(ARGS("x"), &c), 78);
+    assert_non_null(strstr(said, "agent_config.json: cannot read it: Link has been severed"));
+    remove_file("agent_config.json");
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(load(ARGS("x"), &c), 78);
     assert_non_null(strstr(said, "agent_config.json: is a folder"));
