@@ -177,7 +177,8 @@ static int open_object(const char *path, void **ret, struct hr_why *why)
     }
     return hr_refuse(why,
                      "cannot be loaded: %.600s: build it as a shared object for this machine, and "
-                     "have the libraries it needs in the image, or linked into it",
+                     "have the libraries it needs in the image, where its confinement lets it "
+                     "read, or linked into it",
                      text);
 }
 

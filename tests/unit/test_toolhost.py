@@ -385,6 +385,7 @@ class Loading(ToolhostTest):
             host = self.host(wait=False, path=path)
             self.assertEqual(host.ended(), 78, host.text)
             self.assertIn("cannot be loaded: libc.so.0: cannot open shared object", host.text)
+            self.assertIn("where its confinement lets it read", host.text)
 
     def test_hash(self) -> None:
         path = PLUGINS / "odd_plain.so"
