@@ -22,7 +22,8 @@ static const char help[] =
     "\n"
     "  --verbose           every check, also of an answer that is good\n"
     "  --timeout=SECONDS   for the answer [0.9]\n"
-    "  --pid=N             of the supervisor, or --socket=NAME, the probe socket\n";
+    "  --pid=N             of the supervisor\n"
+    "  --socket=NAME       the probe socket, if not that of the supervisor\n";
 
 static const struct {
     const char *word;

@@ -20,7 +20,7 @@
 /* Of the 2 s until there is something to see, if process 1 is stopped. */
 enum { SUPERVISOR_MS = 1000, SIDECAR_MS = 1000 };
 
-static const char usage[] = "handrail status [plugins] [--json] [--watch[=SECONDS]] [--pid=N]";
+static const char usage[] = "handrail status [plugins] [options]";
 
 static const char help[] =
     "\n"
@@ -28,14 +28,15 @@ static const char help[] =
     "why, the services, the plugins, memory and disks against their limits, what the\n"
     "server says.\n"
     "\n"
-    "  plugins   the tools instead, the busiest first: calls, errors, calls a second\n"
-    "            while it is watched, open calls, median and 99th percentile of the\n"
-    "            time to an answer\n"
-    "  --json    all that is known; with --watch a line each time, {\"error\": WHY} for\n"
-    "            no answer\n"
-    "  --watch   again every SECONDS [2]; on a terminal until q is typed\n"
-    "  --pid     of the supervisor; --socket: the name of its control socket.  Its\n"
-    "            sidecar is found by itself, or at HANDRAIL_PROBE, if without --pid\n"
+    "  plugins             the tools instead, the busiest first: calls, errors, calls\n"
+    "                      a second while it is watched, open calls, median and 99th\n"
+    "                      percentile of the time to an answer\n"
+    "  --json              all that is known; with --watch a line each time,\n"
+    "                      {\"error\": WHY} for no answer\n"
+    "  --watch[=SECONDS]   again every SECONDS [2]; on a terminal until q is typed\n"
+    "  --pid=N             of the supervisor; without it the sidecar is asked at\n"
+    "                      HANDRAIL_PROBE, if that is set\n"
+    "  --socket=NAME       the supervisor's control socket\n"
     "\n"
     "Colours: on a terminal, unless NO_COLOR is set.\n";
 

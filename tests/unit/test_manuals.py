@@ -301,7 +301,24 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("run", "--grac"), ["--grace="])
         self.assertIn("--json", self.complete("status", "--"))
         self.assertIn("--only=", self.complete("plugin", "check", "--on"))
+        self.assertEqual(self.complete("--ver"), ["--verbose", "--version"])
+        self.assertEqual(self.complete("status", "pl"), ["plugins"])
         self.assertEqual(self.complete("plugin", "check", "build/"), [])
+
+    def test_each_option(self) -> None:
+        """Each that handrail config knows, and each at the beginning of a line of help."""
+        known = json.loads(said("config", "--json"))["settings"]
+        self.assertEqual({f"--{name}=" for name in known} - set(self.complete("run", "--")), set())
+        self.assertEqual({f"--{name}=" for name in known} - set(self.complete("config", "--")), set())
+        self.assertEqual({f"--{name}=" for name in known if name.startswith("toolhost-")}
+                         - set(self.complete("mcp", "--")), set())
+        all_of_them = [(name,) for name in commands()] + [("plugin", c) for c in commands("plugin")]
+        for words in all_of_them:
+            if words == ("help",):
+                continue
+            told = re.findall(r"^  (?:-., )?(--[a-z-]+)\b", said(*words, "--help"), re.M)
+            offered = {option.rstrip("=") for option in self.complete(*words, "--")}
+            self.assertEqual(set(told) - offered, set(), words)
 
 
 if __name__ == "__main__":

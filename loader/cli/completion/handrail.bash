@@ -8,10 +8,23 @@ _handrail_commands() {
     "$@" --help 2>/dev/null | sed -n "s/^  handrail ${2:+$2 }\([a-z][a-z-]*\) .*/\1/p"
 }
 
-# The options of "$@"; those that take a value end in "=".
+# The options that the help of "$@" has; those that take a value end in "=".
+_handrail_said() {
+    "$@" --help 2>/dev/null | sed 's/^  --/[--/; s/, --/[--/g; s/ | --/[--/g' |
+        grep -oE '\[--[a-z][a-z-]*=?' | tr -d '['
+}
+
+# All options of program $1, command $2 and perhaps $3.
 _handrail_options() {
-    "$@" --help 2>/dev/null | sed 's/^  \(-., \)\?--/[--/; s/ | --/[--/g' |
-        grep -oE '\[--[a-z][a-z-]*=?' | tr -d '[' | sort -u
+    local run
+    _handrail_said "$@"
+    # The nine that the sidecar and the toolhosts have too.
+    run=$(_handrail_said "$1" run)
+    case $2 in
+    config) echo "$run" ;&
+    run) sed -n '/^--restart=/,/^--stop-timeout=/s/--/--sidecar-/p' <<<"$run" ;&
+    mcp) sed -n '/^--restart=/,/^--stop-timeout=/s/--/--toolhost-/p' <<<"$run" ;;
+    esac
 }
 
 _handrail() {
@@ -27,12 +40,16 @@ _handrail() {
     esac
     if [[ $COMP_CWORD == 1 && $word != -* ]]; then
         words=$(_handrail_commands "$program")
+    elif [[ $COMP_CWORD == 1 ]]; then
+        words="$(_handrail_options "$program" run) --help --version"
     elif [[ $word == -* ]]; then
         words=$(_handrail_options "$program" "${command[@]}")
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == plugin ]]; then
         words=$(_handrail_commands "$program" plugin)
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == help ]]; then
         words="$(_handrail_commands "$program") $("$program" help 2>/dev/null | sed -n 's/^more: .*, or //p')"
+    elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == status ]]; then
+        words=plugins
     elif [[ $COMP_CWORD == 2 && ${COMP_WORDS[1]} == probe ]]; then
         words='live ready startup warm'
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
