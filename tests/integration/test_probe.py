@@ -6,7 +6,6 @@ while the sidecar is stopped and restarted, from within the container and from a
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import stat
@@ -130,18 +129,15 @@ class Neighbours(unittest.TestCase):
             except (BrokenPipeError, ConnectionResetError):
                 return b""
 
-    def names(self) -> list[str]:
-        return re.findall(PREFIX + r"\d+/1$", Path("/proc/net/unix").read_text(), re.MULTILINE)
-
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_another_container_is_not_answered(self):
         inside = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        before = self.names()
         with running(standin_command(), prefix=inside) as h:
             h.wait_line("the pod is ready")
-            [name] = [name for name in self.names() if name not in before]
-            self.assertEqual(self.ask(name), b"")
             pid = wait_for("handrail in its namespace", lambda: h.children("handrail"), 5)[0]
+            space = os.stat(f"/proc/{pid}/ns/pid_for_children").st_ino
+            name = f"{PREFIX}{space}/1"
+            self.assertEqual(self.ask(name), b"")
             done = subprocess.run(["nsenter", f"--pid=/proc/{pid}/ns/pid_for_children",
                                    f"--mount=/proc/{pid}/ns/mnt", HANDRAIL, "probe", "live"],
                                   capture_output=True, text=True, timeout=20, check=False)
