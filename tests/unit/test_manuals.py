@@ -178,6 +178,13 @@ class Numbers(unittest.TestCase):
                     self.assertEqual(told, default, f"{path}: --{name}")
 
 
+    def test_versions_of_the_agent_server(self) -> None:
+        header = (ROOT / "loader" / "config" / "server_version.h").read_text()
+        text = (ROOT / "loader" / "README.md").read_text()
+        since = re.findall(r'^#define HR_SERVER_\w+_SINCE +"([0-9.]+)"$', header, re.M)
+        self.assertEqual(re.findall(r"^\| ([0-9]+\.[0-9.]+) \|", text, re.M), since)
+        self.assertIn(f"agent-server {since[-1]} on", (ROOT / "README.md").read_text())
+
     def test_defaults_of_our_own_processes(self) -> None:
         """The table of those that differ from the server's, which has no other."""
         with tempfile.TemporaryDirectory() as folder:
