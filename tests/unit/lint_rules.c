@@ -350,6 +350,7 @@ static const struct {
 
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail /usr/local/handrail\n"},
     {HR_LINT_HANDRAIL_FOLDER, 2, BASE "COPY --from=handrail:1 /opt/handrail/ /opt/\n"},
+    {HR_LINT_HANDRAIL_FOLDER, 0, BASE "COPY --parents --from=handrail:1 /opt/handrail /\n"},
     {HR_LINT_HANDRAIL_FOLDER, 0, BASE HANDRAIL},
     {HR_LINT_HANDRAIL_INSTALL_EARLY, 6, BASE HANDRAIL "COPY tool_registry.json /app/config/\n"},
     {HR_LINT_HANDRAIL_INSTALL_EARLY, 0, BASE HANDRAIL "COPY data /app/data\n"},

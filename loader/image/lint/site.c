@@ -73,7 +73,7 @@ static bool append(char out[HR_LINT_PATH], const char *path)
 bool hr_copy_target(const struct hr_site *s, const char *source, char out[HR_LINT_PATH])
 {
     const struct hr_instruction *i = s->i;
-    if (!i->words.n)
+    if (!i->words.n || hr_instruction_flag(i, "parents")) /* it keeps folders of the source */
         return false;
     const struct hr_word *to = &i->words.at[i->words.n - 1];
     size_t n = strlen(to->expanded);
