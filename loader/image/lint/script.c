@@ -188,11 +188,9 @@ static bool is_option(const struct hr_command *c, size_t *i)
     return true;
 }
 
-/* The script inside of `sh -c script`, `su user -c script` or `eval script`, or NULL. */
+/* The script inside of `sh -c script` or `su user -c script`, or NULL. */
 static const char *inner_script(const struct hr_command *c)
 {
-    if (strcmp(c->name, "eval") == 0 && c->first + 2 == c->n)
-        return c->words[c->first + 1].text;
     bool su = strcmp(c->name, "su") == 0;
     if (!su && !is_shell(c->name))
         return NULL;
@@ -228,7 +226,8 @@ static void read_inner(struct reader *r, size_t first, unsigned depth)
     size_t n = r->commands.len / sizeof(struct hr_command);
     for (size_t i = first; !r->err && depth < HR_SCRIPT_DEPTH && i < n; i++) {
         const struct hr_command outer = *command(r, i);
-        const char *inner = inner_script(&outer);
+        bool eval = strcmp(outer.name, "eval") == 0 && outer.first + 2 == outer.n;
+        const char *inner = eval ? outer.words[outer.first + 1].text : inner_script(&outer);
         size_t before = r->commands.len / sizeof(struct hr_command);
         if (!inner || read_script(r, inner, depth + 1))
             continue;
