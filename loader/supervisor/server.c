@@ -22,6 +22,7 @@
 enum {
     NOTICES_PER_EVENT = 32,
     REST_MS = 20,           /* after a flood of strangers */
+    ORDER_AGAIN_MS = 1000,  /* after an order that could not be given */
     WATCHDOG_MIN_MS = 1000, /* a server cannot ask for less */
     ENV_ADDED = 3,          /* variables we add to the server's environment */
     UPWARDS_MAX = 512,      /* bytes of a message to our own supervisor */
@@ -30,6 +31,14 @@ enum {
 static struct hr_service *service(struct hr_supervisor *sup)
 {
     return &sup->units[HR_INDEX_SERVER].service;
+}
+
+static void arm(struct hr_supervisor *sup, ev_timer *timer, int64_t delay_ms)
+{
+    ev_timer_stop(sup->loop, timer);
+    ev_now_update(sup->loop);
+    ev_timer_set(timer, (double)delay_ms / 1000.0, 0.0);
+    ev_timer_start(sup->loop, timer);
 }
 
 static void publish(struct hr_supervisor *sup)
@@ -90,12 +99,10 @@ static void arm_watchdog(struct hr_supervisor *sup)
 {
     struct hr_server *s = &sup->server;
     int64_t delay = hr_watchdog_next(&s->watchdog, hr_now_ms());
-    ev_timer_stop(sup->loop, &s->watch_timer);
     if (delay < 0 || service(sup)->hung_s || !is_watched(sup))
-        return;
-    ev_now_update(sup->loop);
-    ev_timer_set(&s->watch_timer, (double)delay / 1000.0, 0.0);
-    ev_timer_start(sup->loop, &s->watch_timer);
+        ev_timer_stop(sup->loop, &s->watch_timer);
+    else
+        arm(sup, &s->watch_timer, delay);
 }
 
 /* This silence is not the server's fault: no more than half of the limit counts of it. */
@@ -233,13 +240,24 @@ static int order(struct hr_supervisor *sup, const char *what)
 void hr_server_order_replay(struct hr_supervisor *sup)
 {
     bool initialised = hr_server_is_initialised(sup);
+    ev_timer_stop(sup->loop, &sup->server.order_timer);
     if (initialised && !sup->server.record.len)
         return;
     int err = order(sup, initialised ? "KEY" : "INIT");
-    if (err && !initialised) /* it is ordered again when the sidecar is ready anew */
-        hr_error("server: cannot have its initialisation replayed: %s", strerror(-err));
+    if (err)
+        arm(sup, &sup->server.order_timer, ORDER_AGAIN_MS);
+    if (err && !initialised)
+        hr_error("server: cannot have its initialisation replayed: %s: trying again in %d ms",
+                 strerror(-err), ORDER_AGAIN_MS);
     else if (!initialised)
         sup->server.replaying = true;
+}
+
+static void on_order_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    hr_server_order_replay(w->data);
 }
 
 void hr_server_replayed(struct hr_supervisor *sup, uint32_t life, int status)
@@ -330,9 +348,7 @@ static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
 static void rest(struct hr_supervisor *sup)
 {
     ev_io_stop(sup->loop, &sup->server.notify_io);
-    ev_now_update(sup->loop);
-    ev_timer_set(&sup->server.rest_timer, REST_MS / 1000.0, 0.0);
-    ev_timer_start(sup->loop, &sup->server.rest_timer);
+    arm(sup, &sup->server.rest_timer, REST_MS);
 }
 
 void hr_server_take(struct hr_supervisor *sup)
@@ -493,7 +509,8 @@ int hr_server_init(struct hr_supervisor *sup, char *const *env)
                 strerror(-err));
     ev_init(&s->watch_timer, on_watch_timer);
     ev_init(&s->rest_timer, on_rested);
-    s->watch_timer.data = s->rest_timer.data = sup;
+    ev_init(&s->order_timer, on_order_timer);
+    s->watch_timer.data = s->rest_timer.data = s->order_timer.data = sup;
     if (s->notify_fd >= 0) {
         ev_io_init(&s->notify_io, on_notify, s->notify_fd, EV_READ);
         s->notify_io.data = sup;

@@ -38,7 +38,8 @@ struct hr_server {
     pid_t stranger;      /* who else has sent something since the last heartbeat; 0: nobody */
     ev_timer rest_timer; /* after a flood of strangers */
     struct hr_init_record record;
-    bool replaying; /* that has been ordered, and nobody has told of its end yet */
+    bool replaying;       /* that has been ordered, and nobody has told of its end yet */
+    ev_timer order_timer; /* or could not be ordered, or the sidecar not be told the key */
     struct hr_helper helper;
     const char *upwards;    /* our own NOTIFY_SOCKET, or NULL */
     ev_timer upwards_timer; /* our own heartbeat, if that is wanted */

@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/passing.h"
 #include "parse.h"
 #include "replay.h"
 
@@ -209,7 +210,7 @@ static void on_order(struct ev_loop *loop, ev_io *w, int events)
     for (int i = 0; i < ORDERS_PER_EVENT; i++) {
         int fd = -1;
         int err = hr_packet_receive(o->cfg.socket, text, sizeof(text), &fd);
-        if (err == -EAGAIN)
+        if (hr_error_passes(-err)) /* nothing is there, or it cannot be had now */
             return;
         if (err == -EMSGSIZE)
             continue;

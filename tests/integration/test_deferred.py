@@ -2,6 +2,7 @@
 """A server that is initialised after its start: the replay after a crash, and the preparation for
 its pause before a stop."""
 
+import contextlib
 import json
 import os
 import re
@@ -56,25 +57,57 @@ class Replay(unittest.TestCase):
             self.assertEqual(h.get("/status").json()["server"]["replays"], 2)
             self.assertEqual(h.stop(), 143)
 
-    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_the_order_does_not_overtake_the_board(self):
-        with tempfile.TemporaryDirectory() as d, self.deferred() as h:
-            h.wait_status("/readyz", 200)
-            self.initialise(h)
-            # The sidecar gets 0.2 s to obey before we come to what follows the order.
-            tracer = subprocess.Popen(
-                ["strace", "-qq", "-o", f"{d}/strace", "-p", str(h.pid), "-e", "trace=sendmsg",
-                 "-e", "inject=sendmsg:delay_exit=200000"])
+    @contextlib.contextmanager
+    def injected(self, pid, call, how):
+        """That call of the process is injected so; yields what strace writes."""
+        with tempfile.TemporaryDirectory() as d:
+            tracer = subprocess.Popen(["strace", "-qq", "-o", f"{d}/strace", "-p", str(pid),
+                                       "-e", f"trace={call}", "-e", f"inject={call}:{how}"])
             try:
                 wait_for("strace", lambda: "TracerPid:\t0\n" not in
-                         Path(f"/proc/{h.pid}/status").read_text(), 10)
-                seen = self.crash(h)
-                h.wait_line("its initialisation has been replayed", start=seen)
+                         Path(f"/proc/{pid}/status").read_text(), 10)
+                yield Path(d, "strace")
             finally:
                 tracer.terminate()
                 tracer.wait(10)
-            self.assertIn("INIT 2", Path(d, "strace").read_text())
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_the_order_does_not_overtake_the_board(self):
+        with self.deferred() as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            # The sidecar gets 0.2 s to obey before we come to what follows the order.
+            with self.injected(h.pid, "sendmsg", "delay_exit=200000") as calls:
+                seen = self.crash(h)
+                h.wait_line("its initialisation has been replayed", start=seen)
+                self.assertIn("INIT 2", calls.read_text())
+            h.wait_status("/readyz", 200)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_an_order_that_could_not_be_given_is_given_later(self):
+        with self.deferred() as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            # A start needs one pipe, and then the order needs one.
+            with self.injected(h.pid, "pipe2", "error=EMFILE:when=2+2"):
+                seen = self.crash(h)
+                h.wait_line("cannot have its initialisation replayed: .*open files", start=seen)
+            h.wait_line("its initialisation has been replayed", start=seen)
+            h.wait_status("/readyz", 200)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_an_order_that_could_not_be_read_is_read_later(self):
+        with self.deferred() as h:
+            h.wait_status("/readyz", 200)
+            self.initialise(h)
+            with self.injected(h.child("handrail-sidecar"), "recvmsg", "error=ENOMEM:when=1"
+                               ) as calls:
+                seen = self.crash(h)
+                h.wait_line("its initialisation has been replayed", start=seen)
+                self.assertIn("(INJECTED)", calls.read_text())
             h.wait_status("/readyz", 200)
 
     def test_readiness_waits_for_it(self):
