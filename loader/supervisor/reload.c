@@ -273,7 +273,7 @@ static void mark_changes(struct hr_supervisor *sup)
         if (p->path)
             hr_service_event(&sup->units[HR_INDEX_TOOLHOST + i].service, HR_EV_STOP, 0);
     }
-    r->tell_sidecar = changed > 0;
+    r->tell_sidecar = changed > 0 || r->untold;
     hr_info("reload: %s: %u plugin%s changed", sup->config->registry_path, changed,
             changed == 1 ? "" : "s");
 }
@@ -359,8 +359,10 @@ static void tell_sidecar(struct hr_supervisor *sup)
         hr_unit_drop_orders(sidecar);
     if (!err)
         err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
+    sup->reload.untold = err != 0;
     if (err)
-        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows",
+        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows; reload once "
+                 "more",
                  strerror(-err));
 }
 

@@ -19,15 +19,19 @@ from harness import client, plugin, running, sample, service, standin, test_plug
 from support import HANDRAIL, Failure, descendants, wait_for
 
 
-@contextlib.contextmanager
 def slow_to_open(h, path, seconds):
     """Whoever of handrail's children opens that file has it, and hears of it so much later; one
     that is killed meanwhile is gone only then, too."""
+    return injected(h, "open,openat", f"delay_exit={int(seconds * 1e6)}", "-f", "-P", path)
+
+
+@contextlib.contextmanager
+def injected(h, calls, how, *options):
+    """Those calls of process 1 are injected so."""
     with tempfile.TemporaryDirectory() as folder:
         tracer = subprocess.Popen(
-            ["strace", "-qq", "-f", "-o", f"{folder}/log", "-p", str(h.pid), "-P", str(path),
-             "-e", "trace=open,openat", "-e",
-             f"inject=open,openat:delay_exit={int(seconds * 1e6)}"])
+            ["strace", "-qq", "-o", f"{folder}/log", "-p", str(h.pid), *map(str, options),
+             "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"])
         try:
             wait_for("strace", lambda: "TracerPid:\t0\n" not in
                      Path(f"/proc/{h.pid}/status").read_text(), 10)
@@ -305,6 +309,18 @@ class Reload(unittest.TestCase):
                 self.hup(h)
                 h.new_child("handrail-sidecar", old)
                 wait_for("its tool", lambda name=name: self.tools(h) == [name.replace("-", "_")], 20)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_the_sidecar_could_not_be_told_is_told_at_the_next(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            with injected(h, "sendmsg", "error=ENOBUFS"):
+                self.write(h, sample("workspace-search", {"root": "/"}))
+                self.hup(h)
+                h.wait_line("cannot tell the sidecar: No buffer space.*reload once more")
+            self.hup(h)
+            wait_for("its tool", lambda: self.tools(h) == ["workspace_search"], 20)
 
     def test_an_order_to_restart_what_is_being_replaced(self):
         """The old one takes two seconds to end.  On a machine that stands still for longer the order
