@@ -18,7 +18,7 @@ int hr_mcp_caller_init(struct hr_mcp_caller *c, const struct hr_mcp_peer *peer,
     int err = hr_mcp_peer_keep(&c->peer, peer, msg, gone, arg);
     if (err)
         return err;
-    if (json_is_string(token) || json_is_integer(token))
+    if (hr_rpc_id_usable(token))
         c->token = json_incref(token);
     if (msg->modern)
         c->own_severity = severity ? hr_mcp_severity(severity) : HR_MCP_SEVERITY_SILENT;

@@ -203,6 +203,11 @@ static json_t *load(const char *body, size_t len, struct hr_mcp_message *msg)
     return root;
 }
 
+bool hr_rpc_id_usable(const json_t *id)
+{
+    return json_is_integer(id) || (json_is_string(id) && json_string_length(id) <= HR_RPC_ID_MAX);
+}
+
 static void classify(struct hr_mcp_message *msg)
 {
     json_t *root = msg->root;
@@ -210,7 +215,7 @@ static void classify(struct hr_mcp_message *msg)
     json_t *method = json_object_get(root, "method");
     const char *version = json_string_value(json_object_get(root, "jsonrpc"));
 
-    if (json_is_string(id) || json_is_integer(id))
+    if (hr_rpc_id_usable(id))
         msg->id = id;
     if (!json_is_object(root)) {
         invalid(msg, HR_RPC_INVALID_REQUEST,
@@ -220,7 +225,8 @@ static void classify(struct hr_mcp_message *msg)
     } else if (!version || strcmp(version, "2.0") != 0) {
         invalid(msg, HR_RPC_INVALID_REQUEST, "\"jsonrpc\" is not \"2.0\"");
     } else if (id && !msg->id) {
-        invalid(msg, HR_RPC_INVALID_REQUEST, "\"id\" is neither a string nor an integer");
+        invalid(msg, HR_RPC_INVALID_REQUEST,
+                "\"id\" is neither a string of at most 1024 bytes nor an integer");
     } else if (json_is_string(method)) {
         msg->kind = id ? HR_MCP_REQUEST : HR_MCP_NOTIFY;
         msg->method = json_string_value(method);

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -18,6 +19,10 @@ enum {
     HR_RPC_HEADER_MISMATCH = -32020,     /* a header is missing, or the body says otherwise */
     HR_RPC_UNSUPPORTED_VERSION = -32022, /* data: {"supported": [...], "requested": "..."} */
 };
+
+/* Bytes of an id, or of a token of progress, that is a string: it is kept as long as its request is
+ * open. */
+enum { HR_RPC_ID_MAX = 1024 };
 
 /* An answer is never larger, bytes: eight mebibytes of binary text grow sixfold when escaped. */
 #define HR_MCP_ANSWER_MAX ((size_t)32 * 1024 * 1024)
@@ -45,6 +50,9 @@ struct hr_mcp_message {
 /* Never fails: what cannot be understood is HR_MCP_INVALID. */
 void hr_mcp_message_parse(const char *body, size_t len, struct hr_mcp_message *ret);
 void hr_mcp_message_free(struct hr_mcp_message *msg);
+
+/* Is it an integer, or a string of a bearable length? */
+bool hr_rpc_id_usable(const json_t *id);
 
 /* Append an answer, ASCII only.  id is borrowed, NULL for none; result and data (which may be NULL)
  * are taken over, also on failure.  0, -E2BIG or -ENOMEM. */

@@ -256,9 +256,9 @@ static void proceed(struct request *r, json_t *arguments, int last_chance)
         return;
     }
     struct hr_mcp_plugin *p = NULL;
-    const struct hr_mcp_tool *tool =
-        hr_mcp_find_tool(r->m, json_string_value(r->name), json_string_length(r->name), &p);
-    if (!tool && !wait)
+    size_t len = json_string_length(r->name);
+    const struct hr_mcp_tool *tool = hr_mcp_find_tool(r->m, json_string_value(r->name), len, &p);
+    if (!tool && (!wait || len > HR_MCP_TOOL_NAME_MAX))
         unknown_tool(r);
     else if (!tool)
         keep_waiting(r);

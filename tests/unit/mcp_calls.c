@@ -444,6 +444,26 @@ static void test_much_waits_for_the_catalogue(void **state)
 
 /* --- the catalogue --- */
 
+/* What is no tool's name is waited for by nobody. */
+static void test_no_name(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    char name[HR_MCP_TOOL_NAME_MAX + 2];
+    (void)snprintf(name, sizeof(name), "%0*d", (int)sizeof(name) - 1, 0);
+    call(f, &r, "1", name, "{}");
+    assert_true(r.dead);
+    json_t *json = req_json(&r);
+    assert_int_equal(json_integer_value(at(json, "error.code")), -32602);
+    json_decref(json);
+    req_free(&r);
+    name[HR_MCP_TOOL_NAME_MAX] = '\0';
+    call(f, &r, "1", name, "{}");
+    assert_false(r.dead);
+    req_close(&r);
+    req_free(&r);
+}
+
 /* The second plugin comes up: it is in the list, and the call of its tool is answered. */
 static void the_second_comes(struct fixture *f, struct hr_http_req *list, struct hr_http_req *other)
 {
@@ -648,6 +668,7 @@ int main(void)
         UP(test_no_room_until_the_deadline),
         UP(test_much_waits_for_room),
         SILENT(test_much_waits_for_the_catalogue),
+        SILENT(test_no_name),
         SILENT(test_list_waits),
         SILENT(test_list_gives_up_waiting),
         SILENT(test_list_without_a_failed_plugin),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The MCP endpoint from the client's side: who gets in, what each method answers. */
 #include "mcp_fixture.h"
+#include "sidecar/mcp/rpc.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,6 +334,28 @@ static void test_ids(void **state)
     }
 }
 
+/* An id is kept for as long as its request is open. */
+static void test_long_ids(void **state)
+{
+    for (size_t n = HR_RPC_ID_MAX; n <= HR_RPC_ID_MAX + 1; n++) {
+        char body[HR_RPC_ID_MAX + 64], id[HR_RPC_ID_MAX + 2];
+        struct hr_http_req r;
+        bool fits = n == HR_RPC_ID_MAX;
+        memset(id, 'x', n);
+        id[n] = '\0';
+        (void)snprintf(body, sizeof(body),
+                       "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"ping\"}", id);
+        req_init(&r, body);
+        post(*state, &r);
+        assert_int_equal(r.status, fits ? 200 : 400);
+        json_t *json = req_json(&r);
+        assert_string_equal(text_at(json, "id"), fits ? id : "");
+        assert_int_equal(json_integer_value(at(json, "error.code")), fits ? 0 : -32600);
+        json_decref(json);
+        req_free(&r);
+    }
+}
+
 static void test_list_of_none(void **state)
 {
     json_t *json = ask(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}");
@@ -459,6 +483,7 @@ int main(void)
         NONE(test_initialize),
         NONE(test_ping_and_unknown),
         NONE(test_ids),
+        NONE(test_long_ids),
         NONE(test_list_of_none),
         NONE(test_settings),
         ONE(test_list),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Calls whose answer becomes a stream: when it does, what is told on it, and how it ends. */
 #include "mcp_fixture.h"
+#include "sidecar/mcp/rpc.h"
 #include "sidecar/mcp/sse.h"
 
 #include <math.h>
@@ -50,7 +51,7 @@ static void progress(struct host *h, uint64_t id, double done, double total, con
 static uint64_t begin(struct fixture *f, struct hr_http_req *r, const char *accept,
                       const char *more, const char *id)
 {
-    char body[256];
+    char body[HR_RPC_ID_MAX + 256];
     unsigned n = f->hosts[0].ncalls;
     (void)snprintf(body, sizeof(body),
                    "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"tools/call\","
@@ -135,6 +136,21 @@ static void test_progress(void **state)
 
 /* Who takes no stream gets JSON; who gave no token hears of no progress; who names an older
  * revision gets no event without a message. */
+static void expect_progress(struct fixture *f, const char *accept, const char *more, int stream)
+{
+    struct hr_http_req r;
+    uint64_t id = begin(f, &r, accept, more, "7");
+    progress(&f->hosts[0], id, 1, 4, "");
+    run_for(f, 20);
+    assert_int_equal(r.streaming, stream);
+    finish(f, &r, id);
+    if (!stream)
+        json_decref(req_json(&r));
+    else
+        expect_result(&r, 2);
+    req_free(&r);
+}
+
 static void test_who_hears_of_progress(void **state)
 {
     struct fixture *f = *state;
@@ -150,17 +166,13 @@ static void test_who_hears_of_progress(void **state)
         {"Text/Event-Stream", ",\"_meta\":{\"progressToken\":0}", "2025-11-25", 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct hr_http_req r;
-        uint64_t id = begin(f, &r, cases[i].accept, cases[i].more, "7");
-        progress(&f->hosts[0], id, 1, 4, "");
-        run_for(f, 20);
-        assert_int_equal(r.streaming, cases[i].stream);
-        finish(f, &r, id);
-        if (!cases[i].stream)
-            json_decref(req_json(&r));
-        else
-            expect_result(&r, 2);
-        req_free(&r);
+        expect_progress(f, cases[i].accept, cases[i].more, cases[i].stream);
+    }
+    /* A token is kept as long as its call runs. */
+    for (int n = HR_RPC_ID_MAX; n <= HR_RPC_ID_MAX + 1; n++) {
+        char more[HR_RPC_ID_MAX + 64];
+        (void)snprintf(more, sizeof(more), ",\"_meta\":{\"progressToken\":\"%0*d\"}", n, 0);
+        expect_progress(f, BOTH, more, n == HR_RPC_ID_MAX);
     }
 }
 

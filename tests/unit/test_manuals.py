@@ -118,6 +118,7 @@ NUMBERS = {
         ("{} s if it names none", "sidecar/mcp/tools.h", "HR_MCP_TIMEOUT_DEFAULT_MS", 1000),
         ("and {} s at most", "sidecar/mcp/tools.h", "HR_MCP_TIMEOUT_MAX_MS", 1000),
         ("a message of {} MiB", "sidecar/mcp/mcp.h", "HR_MCP_MESSAGE_MAX", MIB),
+        ("an id of {} KiB", "sidecar/mcp/rpc.h", "HR_RPC_ID_MAX", KIB),
         ("{} calls of one plugin", "sidecar/mcp/worker.h", "HR_MCP_CALLS_MAX", 1),
         ("{} calls of one session", "sidecar/mcp/session.h", "HR_MCP_CALLS_BURST", 1),
         ("then {} a second", "sidecar/mcp/session.h", "HR_MCP_CALLS_PER_S", 1)],
