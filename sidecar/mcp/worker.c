@@ -153,6 +153,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 static void set_timer(struct hr_mcp_call *c, int64_t ms)
 {
     struct ev_loop *loop = c->worker->conn.loop;
+    ev_now_update(loop); /* reading calls takes time, which is not this one's */
     ev_timer_stop(loop, &c->timer);
     ev_timer_set(&c->timer, (double)(ms > 0 ? ms : 0) / 1000, 0.);
     ev_timer_start(loop, &c->timer);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const hosts[] = {
     TOOLS("p0", ECHO_TOOL("echo", "") "," ECHO_TOOL("quick", ",\"timeoutMs\":60") "," ECHO_TOOL(
@@ -176,6 +177,19 @@ static void test_deadline(void **state)
     call(f, &r, "2", "echo", "{\"next\":1}");
     expect(f, &r, 0, "{\"next\":1}");
     assert_int_equal(f->mcp->plugins[0]->worker.ncalls, 0);
+}
+
+/* Its time begins when it comes, and not when the loop last looked at the clock. */
+static void test_deadline_of_a_busy_loop(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    run_for(f, 1);
+    (void)usleep(100 * 1000); /* what came before took that long */
+    int64_t began = hr_now_ms();
+    call(f, &r, "1", "quick", "{}");
+    expect(f, &r, 1, "did not finish within");
+    assert_true(hr_now_ms() - began >= 60);
 }
 
 static void test_gone(void **state)
@@ -659,6 +673,7 @@ int main(void)
         UP(test_tool_error),
         UP(test_structured),
         UP(test_deadline),
+        UP(test_deadline_of_a_busy_loop),
         UP(test_gone),
         UP(test_cancelled_is_ignored),
         UP(test_large),
