@@ -219,6 +219,22 @@ static void test_death_after_a_cancel_that_is_not_read(void **state)
     assert_int_equal(f->hosts[0].ncalls, 2);
 }
 
+/* What was not read may be the phase: the call before it may have had its effect. */
+static void test_death_after_a_phase_that_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req running;
+    call_running(f, &running);
+    f->hosts[0].deaf = 1;
+    assert_int_equal(hr_mcp_phase(f->mcp, "warm", "{\"n\":1}"), 0);
+    run_for(f, 10);
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    f->hosts[0].echo = 1;
+    expect(f, &running, 1, "crashed");
+    assert_int_equal(f->hosts[0].ncalls, 1);
+}
+
 static void test_death_for_good_before_a_call_is_read(void **state)
 {
     struct fixture *f = *state;
@@ -518,6 +534,7 @@ int main(void)
         UP(test_shutdown),
         UP(test_death_before_a_call_is_read),
         UP(test_death_after_a_cancel_that_is_not_read),
+        UP(test_death_after_a_phase_that_is_not_read),
         UP(test_death_for_good_before_a_call_is_read),
         UP(test_two_deaths_in_a_row),
         UP(test_queue),

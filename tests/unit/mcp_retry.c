@@ -427,6 +427,38 @@ static void test_kept_as_text(void **state)
     expect(f, &r, 0, "done");
 }
 
+static const struct hr_mcp_arguments *arguments_of_the_oldest(struct fixture *f)
+{
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    return &hr_link_owner(w->running.next, struct hr_mcp_call, link)->arguments;
+}
+
+/* Once the frame behind it has gone, there is no use for the arguments of a call that will not be
+ * sent again. */
+static void test_not_kept_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req once, other, twice;
+    begin(f, &once, "echo", "{\"n\":1}");
+    assert_non_null(arguments_of_the_oldest(f)->text);
+    begin(f, &other, "echo", "{}");
+    assert_null(arguments_of_the_oldest(f)->text);
+    die(f);
+    expect(f, &once, 1, "crashed");
+    expect(f, &other, 1, "crashed");
+
+    begin(f, &twice, "safe", "{\"n\":2}");
+    die(f);
+    UNTIL(f, f->hosts[0].ncalls == 4);
+    begin(f, &other, "echo", "{}");
+    assert_null(arguments_of_the_oldest(f)->text);
+    assert_int_equal(w->kept_bytes, 0);
+    die(f);
+    expect(f, &twice, 1, "tried twice");
+    expect(f, &other, 1, "crashed");
+}
+
 /* A life in which it was not repeatable is the last one that it sees. */
 static void test_repeatable_in_another_life(void **state)
 {
@@ -516,6 +548,7 @@ int main(void)
         UP(test_progress_goes_on_growing),
         UP(test_unread_is_no_try),
         UP(test_kept_as_text),
+        UP(test_not_kept_for_nothing),
         UP(test_repeatable_in_another_life),
         UP(test_large_arguments),
         UP(test_all_at_once),
