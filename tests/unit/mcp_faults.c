@@ -291,6 +291,23 @@ static void test_queue(void **state)
     assert_true(f->hosts[0].calls[0].head.timeout_ms < 60 * 1000);
 }
 
+/* Its deadline passes in the moment in which the toolhost comes: there is no such thing as no time,
+ * and 0 would break the rules. */
+static void test_queue_until_the_deadline(void **state)
+{
+    struct fixture *f = *state;
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req r;
+    go_away(f);
+    board(f, HR_STARTING, 2, ABORTED, "");
+    call(f, &r, "1", "echo", "{}");
+    hr_link_owner(w->queued.next, struct hr_mcp_call, link)->deadline_ms = hr_now_ms() - 5;
+    come_back(f, tools_p0);
+    UNTIL(f, f->hosts[0].ncalls == 1);
+    assert_int_equal(f->hosts[0].calls[0].head.timeout_ms, 1);
+    expect(f, &r, 1, "did not finish within");
+}
+
 static void test_queue_short_backoff(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +555,7 @@ int main(void)
         UP(test_death_for_good_before_a_call_is_read),
         UP(test_two_deaths_in_a_row),
         UP(test_queue),
+        UP(test_queue_until_the_deadline),
         UP(test_queue_short_backoff),
         UP(test_queue_start_wait),
         UP(test_queue_tool_is_gone),

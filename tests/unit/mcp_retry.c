@@ -402,6 +402,11 @@ static void test_unread_is_no_try(void **state)
     assert_int_equal(stats(f, "safe")->retried, 0);
     run_for(f, HR_MCP_RETRY_MIN_MS + 5);
     die(f);
+    f->hosts[0].deaf = 1; /* the second try is on its way, and is not read either */
+    run_for(f, HR_MCP_RETRY_MIN_MS + 5);
+    assert_int_equal(f->hosts[0].ncalls, 1);
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
     UNTIL(f, f->hosts[0].ncalls == 2);
     answer_last(f, "at last");
     expect(f, &r, 0, "at last");
