@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int hr_mcp_arguments_set(struct hr_mcp_arguments *a, json_t *json)
+int hr_mcp_arguments_set(struct hr_mcp_arguments *a, const json_t *json)
 {
     struct hr_buf text;
     hr_buf_init(&text, HR_FRAME_MAX - sizeof(struct hr_frame_call));

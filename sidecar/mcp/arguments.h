@@ -16,7 +16,7 @@ struct hr_mcp_arguments {
 };
 
 /* From JSON.  0, -E2BIG: no CALL has room for them, or -ENOMEM. */
-int hr_mcp_arguments_set(struct hr_mcp_arguments *a, json_t *json);
+int hr_mcp_arguments_set(struct hr_mcp_arguments *a, const json_t *json);
 
 /* As JSON again; NULL without memory. */
 json_t *hr_mcp_arguments_json(const struct hr_mcp_arguments *a);

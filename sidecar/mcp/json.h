@@ -8,8 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Append a value without any space in it, which must not hold itself.  ascii: whatever is not ASCII
- * is escaped.  0, -E2BIG, or -ENOMEM; on failure the content is unchanged. */
-int hr_mcp_json_add(struct hr_buf *out, json_t *json, bool ascii);
+/* Append a value without any space in it.  ascii: whatever is not ASCII is escaped.  0, -E2BIG, or
+ * -ENOMEM; on failure the content is unchanged. */
+int hr_mcp_json_add(struct hr_buf *out, const json_t *json, bool ascii);
 
 #endif

@@ -338,8 +338,9 @@ void hr_mcp_begin(struct hr_mcp_peer *peer, enum hr_mcp_method method,
     ev_timer_init(&r->patience, on_patience, (double)m->catalogue_wait_ms / 1000, 0.);
     r->patience.data = r;
     ev_timer_start(m->loop, &r->patience);
-    int err = arguments ? hr_mcp_arguments_set(&r->call.arguments, arguments) : 0;
-    if (method == HR_MCP_TOOLS_CALL && !hr_mcp_session_may_call(r->caller.session))
+    bool may = method != HR_MCP_TOOLS_CALL || hr_mcp_session_may_call(r->caller.session);
+    int err = may && arguments ? hr_mcp_arguments_set(&r->call.arguments, arguments) : 0;
+    if (!may)
         finish(r,
                hr_mcp_result_error("This conversation calls tools faster than is allowed. Wait a "
                                    "few seconds, and then call them more slowly."));
