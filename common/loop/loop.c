@@ -25,6 +25,14 @@ void hr_loop_tell(const char *what, int64_t *told_ms)
     *told_ms = now;
 }
 
+void hr_loop_arm(struct ev_loop *loop, ev_timer *timer, int64_t delay_ms, int64_t repeat_ms)
+{
+    ev_timer_stop(loop, timer);
+    ev_now_update(loop);
+    ev_timer_set(timer, delay_ms > 0 ? (double)delay_ms / 1000.0 : 0.0, (double)repeat_ms / 1000.0);
+    ev_timer_start(loop, timer);
+}
+
 static void on_syserr(const char *what) EV_NOEXCEPT
 {
     static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};

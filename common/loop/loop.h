@@ -20,4 +20,8 @@ struct ev_loop *hr_loop_new(void (*failed)(void));
  * 0 at first, one for each `what`. */
 void hr_loop_tell(const char *what, int64_t *told_ms);
 
+/* Have this timer, running or not, fire in delay_ms from now, and not from when the loop woke up;
+ * at once if that is negative.  Then every repeat_ms, 0: no more. */
+void hr_loop_arm(struct ev_loop *loop, ev_timer *timer, int64_t delay_ms, int64_t repeat_ms);
+
 #endif

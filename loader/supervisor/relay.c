@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -25,13 +26,10 @@ static void set_io(struct ev_loop *loop, ev_io *io, bool wanted)
 
 static void set_timer(struct hr_relay *r, int64_t deadline)
 {
-    int64_t delay = deadline - hr_now_ms();
-    ev_timer_stop(r->loop, &r->timer);
     if (deadline < 0)
-        return;
-    ev_now_update(r->loop);
-    ev_timer_set(&r->timer, delay > 0 ? (double)delay / 1000.0 : 0.0, 0.0);
-    ev_timer_start(r->loop, &r->timer);
+        ev_timer_stop(r->loop, &r->timer);
+    else
+        hr_loop_arm(r->loop, &r->timer, deadline - hr_now_ms(), 0);
 }
 
 static void before_sleep(struct ev_loop *loop, ev_prepare *w, int revents)

@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 #include "core.h"
 #include "loader/config/config_file.h"
 #include "loader/config/registry.h"
@@ -98,9 +99,7 @@ int hr_reload_begin(struct hr_supervisor *sup)
         return err;
     }
     r->reader = pid;
-    ev_now_update(sup->loop);
-    ev_timer_set(&r->limit, READ_LIMIT_MS / 1000.0, 0.0);
-    ev_timer_start(sup->loop, &r->limit);
+    hr_loop_arm(sup->loop, &r->limit, READ_LIMIT_MS, 0);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 #include "common/packet.h"
 #include "core.h"
 #include "foreign_fd.h"
@@ -31,14 +32,6 @@ enum {
 static struct hr_service *service(struct hr_supervisor *sup)
 {
     return &sup->units[HR_INDEX_SERVER].service;
-}
-
-static void arm(struct hr_supervisor *sup, ev_timer *timer, int64_t delay_ms)
-{
-    ev_timer_stop(sup->loop, timer);
-    ev_now_update(sup->loop);
-    ev_timer_set(timer, (double)delay_ms / 1000.0, 0.0);
-    ev_timer_start(sup->loop, timer);
 }
 
 static void publish(struct hr_supervisor *sup)
@@ -102,7 +95,7 @@ static void arm_watchdog(struct hr_supervisor *sup)
     if (delay < 0 || service(sup)->hung_s || !is_watched(sup))
         ev_timer_stop(sup->loop, &s->watch_timer);
     else
-        arm(sup, &s->watch_timer, delay);
+        hr_loop_arm(sup->loop, &s->watch_timer, delay, 0);
 }
 
 /* This silence is not the server's fault: no more than half of the limit counts of it. */
@@ -245,7 +238,7 @@ void hr_server_order_replay(struct hr_supervisor *sup)
         return;
     int err = order(sup, initialised ? "KEY" : "INIT");
     if (err)
-        arm(sup, &sup->server.order_timer, ORDER_AGAIN_MS);
+        hr_loop_arm(sup->loop, &sup->server.order_timer, ORDER_AGAIN_MS, 0);
     if (err && !initialised)
         hr_error("server: cannot have its initialisation replayed: %s: trying again in %d ms",
                  strerror(-err), ORDER_AGAIN_MS);
@@ -348,7 +341,7 @@ static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
 static void rest(struct hr_supervisor *sup)
 {
     ev_io_stop(sup->loop, &sup->server.notify_io);
-    arm(sup, &sup->server.rest_timer, REST_MS);
+    hr_loop_arm(sup->loop, &sup->server.rest_timer, REST_MS, 0);
 }
 
 void hr_server_take(struct hr_supervisor *sup)

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 #include "core.h"
 #include "proc.h"
 
@@ -25,14 +26,6 @@ enum {
 static bool has_process(const struct hr_unit *u)
 {
     return u->service.pub.pid > 0;
-}
-
-static void arm(struct hr_supervisor *sup, ev_timer *timer, int64_t delay_ms, int64_t repeat_ms)
-{
-    ev_timer_stop(sup->loop, timer);
-    ev_now_update(sup->loop);
-    ev_timer_set(timer, (double)delay_ms / 1000.0, (double)repeat_ms / 1000.0);
-    ev_timer_start(sup->loop, timer);
 }
 
 static void say_waiting(struct hr_supervisor *sup, pid_t pid)
@@ -62,8 +55,8 @@ static void kill_all(struct hr_supervisor *sup)
         (void)kill(pub->pid, SIGKILL); /* it may not have made its group yet */
     }
     sup->phase = HR_KILLING;
-    arm(sup, &sup->budget, KILL_WAIT_MS, 0);
-    arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
+    hr_loop_arm(sup->loop, &sup->budget, KILL_WAIT_MS, 0);
+    hr_loop_arm(sup->loop, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
 }
 
 /* Has the kernel a child of ours, dead or alive?  Every descendant hangs below one: orphans come to
@@ -89,7 +82,7 @@ static void look_for_leftovers(struct hr_supervisor *sup)
     int left = 0;
     int64_t began = hr_now_ms();
     if (began < sup->look_at_ms) {
-        arm(sup, &sup->tick, sup->look_at_ms - began, SWEEP_PERIOD_MS);
+        hr_loop_arm(sup->loop, &sup->tick, sup->look_at_ms - began, SWEEP_PERIOD_MS);
         return;
     }
     if (has_children())
@@ -115,10 +108,10 @@ static void begin_ending(struct hr_supervisor *sup)
     sup->phase = HR_ENDING;
     hr_publish(sup);                 /* the server is gone: that is another phase of the pod */
     if (!ev_is_active(&sup->budget)) /* no grace period: the server had all the time it wanted */
-        arm(sup, &sup->budget, LEFTOVER_MS, 0);
+        hr_loop_arm(sup->loop, &sup->budget, LEFTOVER_MS, 0);
     for (uint32_t i = HR_INDEX_HOOK; i < sup->nunits; i++)
         hr_service_event(&sup->units[i].service, HR_EV_STOP, 0);
-    arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
+    hr_loop_arm(sup->loop, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     look_for_leftovers(sup);
 }
 
@@ -134,7 +127,7 @@ static void begin(struct hr_supervisor *sup, enum hr_phase phase)
     if (sup->ambient.path[0]) /* no new conversation is to find the tools */
         (void)hr_ambient_remove_apart(&sup->ambient);
     if (sup->config->grace_ms)
-        arm(sup, &sup->budget, sup->config->grace_ms, 0);
+        hr_loop_arm(sup->loop, &sup->budget, sup->config->grace_ms, 0);
 }
 
 /* Ask the server to end, whether it is prepared or not. */
@@ -156,7 +149,7 @@ static bool has_left_something(struct hr_supervisor *sup)
     if (!has_children() || hr_sweep_terminate(&sup->sweep, 0, &waiting) <= 0)
         return false;
     if (!ev_is_active(&sup->tick))
-        arm(sup, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
+        hr_loop_arm(sup->loop, &sup->tick, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     return true;
 }
 
@@ -206,7 +199,7 @@ static bool prepare(struct hr_supervisor *sup)
     }
     if (sup->config->grace_ms && limit > sup->config->grace_ms / PAUSE_SHARE)
         limit = sup->config->grace_ms / PAUSE_SHARE;
-    arm(sup, &sup->pause, limit, 0);
+    hr_loop_arm(sup->loop, &sup->pause, limit, 0);
     return true;
 }
 
@@ -264,7 +257,7 @@ static void begin_stop(struct hr_supervisor *sup, int sig)
         hr_info("stopping on signal %d (%s), without a limit", sig, strsignal(sig));
     if (!prepare(sup))
         end_server(sup);
-    arm(sup, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
+    hr_loop_arm(sup->loop, &sup->tick, NAME_WAITERS_MS, NAME_WAITERS_MS);
 }
 
 /* Asked once more: there is no time for the preparation, and little for the rest. */
@@ -277,7 +270,7 @@ static void hasten(struct hr_supervisor *sup, int sig)
     hr_warn("signal %d (%s) again: %d ms are left, a third one kills at once", sig, strsignal(sig),
             left < HASTE_MS ? (int)left : HASTE_MS);
     if (left >= HASTE_MS)
-        arm(sup, &sup->budget, HASTE_MS, 0);
+        hr_loop_arm(sup->loop, &sup->budget, HASTE_MS, 0);
     if (sup->phase == HR_PAUSING)
         end_server(sup);
 }

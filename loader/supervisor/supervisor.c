@@ -105,10 +105,7 @@ static void reap_later(struct hr_supervisor *sup)
     static int64_t told_ms;
     hr_loop_tell("reaping", &told_ms);
     sup->reap_more = false;
-    ev_timer_stop(sup->loop, &sup->reap_again);
-    ev_now_update(sup->loop);
-    ev_timer_set(&sup->reap_again, REAP_AGAIN_MS / 1000.0, 0.0);
-    ev_timer_start(sup->loop, &sup->reap_again);
+    hr_loop_arm(sup->loop, &sup->reap_again, REAP_AGAIN_MS, 0);
 }
 
 /* Reap everything that has ended.  Each child is looked at before it is reaped: until then its pid

@@ -6,6 +6,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/loop/loop.h"
 #include "common/packet.h"
 #include "core.h"
 #include "foreign_fd.h"
@@ -84,12 +85,11 @@ static void op_set_timer(void *ctx, struct hr_service *s, int64_t delay_ms)
 {
     struct hr_unit *u = ctx;
     (void)s;
-    ev_timer_stop(u->sup->loop, &u->timer);
-    if (delay_ms < 0)
+    if (delay_ms < 0) {
+        ev_timer_stop(u->sup->loop, &u->timer);
         return;
-    ev_now_update(u->sup->loop);
-    ev_timer_set(&u->timer, (double)delay_ms / 1000.0, 0.0);
-    ev_timer_start(u->sup->loop, &u->timer);
+    }
+    hr_loop_arm(u->sup->loop, &u->timer, delay_ms, 0);
     u->due_ms = hr_now_ms() + delay_ms;
 }
 
@@ -303,12 +303,10 @@ static void arm_watchdog(struct hr_unit *u)
 {
     uint32_t state = u->service.pub.state;
     int64_t delay = hr_watchdog_next(&u->watchdog, hr_now_ms());
-    ev_timer_stop(u->sup->loop, &u->watch_timer);
     if (delay < 0 || u->service.hung_s || (state != HR_STARTING && state != HR_UP))
-        return;
-    ev_now_update(u->sup->loop);
-    ev_timer_set(&u->watch_timer, (double)delay / 1000.0, 0.0);
-    ev_timer_start(u->sup->loop, &u->watch_timer);
+        ev_timer_stop(u->sup->loop, &u->watch_timer);
+    else
+        hr_loop_arm(u->sup->loop, &u->watch_timer, delay, 0);
 }
 
 /* What a toolhost says of its plugin may hold words of the plugin's. */
