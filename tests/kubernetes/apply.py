@@ -19,7 +19,6 @@ import json
 import os
 import re
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from manifests import MANIFESTS, container  # noqa: E402
 from support import Failure, free_ports, kill_leftovers, spawn, wait_for  # noqa: E402
 
 START_SECONDS = 60.0
+PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "openssl")
 NAMESPACE = "restricted"
 WAITS = ("rollout", "exec", "wait")  # kubectl's, for a pod that there is not
 OVERLAYS = ("standalone", "warm-pool", "monitoring")
@@ -50,6 +50,15 @@ class Cluster:
         self.folder = folder
         store, peer, api = free_ports(3)
         token = secrets.token_hex(16)
+        config = folder / "kubeconfig"
+        config.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{api}",
+                                                      "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "admin", "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}]}))
+        self.environment = {**os.environ, "KUBECONFIG": str(config),
+                            "KUBECACHEDIR": str(folder / "cache")}
         (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
         key = folder / "service-account.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
@@ -67,9 +76,8 @@ class Cluster:
                     f"--service-account-key-file={key}",
                     f"--service-account-signing-key-file={key}",
                     "--service-account-issuer=https://cluster", "--authorization-mode=RBAC",
-                    "--disable-admission-plugins=ServiceAccount")
-        self.arguments = [f"--server=https://127.0.0.1:{api}", f"--token={token}",
-                          "--insecure-skip-tls-verify", f"--cache-dir={folder / 'cache'}"]
+                    "--disable-admission-plugins=ServiceAccount",
+                    "--kubelet-preferred-address-types=InternalIP")
         wait_for("the API server", self._ready, START_SECONDS)
 
     def _start(self, *command: str) -> None:
@@ -85,9 +93,8 @@ class Cluster:
     def kubectl(self, *arguments: str | Path,
                 given: Any = None) -> subprocess.CompletedProcess[str]:
         text = None if given is None else given if isinstance(given, str) else json.dumps(given)
-        return subprocess.run(["kubectl", *self.arguments, *map(str, arguments)], input=text,
-                              capture_output=True, text=True, check=False,
-                              env={**os.environ, "KUBECONFIG": ""})
+        return subprocess.run(["kubectl", *map(str, arguments)], input=text, capture_output=True,
+                              text=True, check=False, env=self.environment)
 
     def create(self, what: str, *arguments: str | Path, given: Any = None) -> str:
         """Create; Failure if it is refused, or if the API server has a warning."""
@@ -106,12 +113,6 @@ class Cluster:
 def readme(cluster: Cluster) -> None:
     """The commands of README.md as an operator types them, and its kustomization."""
     text = (MANIFESTS / "README.md").read_text()
-    kubectl = cluster.folder / "bin" / "kubectl"
-    kubectl.parent.mkdir()
-    kubectl.write_text(f"#!/bin/sh\nexec {shutil.which('kubectl')} "
-                       f"{shlex.join(cluster.arguments)} \"$@\"\n")
-    kubectl.chmod(0o755)
-    environment = {**os.environ, "KUBECONFIG": "", "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
     mine = cluster.folder / "mine"
     shutil.copytree(MANIFESTS, cluster.folder / "kubernetes")
     mine.mkdir()
@@ -122,7 +123,7 @@ def readme(cluster: Cluster) -> None:
             words = command.split()
             if any(word in words for word in WAITS) or words[0] not in ("kubectl", "(printf"):
                 continue
-            done = subprocess.run(["sh", "-c", command], env=environment, text=True,
+            done = subprocess.run(["sh", "-c", command], env=cluster.environment, text=True,
                                   cwd=mine if words[-1] == "." else MANIFESTS,
                                   capture_output=True, check=False)
             if done.returncode or "Warning" in done.stderr:
@@ -161,7 +162,7 @@ def check(cluster: Cluster, crds: Sequence[str]) -> None:
 
 def main() -> int:
     crds = sys.argv[1:]
-    missing = [tool for tool in ("etcd", "kube-apiserver", "kubectl", "openssl")
+    missing = [tool for tool in PROGRAMS
                if not shutil.which(tool)]
     if not crds or missing:
         print(f"apply.py: not found: {', '.join(missing)}" if crds else __doc__, file=sys.stderr)
