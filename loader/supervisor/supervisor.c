@@ -360,6 +360,14 @@ static int final_code(struct hr_supervisor *sup)
     return 0;
 }
 
+/* What gave the server up is said once more: a container's status shows the end of its log, and
+ * the ends of many toolhosts come between. */
+static void say_end(const struct hr_board_service *server, int code)
+{
+    bool failed = server->state == HR_FAILED;
+    hr_info("done, exit code %d%s%s", code, failed ? ": " : "", failed ? server->reason : "");
+}
+
 int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals)
 {
     struct hr_supervisor *sup = &the_supervisor;
@@ -386,7 +394,7 @@ int hr_supervisor_run(struct hr_config *config, const struct hr_signals *signals
     if (config->sidecar) {
         hr_server_wipe(sup);
         hr_orders_end(sup);
-        hr_info("done, exit code %d", code);
+        say_end(&hr_main_unit(sup)->service.pub, code);
         hr_relay_finish(&sup->relay);
     }
     ev_loop_destroy(sup->loop);

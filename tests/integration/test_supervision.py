@@ -377,6 +377,16 @@ class Reports(unittest.TestCase):
                 self.assertIn("the key is ****", place)
                 self.assertNotIn(self.SECRET, place)
 
+    def test_the_last_line_says_why(self):
+        with running(["sh", "-c", "exit 7"], plugins=[sample("echo")],
+                     options=["--backoff=0.01", "--budget=2"]) as h:
+            self.assertEqual(h.wait(), 7)
+            self.assertRegex(h.lines[-1][1], "done, exit code 7: ended with code 7$")
+        with running(["sleep", "60"]) as h:
+            h.wait_status("/livez", 200)
+            self.assertEqual(h.stop(), 143)
+            self.assertRegex(h.lines[-1][1], "done, exit code 143$")
+
     def test_any_bytes(self):
         with running(["sh", "-c", r"printf 'a\000b\377\033[1m\n' >&2; sleep 0.2; exit 3"]) as h:
             h.wait_line("ended with code 3; starting")
