@@ -213,7 +213,7 @@ class Browser:
         for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
             page.send(f"{domain}.enable")
         page.send("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=2, mobile=width < 600)
+                  deviceScaleFactor=1, mobile=width < 600)
         page.send("Emulation.setEmulatedMedia", features=[
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         if not javascript:
