@@ -64,6 +64,23 @@ def standin(*flags: str, **more: Any) -> Iterator[Handrail]:
 
 
 @contextlib.contextmanager
+def injected(pid: int, calls: str, how: str, *options: str | Path) -> Iterator[Path]:
+    """Those calls of the process are injected so; yields what strace writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "strace")
+        tracer = subprocess.Popen(
+            ["strace", "-qq", "-o", log, "-p", str(pid), *options, "-e", f"trace={calls}",
+             "-e", f"inject={calls}:{how}"])
+        try:
+            wait_for("strace", lambda: "TracerPid:\t0\n" not in
+                     Path(f"/proc/{pid}/status").read_text(), 10)
+            yield log
+        finally:
+            tracer.terminate()
+            tracer.wait(30)
+
+
+@contextlib.contextmanager
 def small_cgroup(pid: int, limit: int) -> Iterator[str]:
     """Put the process into a cgroup of version 1 with so little memory; its name, or "" where that
     cannot be done."""

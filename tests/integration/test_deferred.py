@@ -2,20 +2,18 @@
 """A server that is initialised after its start: the replay after a crash, and the preparation for
 its pause before a stop."""
 
-import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from harness import client, service, standin
+from harness import client, injected, service, standin
 from support import descendants, request, wait_for
 
 
@@ -57,20 +55,6 @@ class Replay(unittest.TestCase):
             self.assertEqual(h.get("/status").json()["server"]["replays"], 2)
             self.assertEqual(h.stop(), 143)
 
-    @contextlib.contextmanager
-    def injected(self, pid, call, how):
-        """That call of the process is injected so; yields what strace writes."""
-        with tempfile.TemporaryDirectory() as d:
-            tracer = subprocess.Popen(["strace", "-qq", "-o", f"{d}/strace", "-p", str(pid),
-                                       "-e", f"trace={call}", "-e", f"inject={call}:{how}"])
-            try:
-                wait_for("strace", lambda: "TracerPid:\t0\n" not in
-                         Path(f"/proc/{pid}/status").read_text(), 10)
-                yield Path(d, "strace")
-            finally:
-                tracer.terminate()
-                tracer.wait(10)
-
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_the_order_does_not_overtake_the_board(self):
@@ -78,7 +62,7 @@ class Replay(unittest.TestCase):
             h.wait_status("/readyz", 200)
             self.initialise(h)
             # The sidecar gets 0.2 s to obey before we come to what follows the order.
-            with self.injected(h.pid, "sendmsg", "delay_exit=200000") as calls:
+            with injected(h.pid, "sendmsg", "delay_exit=200000") as calls:
                 seen = self.crash(h)
                 h.wait_line("its initialisation has been replayed", start=seen)
                 self.assertIn("INIT 2", calls.read_text())
@@ -91,7 +75,7 @@ class Replay(unittest.TestCase):
             h.wait_status("/readyz", 200)
             self.initialise(h)
             # A start needs one pipe, and then the order needs one.
-            with self.injected(h.pid, "pipe2", "error=EMFILE:when=2+2"):
+            with injected(h.pid, "pipe2", "error=EMFILE:when=2+2"):
                 seen = self.crash(h)
                 h.wait_line("cannot have its initialisation replayed: .*open files", start=seen)
             h.wait_line("its initialisation has been replayed", start=seen)
@@ -103,7 +87,7 @@ class Replay(unittest.TestCase):
         with self.deferred() as h:
             h.wait_status("/readyz", 200)
             self.initialise(h)
-            with self.injected(h.child("handrail-sidecar"), "recvmsg", "error=ENOMEM:when=1"
+            with injected(h.child("handrail-sidecar"), "recvmsg", "error=ENOMEM:when=1"
                                ) as calls:
                 seen = self.crash(h)
                 h.wait_line("its initialisation has been replayed", start=seen)

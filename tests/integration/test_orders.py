@@ -15,30 +15,14 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import client, plugin, running, sample, service, standin, test_plugin
+from harness import client, injected, plugin, running, sample, service, standin, test_plugin
 from support import HANDRAIL, Failure, descendants, wait_for
 
 
 def slow_to_open(h, path, seconds):
     """Whoever of handrail's children opens that file has it, and hears of it so much later; one
     that is killed meanwhile is gone only then, too."""
-    return injected(h, "open,openat", f"delay_exit={int(seconds * 1e6)}", "-f", "-P", path)
-
-
-@contextlib.contextmanager
-def injected(h, calls, how, *options):
-    """Those calls of process 1 are injected so."""
-    with tempfile.TemporaryDirectory() as folder:
-        tracer = subprocess.Popen(
-            ["strace", "-qq", "-o", f"{folder}/log", "-p", str(h.pid), *map(str, options),
-             "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"])
-        try:
-            wait_for("strace", lambda: "TracerPid:\t0\n" not in
-                     Path(f"/proc/{h.pid}/status").read_text(), 10)
-            yield
-        finally:
-            tracer.terminate()
-            tracer.wait(30)
+    return injected(h.pid, "open,openat", f"delay_exit={int(seconds * 1e6)}", "-f", "-P", path)
 
 
 class Orders(unittest.TestCase):
@@ -315,7 +299,7 @@ class Reload(unittest.TestCase):
     def test_what_the_sidecar_could_not_be_told_is_told_at_the_next(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
-            with injected(h, "sendmsg", "error=ENOBUFS"):
+            with injected(h.pid, "sendmsg", "error=ENOBUFS"):
                 self.write(h, sample("workspace-search", {"root": "/"}))
                 self.hup(h)
                 h.wait_line("cannot tell the sidecar: No buffer space.*reload once more")
