@@ -55,9 +55,9 @@ static void copy_name(char out[HR_PROC_COMM], const char *name, size_t n)
 /* What comes after ppid, the fourth field; see proc(5).  Whatever is no number ends it. */
 static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_entry *e)
 {
-    enum { UTIME = 14, STIME = 15, THREADS = 20, START = 22, RSS = 24, SIGNALS = 31 };
+    enum { GROUP = 5, UTIME = 14, STIME = 15, THREADS = 20, START = 22, RSS = 24, SIGNALS = 31 };
     int64_t user = -1;
-    for (int field = 5; field <= SIGNALS && at < n && text[at] == ' '; field++) {
+    for (int field = GROUP; field <= SIGNALS && at < n && text[at] == ' '; field++) {
         at++;
         bool negative = at < n && text[at] == '-'; /* tpgid, priority and nice may be */
         at += negative;
@@ -66,7 +66,9 @@ static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_
             at++; /* no limit is the largest number that there is */
         if (field <= RSS && (v < 0 || (at == n && field < RSS)))
             return; /* or it was cut off */
-        if (field == UTIME)
+        if (field == GROUP)
+            e->group = v <= INT32_MAX ? (pid_t)v : -1;
+        else if (field == UTIME)
             user = v;
         else if (field == STIME)
             e->cpu_ticks = user + v;
@@ -83,7 +85,8 @@ static void parse_numbers(const char *text, size_t n, size_t at, struct hr_proc_
 
 int hr_proc_parse_stat(const char *text, size_t n, struct hr_proc_entry *ret)
 {
-    struct hr_proc_entry e = {.cpu_ticks = -1, .threads = -1, .start_ticks = -1, .rss_pages = -1};
+    struct hr_proc_entry e = {
+        .group = -1, .cpu_ticks = -1, .threads = -1, .start_ticks = -1, .rss_pages = -1};
     size_t at = 0;
     e.pid = (pid_t)number(text, n, &at, INT32_MAX);
     if (e.pid <= 0 || at + 1 >= n || text[at] != ' ' || text[at + 1] != '(')

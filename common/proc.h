@@ -23,6 +23,7 @@ enum {
 struct hr_proc_entry {
     pid_t pid;
     pid_t ppid;
+    pid_t group; /* 0: outside of our pid namespace; -1: not told */
     char state;  /* 'R', 'S', 'D', 'Z', ... */
     bool killed; /* a SIGKILL waits for it: with state 'D' it is stuck in the kernel */
     char comm[HR_PROC_COMM];

@@ -219,12 +219,12 @@ static const char *advice(int err)
     }
 }
 
-/* It dies of the alarm, but not of the signals that a stop sends to all that is left: the last
- * crash is the one that explains the stop, which waits for it.  Our descriptors stay open, for we
- * have the same ones open for as long as it can live. */
+/* It dies of the alarm, but not of the signals that a stop or a terminal sends to all of us: the
+ * last crash is the one that explains the stop, which waits for it.  Our descriptors stay open, for
+ * we have the same ones open for as long as it can live. */
 static void become_writer(void)
 {
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
+    static const int ignored[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGPIPE, SIGXFSZ};
     struct sigaction usual = {.sa_handler = SIG_DFL};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t none;
@@ -235,7 +235,6 @@ static void become_writer(void)
     (void)sigemptyset(&none);
     (void)alarm(HR_CRASH_FILE_SECONDS);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)setpgid(0, 0);
     (void)prctl(PR_SET_NAME, "handrail-crash");
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     PASSES = 32, /* over the table: a child has a higher pid than its parent, nearly always */
@@ -70,6 +71,7 @@ int hr_proc_children(pid_t parent, const pid_t *skip, size_t nskip, struct hr_pr
     size_t found = 0;
     size_t before = 0;
     size_t given = 0;
+    const pid_t own = getpgrp();
     int err = hr_proc_open(&d);
     if (err)
         return err;
@@ -79,7 +81,8 @@ int hr_proc_children(pid_t parent, const pid_t *skip, size_t nskip, struct hr_pr
     for (int pass = 0; pass < PASSES && (pass == 0 || found != before); pass++) {
         before = found;
         for (size_t i = 0; i < n; i++) {
-            if (related[i] || (table[i].ppid != parent && !is_related(n, table[i].ppid)) ||
+            if (related[i] || table[i].group == own ||
+                (table[i].ppid != parent && !is_related(n, table[i].ppid)) ||
                 hr_proc_among(skip, nskip, table[i].pid))
                 continue;
             related[i] = true;

@@ -21,9 +21,10 @@ void hr_proc_name(pid_t pid, char out[HR_PROC_COMM]);
 
 bool hr_proc_among(const pid_t *pids, size_t n, pid_t pid);
 
-/* The descendants of `parent`, but for those in `skip` and below them: the first `max` of them go
- * to `out`.  How many there are, among the first HR_PROC_LOOK_MAX processes, which may be more than
- * max; or -errno as of hr_proc_open(). */
+/* The descendants of `parent`, but for those in `skip`, those in our own process group, which are
+ * what we have forked for a moment (what we start gets a group of its own), and below them: the
+ * first `max` of them go to `out`.  How many there are, among the first HR_PROC_LOOK_MAX processes,
+ * which may be more than max; or -errno as of hr_proc_open(). */
 int hr_proc_children(pid_t parent, const pid_t *skip, size_t nskip, struct hr_proc_entry *out,
                      size_t max);
 

@@ -63,19 +63,16 @@ static void clean_up_after_server(struct hr_supervisor *sup)
 {
     const struct hr_unit *u = &sup->units[HR_INDEX_SERVER];
     const uint16_t ports[] = {sup->config->agent_port, sup->handout.vscode_port};
-    pid_t keep[HR_MAX_SERVICES + 1];
+    pid_t keep[HR_MAX_SERVICES];
     if (!sup->config->sidecar || sup->phase != HR_RUNNING || u->service.pub.state != HR_BACKOFF)
         return;
     if (hr_reports_left_nobody(sup, u)) {
         sup->leftovers.n = 0;
         return;
     }
-    size_t n = hr_unit_pids(sup, keep);
-    if (sup->reload.reader)
-        keep[n++] = sup->reload.reader;
     struct hr_leftovers_search search = {.what = sup->config->cleanup,
                                          .keep = keep,
-                                         .nkeep = n,
+                                         .nkeep = hr_unit_pids(sup, keep),
                                          .ports = ports,
                                          .nports = sizeof(ports) / sizeof(ports[0])};
     search.nsockets = hr_reports_listening(sup, u, &search.sockets);
@@ -96,7 +93,7 @@ static void reaped(struct hr_supervisor *sup, struct hr_unit *u, pid_t pid, int 
         hr_job_ended(sup, pid);
         clean_up_after_server(sup);
     }
-    hr_reports_write(sup); /* after that: its writer is no leftover */
+    hr_reports_write(sup); /* after that, which looks into the report */
 }
 
 /* The kernel, or a filter of system calls, has failed us, and SIGCHLD will not come again. */

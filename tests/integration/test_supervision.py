@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import client, crash_report, running, sample, service, standin, test_plugin
+from harness import client, crash_report, injected, running, sample, service, standin, test_plugin
 from support import HANDRAIL, descendants, wait_for
 
 # The environment of a handrail that is started by hand.
@@ -599,6 +600,23 @@ class Leftovers(unittest.TestCase):
         self.assertFalse(alive)
         alive, _ = self.crash_and_see("pass", "--cleanup=none")
         self.assertTrue(alive)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_whoever_writes_a_report_of_another_death_is_none_of_them(self):
+        with tempfile.TemporaryDirectory() as d, \
+                running(["sh", "-c", "echo up; exec sleep 300"],
+                        options=["--cleanup=all", f"--crash-dir={d}"]) as h:
+            h.wait_line("^up$")
+            with injected(h.pid, "fsync", "delay_enter=8000000", "-f"):
+                os.kill(h.child("handrail-sidecar"), signal.SIGKILL)
+                wait_for("its writer", lambda: list(Path(d).glob(".crash-*.part")), 10)
+                seen = len(h.lines)
+                os.kill(service(h)["pid"], signal.SIGKILL)
+                h.wait_line("server: started", start=seen)
+            wait_for("the report", lambda: list(Path(d).glob("crash-*-sidecar-*.json")), 10)
+            self.assertNotIn("behind", h.log())
+            self.assertEqual(crash_report(h, 2)["left"], [])
 
 
 FREEZER = Path("/sys/fs/cgroup/freezer")

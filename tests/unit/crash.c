@@ -266,6 +266,7 @@ static void a_real_death(void **state)
     assert_int_equal(pipe(fds), 0);
     pid_t pid = fork();
     if (pid == 0) {
+        (void)setpgid(0, 0);
         pid_t below = fork();
         if (below == 0)
             for (;;)

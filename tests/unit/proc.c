@@ -26,9 +26,10 @@ static void stat_is_read_from_the_end_of_the_name(void **state)
 {
     struct hr_proc_entry e;
     (void)state;
-    assert_int_equal(parse("17 (python3) S 1 17 17 0 -1 4194560 5150", &e), 0);
+    assert_int_equal(parse("17 (python3) S 1 18 17 0 -1 4194560 5150", &e), 0);
     assert_int_equal(e.pid, 17);
     assert_int_equal(e.ppid, 1);
+    assert_int_equal(e.group, 18);
     assert_int_equal(e.state, 'S');
     assert_string_equal(e.comm, "python3");
     assert_int_equal(parse("9 () Z 0 9", &e), 0);
@@ -59,6 +60,8 @@ static void numbers_are_read_as_far_as_they_go(void **state)
     assert_int_equal(e.cpu_ticks, 33);
     assert_int_equal(e.threads, -1); /* it may have been cut off */
     assert_int_equal(e.rss_pages, -1);
+    assert_int_equal(parse("7 (a) S 1 7", &e), 0);
+    assert_int_equal(e.group, -1);
     assert_int_equal(parse("7 (a) S 1 7 x 34816 -1 4194560 5150 0 3 0 11 22 33 44", &e), 0);
     assert_int_equal(e.cpu_ticks, -1);
 }
@@ -145,8 +148,9 @@ static void a_real_process(void **state)
     assert_string_equal(name, "?");
 }
 
-/* Fork a child that forks `deeper` more below it, each telling its pid, and then waits. */
-static void grow(int deeper, int tell)
+/* Fork a child that forks `deeper` more below it, each telling its pid, and then waits; all of them
+ * in our group, or each in one of its own. */
+static void grow(int deeper, bool apart, int tell)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -154,10 +158,12 @@ static void grow(int deeper, int tell)
         return;
     pid = getpid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (apart)
+        (void)setpgid(0, 0);
     if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
         _exit(1);
     if (deeper > 0)
-        grow(deeper - 1, tell);
+        grow(deeper - 1, apart, tell);
     for (;;)
         (void)pause();
 }
@@ -170,10 +176,10 @@ static void descendants_are_found_and_skipped(void **state)
     int fds[2];
     (void)state;
     assert_int_equal(pipe(fds), 0);
-    grow(3, fds[1]); /* pids[0] to [3], one below the other */
+    grow(3, true, fds[1]); /* pids[0] to [3], one below the other */
     for (int i = 0; i < 4; i++)
         assert_int_equal(read(fds[0], &pids[i], sizeof(pids[i])), sizeof(pids[i]));
-    grow(1, fds[1]);
+    grow(1, true, fds[1]);
     for (int i = 4; i < N; i++)
         assert_int_equal(read(fds[0], &pids[i], sizeof(pids[i])), sizeof(pids[i]));
 
@@ -197,6 +203,27 @@ static void descendants_are_found_and_skipped(void **state)
     assert_int_equal(kill(pids[0], SIGKILL), 0);
     assert_int_equal(waitpid(pids[0], NULL, 0), pids[0]);
     assert_int_equal(waitpid(pids[4], NULL, 0), pids[4]);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void our_own_group_is_passed_over(void **state)
+{
+    struct hr_proc_entry got[2];
+    pid_t pids[2];
+    int fds[2];
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    for (int i = 0; i < 2; i++) {
+        grow(0, i == 1, fds[1]); /* the first is what we fork for a moment */
+        assert_int_equal(read(fds[0], &pids[i], sizeof(pids[i])), sizeof(pids[i]));
+    }
+    assert_int_equal(hr_proc_children(getpid(), NULL, 0, got, 2), 1);
+    assert_int_equal(got[0].pid, pids[1]);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(kill(pids[i], SIGKILL), 0);
+        assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+    }
     (void)close(fds[0]);
     (void)close(fds[1]);
 }
@@ -290,6 +317,7 @@ int main(void)
         cmocka_unit_test(numbers_are_read_as_far_as_they_go),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(a_real_process),
+        cmocka_unit_test(our_own_group_is_passed_over),
         cmocka_unit_test(descendants_are_found_and_skipped),
         cmocka_unit_test(descriptors_are_counted),
         cmocka_unit_test(every_process_is_listed_again_and_again),
