@@ -10,6 +10,7 @@
 #include "replay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct pause {
 struct hr_orders {
     struct hr_orders_config cfg;
     ev_io io;
+    int place; /* kept for the descriptor of an order, which is lost where there is none; or -1 */
     struct hr_replay replay;
     struct pause pause;
     uint32_t ready;     /* the life that has answered /ready; 0: none */
@@ -202,6 +204,11 @@ static void obey(struct hr_orders *o, const char *text, int fd)
     hr_body_wipe(&body);
 }
 
+static int take_place(const struct hr_orders *o)
+{
+    return fcntl(o->cfg.socket, F_DUPFD_CLOEXEC, 0);
+}
+
 static void on_order(struct ev_loop *loop, ev_io *w, int events)
 {
     struct hr_orders *o = w->data;
@@ -209,19 +216,20 @@ static void on_order(struct ev_loop *loop, ev_io *w, int events)
     (void)events;
     for (int i = 0; i < ORDERS_PER_EVENT; i++) {
         int fd = -1;
+        hr_close(&o->place);
         int err = hr_packet_receive(o->cfg.socket, text, sizeof(text), &fd);
+        if (!err)
+            obey(o, text, fd);
+        hr_close(&fd);
+        o->place = take_place(o);
+        if (!err || err == -EMSGSIZE)
+            continue;
         if (hr_error_passes(-err)) /* nothing is there, or it cannot be had now */
             return;
-        if (err == -EMSGSIZE)
-            continue;
-        if (err) {
-            if (err != -EPIPE) /* the supervisor's end is noticed elsewhere */
-                hr_error("no more orders of the supervisor can be taken: %s", strerror(-err));
-            ev_io_stop(loop, w);
-            return;
-        }
-        obey(o, text, fd);
-        hr_close(&fd);
+        if (err != -EPIPE) /* the supervisor's end is noticed elsewhere */
+            hr_error("no more orders of the supervisor can be taken: %s", strerror(-err));
+        ev_io_stop(loop, w);
+        return;
     }
 }
 
@@ -249,11 +257,13 @@ int hr_orders_new(const struct hr_orders_config *config, struct hr_orders **ret)
     if (!err)
         err = hr_client_url(o->pause.url, sizeof(o->pause.url), config->host, config->port,
                             pause_path);
-    if (err)
+    if (err) {
         free(o);
-    else
-        *ret = o;
-    return err;
+        return err;
+    }
+    o->place = take_place(o);
+    *ret = o;
+    return 0;
 }
 
 void hr_orders_free(struct hr_orders *o)
@@ -263,6 +273,7 @@ void hr_orders_free(struct hr_orders *o)
     ev_io_stop(o->cfg.loop, &o->io);
     hr_replay_drop(&o->replay);
     drop_pause(o);
+    hr_close(&o->place);
     free(o);
 }
 

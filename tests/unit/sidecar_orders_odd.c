@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +43,29 @@ static void bodies_that_cannot_be_taken(void **state)
     assert_told("INIT=2 200\nSERVER=2\n");
     assert_int_equal(fix.server.seen.len, sizeof(SEEN) - sizeof(BODY) + HR_BODY_MAX);
     free(big);
+}
+
+/* As many connections as there may be: the descriptor of an order has its place all the same. */
+static void orders_are_taken_without_free_descriptors(void **state)
+{
+    struct rlimit before;
+    (void)state;
+    put_replay_life(2);
+    orders_plugins_fd = -1;
+    send_body("INIT 2", BODY);
+    send_fd("PLUGINS", pipe_of("", 0));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int lowest = fcntl(fix.socket, F_DUPFD_CLOEXEC, 0);
+    assert_true(lowest >= 0);
+    struct rlimit none = {(rlim_t)lowest, before.rlim_max};
+    hr_close(&lowest);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    pump(fix.loop, SETTLE_MS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(orders_plugins_fd >= 0);
+    hr_orders_server_ready(fix.orders, 2);
+    assert_told("INIT=2 200\nSERVER=2\n");
+    assert_seen(SEEN);
 }
 
 static void new_plugins_are_passed_on(void **state)
@@ -242,6 +266,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, orders_set_up, orders_tear_down)
     const struct CMUnitTest tests[] = {
         T(bodies_that_cannot_be_taken),
+        T(orders_are_taken_without_free_descriptors),
         T(new_plugins_are_passed_on),
         T(a_pipe_that_is_still_open_is_not_waited_for),
         T(a_key_of_two_lines_is_not_sent),
