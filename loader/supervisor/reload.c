@@ -23,7 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_LIMIT_MS = 10 * 1000 }; /* for the reader */
+enum {
+    READ_LIMIT_MS = 10 * 1000, /* for the reader */
+    TELL_AGAIN_MS = 1000,      /* after the sidecar could not be told */
+};
 
 enum { AGENT_CONFIG, REGISTRY, FILES };
 
@@ -272,7 +275,7 @@ static void mark_changes(struct hr_supervisor *sup)
         if (p->path)
             hr_service_event(&sup->units[HR_INDEX_TOOLHOST + i].service, HR_EV_STOP, 0);
     }
-    r->tell_sidecar = changed > 0 || r->untold;
+    r->tell_sidecar = changed > 0;
     hr_info("reload: %s: %u plugin%s changed", sup->config->registry_path, changed,
             changed == 1 ? "" : "s");
 }
@@ -358,11 +361,24 @@ static void tell_sidecar(struct hr_supervisor *sup)
         hr_unit_drop_orders(sidecar);
     if (!err)
         err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
-    sup->reload.untold = err != 0;
-    if (err)
-        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows; reload once "
-                 "more",
-                 strerror(-err));
+    if (!err) {
+        ev_timer_stop(sup->loop, &sup->reload.untold);
+    } else if (!ev_is_active(&sup->reload.untold)) {
+        hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows; trying again "
+                 "every %d ms",
+                 strerror(-err), TELL_AGAIN_MS);
+        hr_loop_arm(sup->loop, &sup->reload.untold, TELL_AGAIN_MS, TELL_AGAIN_MS);
+    }
+}
+
+static void on_untold(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct hr_supervisor *sup = w->data;
+    (void)revents;
+    if (sup->phase == HR_RUNNING)
+        tell_sidecar(sup);
+    else
+        ev_timer_stop(loop, w);
 }
 
 void hr_reload_advance(struct hr_supervisor *sup)
@@ -389,5 +405,6 @@ void hr_reload_init(struct hr_supervisor *sup)
 {
     sup->reload.fd = -1;
     ev_init(&sup->reload.limit, on_limit);
-    sup->reload.limit.data = sup;
+    ev_init(&sup->reload.untold, on_untold);
+    sup->reload.limit.data = sup->reload.untold.data = sup;
 }
