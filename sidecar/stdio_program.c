@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
+#include "common/passing.h"
 #include "sidecar/mcp/standard_io.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ static void on_order(struct ev_loop *loop, ev_io *w, int events)
         take_plugins(s, fd);
     else if (!err)
         hr_warn("an order that is not known here: %.32s", text);
-    else if (err != -EAGAIN && err != -EMSGSIZE)
+    else if (!hr_error_passes(-err) && err != -EMSGSIZE)
         ev_io_stop(loop, w); /* the supervisor is gone, which the heartbeat sees as well */
     hr_close(&fd);
 }

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import plugin, sample, test_plugin
+from harness import injected, plugin, sample, test_plugin
 from support import (BUILD, HANDRAIL, Failure, become_subreaper, descendants, kill_leftovers,
                      wait_for)
 
@@ -349,6 +350,17 @@ class Stdio(unittest.TestCase):
             self.assertEqual(c.tools(), ["echo"])
             self.assertEqual(c.seen, [])
             self.assertEqual(c.close(), 0)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_reload_that_could_not_be_read_is_read_later(self):
+        with client(sample("echo")) as c:
+            self.assertEqual(c.tools(), ["echo"])
+            with injected(c.child("handrail-sidecar"), "recvmsg", "error=ENOMEM:when=1") as calls:
+                c.write([sample("workspace-search", {"root": "/"})])
+                os.kill(c.pid, signal.SIGHUP)
+                wait_for("its tool", lambda: c.tools() == ["workspace_search"], 20)
+                self.assertIn("(INJECTED)", calls.read_text())
 
     def test_a_subscription_is_cancelled(self):
         with client(sample("echo")) as c:
