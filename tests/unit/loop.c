@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A kernel that cannot wait for a moment, made of our own poll(). */
+ * A kernel that cannot wait for a moment, made of our own poll(); and timers. */
 #include "common/loop/loop.h"
 
 #include "check.h"
@@ -101,12 +101,51 @@ static void test_interrupted(void **state)
     hears_all_after(EINTR, 3, 0);
 }
 
+enum { FIRINGS = 4 };
+static ev_timer *fired[FIRINGS];
+static int nfired;
+
+static void on_timer(struct ev_loop *l, ev_timer *w, int events)
+{
+    assert_int_equal(events, EV_TIMER);
+    assert_in_range(nfired, 0, FIRINGS - 1);
+    fired[nfired++] = w;
+    if (nfired == FIRINGS)
+        ev_break(l, EVBREAK_ALL);
+}
+
+/* The loop still believes that it is the time it woke up at, and has one timer that is due. */
+static void test_timers_begin_now(void **state)
+{
+    ev_timer due;
+    ev_timer again;
+    ev_timer at_once;
+    (void)state;
+    ev_timer_init(&due, on_timer, 0.04, 0.);
+    ev_timer_init(&again, on_timer, 1000., 0.);
+    ev_init(&at_once, on_timer);
+    ev_timer_start(loop, &due);
+    ev_timer_start(loop, &again);
+    (void)usleep(50 * 1000);
+    hr_loop_arm(loop, &again, 10, 1);
+    (void)ev_run(loop, EVRUN_ONCE);
+    assert_ptr_equal(fired[0], &due);
+    hr_loop_arm(loop, &at_once, -5, 0);
+    (void)ev_run(loop, 0);
+    int times = 0;
+    for (int i = 0; i < FIRINGS; i++)
+        times += fired[i] == &again;
+    assert_int_equal(times, FIRINGS - 2); /* and each of the others once */
+    ev_timer_stop(loop, &again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_timers_begin_now, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
