@@ -82,6 +82,7 @@ class Node(Cluster):
     """A cluster of one node: this machine."""
 
     def __init__(self, folder: Path, image: Path, crds: Sequence[Path]) -> None:
+        folder.chmod(0o711)  # for the users of a namespace
         for command in ("link set lo up", *(f"address add {address}/32 dev lo"
                                             for address in (NODE, INTERNET, METADATA))):
             subprocess.run(["ip", *command.split()], check=True)
@@ -270,8 +271,13 @@ def keys(node: Node) -> tuple[str, str]:
 
 
 def standalone(node: Node, session: str) -> None:
-    print("standalone")
-    with node.overlay("standalone"):
+    """In a user namespace, where the runtime has them: runc from 1.2 on."""
+    handlers = node.get("node", "node")["status"].get("runtimeHandlers", [])
+    can = any(handler.get("features", {}).get("userNamespaces") for handler in handlers)
+    print(f"standalone, {'with' if can else 'without'} a user namespace")
+    patch = {"op": "add", "path": "/spec/template/spec/hostUsers", "value": not can}
+    with node.overlay("standalone", [{"target": {"kind": "Deployment"},
+                                      "patch": json.dumps([patch])}]):
         print(node.must("rollout", "status", "deployment/agent-server",
                         f"--timeout={READY_SECONDS:g}s"), end="")
         [name] = node.pods()
@@ -279,6 +285,8 @@ def standalone(node: Node, session: str) -> None:
         must_be("without a session key", pod.code(""), 401)
         must_be("with it", pod.code(session), 200)
         must_be("readiness as the program says it", pod.status()["probes"]["ready"], True)
+        must_be("plugins", {plugin["state"] for plugin in request(
+            60010, "GET", "/plugins", host=pod.address).json()["plugins"]}, {"up"})
         pod.kill_server()
         must_be("after kill -9 of the server", pod.code(session), 200)
         must_be("it is reported", "killed by signal 9" in pod.handrail("crashes"), True)
