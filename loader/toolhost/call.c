@@ -120,7 +120,7 @@ int hr_call_new(struct hr_plugin *plugin, const handrail_tool *tool, char *args,
     (void)pthread_mutex_unlock(&c->lock);
 
     c->conn = c->frame_id = 0;
-    c->started = c->returned = c->answered = false;
+    c->started = c->returned = c->answered = c->held = false;
     c->kill_at_ms = c->progress_at_ms = 0;
     c->progress_due = false;
     c->next_waiting = NULL;

@@ -89,6 +89,7 @@ struct hr_call {
     bool started;  /* given to a worker */
     bool returned; /* invoke() is known to have returned */
     bool answered;
+    bool held;              /* its peer was too slow to take the answer */
     bool progress_due;      /* there is one that waits until ... */
     int64_t kill_at_ms;     /* when it must have ended, 0 if that is not running yet */
     int64_t progress_at_ms; /* ... the next PROGRESS may be sent */

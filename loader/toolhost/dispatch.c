@@ -57,6 +57,8 @@ static void free_call(struct hr_dispatch *d, struct hr_call *c)
     if (c->tool) {
         if (c->started)
             d->running[tool_index(d, c->tool)]--;
+        if (c->held)
+            d->held_bytes -= c->result.len;
         d->args_bytes -= c->args_len;
     } else if (c->of == HR_CALL_PHASE) {
         hr_plugin_phase_freed(&d->phase);
@@ -279,7 +281,9 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
         send_news(d, c, state.ended);
     if (state.ended && !c->answered) {
         if (d->full(d->arg, c->conn)) {
-            d->held_bytes += c->result.len;
+            if (!c->held)
+                d->held_bytes += c->result.len;
+            c->held = true;
             return;
         }
         c->answered = true;
@@ -293,7 +297,6 @@ static void collect(struct hr_dispatch *d, struct hr_call *c)
 static void collect_held(struct hr_dispatch *d)
 {
     size_t at = 0;
-    d->held_bytes = 0;
     for (struct hr_call *c = hr_call_next(&at); c; c = hr_call_next(&at))
         if (hr_call_state(c).ended)
             collect(d, c);
@@ -358,6 +361,8 @@ int hr_dispatch_expire(struct hr_dispatch *d, int64_t now, struct hr_call **ret_
                 continue; /* it has been freed */
         }
         int64_t due = c->kill_at_ms ? c->kill_at_ms : c->deadline_ms;
+        if (c->kill_at_ms && hr_call_state(c).released)
+            due = now; /* its answer was held: it can be freed, and others may start */
         if (due < next)
             next = due;
     }

@@ -2,6 +2,7 @@ hr_unit_test(toolhost_load DEPS hr_toolhost)
 target_compile_definitions(unit-toolhost_load PRIVATE
   TEST_PLUGINS="${CMAKE_BINARY_DIR}/tests/plugins")
 hr_unit_test(toolhost_call DEPS hr_toolhost)
+hr_unit_test(toolhost_dispatch DEPS hr_toolhost)
 
 # The whole program, over its socket.  Much of this is waiting for grace times, so it is run in parts.
 foreach(part Loading Greeting Calls Minors News Ends Health Phases)
