@@ -251,6 +251,24 @@ static void test_death_for_good_before_a_call_is_read(void **state)
     assert_true(hr_now_ms() - start < 1000);
 }
 
+/* What the next toolhost has not read says nothing of a call that the one before had. */
+static void test_death_of_a_successor_that_reads_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    call_running(f, &r);
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 1;
+    UNTIL(f, !f->mcp->plugins[0]->worker.conn.is_up);
+    UNTIL(f, f->hosts[0].fd >= 0);
+    host_die(&f->hosts[0]);
+    f->hosts[0].deaf = 0;
+    f->hosts[0].echo = 1;
+    expect(f, &r, 1, "crashed while running this call; it is being restarted");
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up);
+    assert_int_equal(f->hosts[0].ncalls, 1);
+}
+
 static void test_two_deaths_in_a_row(void **state)
 {
     struct fixture *f = *state;
@@ -281,8 +299,12 @@ static void test_queue(void **state)
     assert_false(a.dead);
     req_close(&gone);
     req_free(&gone);
-    f->hosts[0].echo = 1;
     come_back(f, tools_p0);
+    UNTIL(f, f->hosts[0].ncalls == 2);
+    assert_int_equal(f->mcp->plugins[0]->worker.waiting_bytes, 0); /* they do not wait any more */
+    for (int i = 0; i < 2; i++)
+        host_answer(&f->hosts[0], f->hosts[0].calls[i].id, 0, HR_PART_TEXT,
+                    f->hosts[0].calls[i].arguments);
     expect(f, &a, 0, "{\"n\":1}");
     expect(f, &b, 0, "{\"n\":3}");
     assert_int_equal(f->hosts[0].ncalls, 2);
@@ -553,6 +575,7 @@ int main(void)
         UP(test_death_after_a_cancel_that_is_not_read),
         UP(test_death_after_a_phase_that_is_not_read),
         UP(test_death_for_good_before_a_call_is_read),
+        UP(test_death_of_a_successor_that_reads_nothing),
         UP(test_two_deaths_in_a_row),
         UP(test_queue),
         UP(test_queue_until_the_deadline),

@@ -189,6 +189,7 @@ static void test_message_many_values(void **state)
         /* they are somewhere else */
         {"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\",\"params\":{\"a\":", "}}"},
         {CALL "\"arguments\":{},\"a\":", "},\"id\":7}"},
+        {"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\",\"params\":[\"arguments\",{\"a\":", "}]}"},
         {CALL "\"arguments\":", "},\"id\":7}"},
         {"", ""},
         /* it does not end */
@@ -221,6 +222,7 @@ static void test_message_half_characters(void **state)
         {"\"\\ud7ff\\ue000\"", 0, 0},
         {"{\"\\ud83d\":1}", 0, 1}, /* the name of a member cannot be left out */
         {"\"\\ud83\"", 0, 1},
+        {"\"\\ud83x\"", 0, 1},
         {"\"\\ud83d", 0, 1},
         {"\"\\ud83d\\", 0, 1},
     };

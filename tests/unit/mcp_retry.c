@@ -212,6 +212,23 @@ static void test_within_its_deadline(void **state)
     assert_int_equal(stats(f, "brief")->retried, 1); /* it was not */
 }
 
+/* There is no second try when the time is over, however little it was that was missed. */
+static void test_its_time_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    begin(f, &r, "safe", "{}");
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    UNTIL(f, f->hosts[0].hellos == 2);
+    const struct hr_link *dying = &f->mcp->plugins[0]->worker.dying;
+    hr_link_owner(dying->next, struct hr_mcp_call, link)->deadline_ms = hr_now_ms();
+    host_send(&f->hosts[0], HR_FRAME_TOOLS, 0, tools, strlen(tools));
+    expect(f, &r, 1, "crashed while running this call; it is being restarted");
+    run_for(f, 20);
+    assert_int_equal(f->hosts[0].ncalls, 1);
+}
+
 static void test_no_next_life(void **state)
 {
     struct fixture *f = *state;
@@ -508,6 +525,38 @@ static void test_large_arguments(void **state)
     free(arguments);
 }
 
+/* A call that is run again needs no room among those that wait. */
+static void test_again_without_room(void **state)
+{
+    enum { LARGE = 4 * 1024 * 1024, N = HR_MCP_WAITING_MAX / LARGE };
+    struct fixture *f = *state;
+    const struct hr_mcp_worker *w = &f->mcp->plugins[0]->worker;
+    struct hr_http_req again, r[N];
+    f->mcp->stream_after_ms = 60 * 1000; /* where that much text takes seconds, too */
+    char *arguments = malloc(LARGE + 1);
+    assert_non_null(arguments);
+    memset(arguments, 'x', LARGE);
+    memcpy(arguments, "{\"a\":\"", 6);
+    memcpy(arguments + LARGE - 2, "\"}", 3);
+    begin(f, &again, "safe", "{}");
+    f->hosts[0].tools = NULL;
+    host_die(&f->hosts[0]);
+    UNTIL(f, f->hosts[0].hellos == 2);
+    for (int i = 0; i < N; i++)
+        call(f, &r[i], "1", "echo", arguments);
+    free(arguments);
+    assert_int_equal(w->waiting_bytes, HR_MCP_WAITING_MAX);
+    board(f, HR_STARTING, 2, ABORTED, "");
+    assert_int_equal(w->waiting_bytes, HR_MCP_WAITING_MAX + strlen("{}"));
+    for (int i = 0; i < N; i++) {
+        req_close(&r[i]);
+        req_free(&r[i]);
+    }
+    f->hosts[0].echo = 1;
+    host_send(&f->hosts[0], HR_FRAME_TOOLS, 0, tools, strlen(tools));
+    expect(f, &again, 0, "{}");
+}
+
 /* As many as there can be, all of them again, each answered once. */
 static void test_all_at_once(void **state)
 {
@@ -542,6 +591,7 @@ int main(void)
         UP(test_not_after_its_own_deadline),
         UP(test_not_after_a_cancellation),
         UP(test_within_its_deadline),
+        UP(test_its_time_is_over),
         UP(test_no_next_life),
         UP(test_not_in_a_shutdown),
         UP(test_start_takes_too_long),
@@ -556,6 +606,7 @@ int main(void)
         UP(test_not_kept_for_nothing),
         UP(test_repeatable_in_another_life),
         UP(test_large_arguments),
+        UP(test_again_without_room),
         UP(test_all_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
