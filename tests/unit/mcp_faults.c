@@ -120,6 +120,7 @@ static void test_crash_known_later(void **state)
     assert_false(r.dead);
     board(f, HR_STARTING, 2, EXIT_3, "");
     assert_true(r.dead);
+    assert_false(ev_is_active(&f->mcp->plugins[0]->worker.death));
     expect(f, &r, 1, "crashed (it ended with code 3) while running this call");
 }
 
@@ -128,6 +129,7 @@ static void test_crash_never_known(void **state)
     struct fixture *f = *state;
     struct hr_http_req r;
     f->mcp->plugins[0]->worker.start_wait_ms = 100;
+    board(f, HR_UP, 1, ABORTED, ""); /* which is how the life before ended */
     call_running(f, &r);
     go_away(f);
     expect(f, &r, 1, "The plugin \"p0\" crashed while running this call; it is being restarted.");
@@ -167,6 +169,16 @@ static void test_crash_for_good(void **state)
     expect(
         f, &r, 1,
         "The plugin \"p0\" has failed and is not started again: crashed 10 times in 10 minutes.");
+}
+
+static void test_crash_for_good_without_a_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct hr_http_req r;
+    call_running(f, &r);
+    go_away(f);
+    board(f, HR_FAILED, 1, ABORTED, "");
+    expect(f, &r, 1, "it is not started again. Nothing else was affected.");
 }
 
 static void test_shutdown(void **state)
@@ -410,6 +422,32 @@ static void test_tools_stay_known(void **state)
     json_decref(json);
 }
 
+/* Its plugin is in the registry no more, wherever the call is. */
+static void test_taken_out(void **state)
+{
+    static const char why[] =
+        "The plugin \"p0\" was taken out of the tool registry while this call "
+        "was open.";
+    struct fixture *f = *state;
+    struct hr_http_req dying, queued, running;
+    json_t *none = json_pack("{s:[]}", "plugins");
+    json_t *both = fixture_settings(f);
+    call_running(f, &dying);
+    go_away(f);
+    call(f, &queued, "1", "echo", "{}");
+    f->hosts[0].tools = tools_p0;
+    assert_int_equal(hr_mcp_update(f->mcp, none), 0);
+    expect(f, &dying, 1, why);
+    expect(f, &queued, 1, why);
+    assert_int_equal(hr_mcp_update(f->mcp, both), 0);
+    UNTIL(f, f->mcp->plugins[0]->worker.conn.is_up);
+    call_running(f, &running);
+    assert_int_equal(hr_mcp_update(f->mcp, none), 0);
+    expect(f, &running, 1, why);
+    json_decref(none);
+    json_decref(both);
+}
+
 /* --- rubbish --- */
 
 /* p0 sends this while a call runs; the call ends with this in its message, the next one works. */
@@ -570,6 +608,7 @@ int main(void)
         UP(test_crash_never_known),
         UP(test_crash_not_known_in_time),
         UP(test_crash_for_good),
+        UP(test_crash_for_good_without_a_reason),
         UP(test_shutdown),
         UP(test_death_before_a_call_is_read),
         UP(test_death_after_a_cancel_that_is_not_read),
@@ -583,6 +622,7 @@ int main(void)
         UP(test_queue_start_wait),
         UP(test_queue_tool_is_gone),
         UP(test_tools_stay_known),
+        UP(test_taken_out),
         UP(test_rubbish),
         UP(test_frame_in_pieces),
         UP(test_bad_lists),
