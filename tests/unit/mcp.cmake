@@ -1,4 +1,5 @@
 hr_unit_test(mcp_parts DEPS hr_sidecar_mcp hr_common)
+hr_memory_test(mcp_json_memory DEPS hr_sidecar_mcp hr_common)
 hr_unit_test(mcp_lines DEPS hr_sidecar_mcp)
 hr_unit_test(mcp_confinement DEPS hr_sidecar_mcp hr_common)
 foreach(name mcp_session mcp_streams mcp_modern mcp_http mcp_calls mcp_faults mcp_phase mcp_report mcp_retry
