@@ -317,8 +317,8 @@ int hr_client_connect(const struct hr_client_options *o, const struct hr_client_
     return code;
 }
 
-/* Send all of it.  Whoever is refused is so before he has said anything, and then cannot send; the
- * reason waits to be read. */
+/* Send all of it.  Whoever is refused is so before all that he says was read, and then cannot send;
+ * the reason waits to be read. */
 static int send_all(int fd, const char *data, size_t n)
 {
     while (n) {
@@ -326,7 +326,7 @@ static int send_all(int fd, const char *data, size_t n)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
-            return errno == EPIPE ? 0 : -errno;
+            return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
         data += sent;
         n -= (size_t)sent;
     }
