@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -22,7 +23,9 @@
 
 #define BOARD_MAGIC   0x44524f42u /* "BORD" */
 #define BOARD_VERSION 6u
-enum { READ_TRIES = 1000 };
+/* A writer takes less than a microsecond, unless it loses its processor meanwhile; the last tries
+ * wait for that, a millisecond each. */
+enum { READ_TRIES = 1000, PATIENT_TRIES = 10 };
 
 struct head_record {
     atomic_uint seq;
@@ -98,7 +101,10 @@ static void record_write(atomic_uint *seq, void *to, const void *from, size_t n)
 
 static int record_read(const atomic_uint *seq, void *to, const void *from, size_t n)
 {
-    for (int i = 0; i < READ_TRIES; i++) {
+    static const struct timespec pause = {.tv_nsec = 1000 * 1000};
+    for (int i = 0; i < READ_TRIES + PATIENT_TRIES; i++) {
+        if (i >= READ_TRIES)
+            (void)nanosleep(&pause, NULL);
         unsigned before = atomic_load_explicit(seq, memory_order_acquire);
         if (before & 1)
             continue;

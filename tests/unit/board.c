@@ -5,9 +5,11 @@
 #include "common/fd.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void a_reader_sees_what_was_put(void **state)
@@ -109,6 +111,35 @@ static void a_reader_does_not_wait_for_ever(void **state)
     hr_close(&fd);
 }
 
+static void *write_late(void *board)
+{
+    static const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+    const struct hr_board_head head = {.nservices = 1};
+    (void)nanosleep(&pause, NULL);
+    hr_board_put_head(board, &head);
+    return NULL;
+}
+
+/* One that loses its processor while it writes is there again within milliseconds. */
+static void a_reader_waits_for_a_writer_that_is_slow(void **state)
+{
+    struct hr_board *w = NULL;
+    struct hr_board_head got;
+    pthread_t writer;
+    int fd = -1;
+    (void)state;
+    assert_int_equal(hr_board_create(&w, &fd), 0);
+    ((uint32_t *)(void *)w)[4] |= 1;
+    assert_int_equal(pthread_create(&writer, NULL, write_late, w), 0);
+    int err = -EAGAIN;
+    for (int i = 0; i < 100 && err; i++) /* on a machine where milliseconds are longer */
+        err = hr_board_get_head(w, &got);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    assert_int_equal(err, 0);
+    hr_board_unmap(w);
+    hr_close(&fd);
+}
+
 static void a_place_that_is_nobodys_is_not_there(void **state)
 {
     struct hr_board *w = NULL;
@@ -205,6 +236,7 @@ int main(void)
         cmocka_unit_test(no_reader_sees_half_a_record),
         cmocka_unit_test(other_versions_are_refused),
         cmocka_unit_test(a_reader_does_not_wait_for_ever),
+        cmocka_unit_test(a_reader_waits_for_a_writer_that_is_slow),
         cmocka_unit_test(a_place_that_is_nobodys_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
