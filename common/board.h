@@ -141,7 +141,7 @@ void hr_board_put_crash(struct hr_board *b, const struct hr_board_crash *c);
 int hr_board_open(int fd, const struct hr_board **ret_board);
 
 /* A consistent copy.  0, -ENOENT for an index that is not in use (any more), or -EAGAIN if the
- * writer was in the middle of it for longer than a reader waits. */
+ * writer was in the middle of it for longer than a reader waits, which is some 10 ms. */
 int hr_board_get_head(const struct hr_board *b, struct hr_board_head *ret);
 int hr_board_get_service(const struct hr_board *b, uint32_t index, struct hr_board_service *ret);
 
