@@ -40,7 +40,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import apply  # noqa: E402
 from apply import START_SECONDS, Cluster  # noqa: E402
 from manifests import MANIFESTS  # noqa: E402
-from support import Answer, Failure, descendants, request, wait_for  # noqa: E402
+from support import (  # noqa: E402
+    Answer, Failure, descendants, kill_leftovers, request, wait_for,
+)
 
 PROGRAMS = (*apply.PROGRAMS, "agent-sandbox-controller", "buildah", "containerd",
             "containerd-shim-runc-v2", "ctr", "gcc", "ip", "ipset", "iptables",
@@ -353,13 +355,16 @@ def warm_pool(node: Node, pool_key: str) -> None:
         dormant.kill_server()
         wait_for("it to be warm again", lambda: dormant.phase()["name"] == "warm", READY_SECONDS)
 
+        def of_sandbox(pods: dict[str, Any]) -> str | None:
+            return next((n for n, p in pods.items() if any(
+                o["name"] == sandbox for o in p["metadata"].get("ownerReferences", []))), None)
+
         node.must("create", "--filename", MANIFESTS / "overlays/warm-pool/claim.yaml")
         began = time.monotonic()
         node.must("wait", "--for=condition=Ready", "sandboxclaim/conversation-1",
                   f"--timeout={READY_SECONDS:g}s")
         sandbox = node.get("sandboxclaim", "conversation-1")["status"]["sandbox"]["name"]
-        name = next(n for n, p in node.pods().items() if any(
-            o["name"] == sandbox for o in p["metadata"].get("ownerReferences", [])))
+        name = of_sandbox(node.pods())
         print(f"  {sandbox} was claimed within {time.monotonic() - began:.1f} s")
         must_be("it is of the pool", name in pool, True)
         pod = Pod(node, name)
@@ -391,10 +396,8 @@ def warm_pool(node: Node, pool_key: str) -> None:
         operate("Suspended")
         gone(node, name, 40)
         operate("Running")
-        def resumed() -> str | None:
-            return next((n for n, p in ready().items() if any(
-                o["name"] == sandbox for o in p["metadata"].get("ownerReferences", []))), None)
-        pod = Pod(node, wait_for("the pod that has resumed", resumed, READY_SECONDS))
+        pod = Pod(node, wait_for("the pod that has resumed", lambda: of_sandbox(ready()),
+                                 READY_SECONDS))
         phase = pod.phase()
         must_be("phase, and initialisation", (phase["name"], phase["init"]),
                 ("claimed", "dormant"))
@@ -499,7 +502,6 @@ def main() -> int:
     before = [(path, path.read_text()) for path in SYSCTLS]
     result = 1
     with tempfile.TemporaryDirectory(prefix="handrail-node-", ignore_cleanup_errors=True) as folder:
-        node = None
         try:
             node = Node(Path(folder), arguments.image, arguments.crds)
             check(node)
@@ -519,14 +521,7 @@ def main() -> int:
 
 def clean_up(folder: Path) -> None:
     """End what runs, and what it has mounted and made."""
-    while rest := descendants(os.getpid()):
-        for process in rest:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.1)
+    kill_leftovers()
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for target in reversed(mounted):
         if target.startswith(f"{folder}/"):
