@@ -101,7 +101,7 @@ static void record_write(atomic_uint *seq, void *to, const void *from, size_t n)
 
 static int record_read(const atomic_uint *seq, void *to, const void *from, size_t n)
 {
-    static const struct timespec pause = {.tv_nsec = 1000 * 1000};
+    static const struct timespec pause = {.tv_nsec = 1000000};
     for (int i = 0; i < READ_TRIES + PATIENT_TRIES; i++) {
         if (i >= READ_TRIES)
             (void)nanosleep(&pause, NULL);
