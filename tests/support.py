@@ -134,6 +134,13 @@ class Process:
     def __repr__(self) -> str:
         return f"{self.pid} ({' '.join(self.argv)[:100] or 'zombie'})"
 
+    def told(self, name: str) -> str:
+        """What /proc tells of it: nothing once it ends, at whatever step of the look that is."""
+        try:
+            return Path(f"/proc/{self.pid}/{name}").read_bytes().decode("utf-8", "replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+
 
 def read_process(pid: int) -> Process | None:
     try:

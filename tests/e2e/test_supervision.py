@@ -371,18 +371,18 @@ class DeferredPod(Case):
             texts[file.name] = file.read_text()
         self.assertEqual(len([name for name in texts if name.startswith("crash-")]), 2)
         for process in descendants(os.getpid()):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                texts[f"cmdline of {process}"] = proc_text(process.pid, "cmdline")
+            texts[f"cmdline of {process}"] = process.told("cmdline")
         for name, text in texts.items():
             for secret in (self.KEY, self.SECRET, SECRET_KEY, self.VALUE):
                 self.assertNotIn(secret, text, name)
-        environments = {process.pid: proc_text(process.pid, "environ")
+        environments = {process.pid: process.told("environ")
                         for process in descendants(handrail.pid)
                         if "/handrail-" in "".join(process.argv[:1])}
         self.assertEqual(len(environments), 2, "sidecar and toolhost")
         for text in environments.values():
             self.assertNotIn(SECRET_KEY, text)
-        for text in [*environments.values(), proc_text(handrail.pid, "environ")]:
+        own = Path(f"/proc/{handrail.pid}/environ").read_text()
+        for text in [*environments.values(), own]:
             for secret in (self.KEY, self.SECRET, self.VALUE):
                 self.assertNotIn(secret, text)
 
@@ -395,10 +395,6 @@ class DeferredPod(Case):
         self.assertLess(asked, self.line_number("Received signal SIGTERM", seen))
         self.line_number("server: has prepared for its pause", seen)
         self.assertEqual(self.handrail.leftovers(), [])
-
-
-def proc_text(pid: int, name: str) -> str:
-    return Path(f"/proc/{pid}/{name}").read_bytes().decode("utf-8", "replace")
 
 
 class CustomAgent(Case):

@@ -181,8 +181,7 @@ class Replay(unittest.TestCase):
                      client(h, "crashes", "1").stdout]
             texts += [p.read_text() for p in Path(d).glob("crash-*")]
             for process in descendants(h.pid):
-                for name in ("cmdline", "environ"):
-                    texts.append(Path(f"/proc/{process.pid}/{name}").read_bytes().decode("latin-1"))
+                texts += [process.told("cmdline"), process.told("environ")]
             for text in texts:
                 self.assertNotIn("another-secret-key", text)
             smaps = Path(f"/proc/{h.pid}/smaps").read_text()
