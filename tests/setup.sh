@@ -11,9 +11,9 @@
 #
 # Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
 # environment in the user's cache folder, named after the hash of its requirements file, so that a
-# second clone finds it.  Without a Python that is new enough, or without a network, that
-# environment is missing: this is said and is no failure here; what needs it decides.  The same goes
-# for MCP's conformance suite, the other clients and axe-core, which npm brings, with their Node.
+# second clone finds it.  Where no Python is new enough one is built there, once.  Without a network
+# that environment is missing: this is said and is no failure here; what needs it decides.  The same
+# goes for MCP's conformance suite, the other clients and axe-core, which npm brings, with their Node.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -82,12 +82,20 @@ venv_path() {
     echo "${XDG_CACHE_HOME:-$HOME/.cache}/handrail/venv-$hash"
 }
 
+# Debian 13's, which Debian 12 has not: the mirror that apt uses has its source, too.
+python_source=pool/main/p/python3.13/python3.13_3.13.5.orig.tar.xz
+python_sha256=93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640
+python_packages="gcc make libc6-dev libbz2-dev libffi-dev liblzma-dev libsqlite3-dev libssl-dev
+    xz-utils zlib1g-dev"
+python_home=${XDG_CACHE_HOME:-$HOME/.cache}/handrail/python-$(echo "$python_sha256" | cut -c 1-16)
+
 # The agent-server needs 3.12 and its images have 3.13.  What is found is run, because a version
 # manager leaves a python3.13 on PATH that only says that it is not installed.
 find_python() {
     for version in 3.13 3.12 3.14 3.15; do
         for python in "python$version" \
-            "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3; do
+            "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python3 \
+            "$python_home/bin/python$version"; do
             if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' \
                 >/dev/null 2>&1; then
                 echo "$python"
@@ -95,6 +103,37 @@ find_python() {
             fi
         done
     done
+    return 1
+}
+
+build_python() {
+    [ ! -e "$python_home/bin/python3.13" ] || return 0 # by another run
+    . "$here/../docker/release/mirror.sh"
+    from=$python_home.source
+    rm -rf "$python_home" "$from"
+    mkdir -p "$from" &&
+        /usr/lib/apt/apt-helper -qq -o APT::Sandbox::User= download-file \
+            "$(mirror_of debian)/$python_source" "$from/python.tar.xz" "SHA256:$python_sha256" &&
+        tar -C "$from" --strip-components=1 -xf "$from/python.tar.xz" &&
+        (cd "$from" && ./configure --quiet --prefix="$python_home" --disable-test-modules &&
+            make -s -j "$(nproc)" && make -s install) >"$from.log" 2>&1 &&
+        rm -rf "$from" "$from.log" && return
+    tail -n 5 "$from.log" >&2 || true
+    rm -rf "$python_home" "$from"
+    return 1
+}
+
+have_python() {
+    python=$(find_python) && return
+    if command -v dpkg-query >/dev/null; then
+        # shellcheck disable=SC2086 # a list of package names
+        packages $python_packages
+        say "the agent-server needs Python 3.12 or newer: building 3.13 into $python_home"
+        say "once for all clones; about five minutes and 250 MB"
+        locked "$python_home" build_python && python=$(find_python) && return
+    fi
+    warn "the agent-server needs Python 3.12 or newer, and neither PATH nor pyenv has one that"
+    warn "works.  Install one, for example:  pyenv install 3.13   (https://github.com/pyenv/pyenv)"
     return 1
 }
 
@@ -122,9 +161,7 @@ build_venv() {
 agent_server() {
     venv=$(venv_path)
     [ -e "$venv/.complete" ] && return
-    if ! python=$(find_python); then
-        warn "the agent-server needs Python 3.12 or newer, and neither PATH nor pyenv has one that"
-        warn "works.  Install one, for example:  pyenv install 3.13   (https://github.com/pyenv/pyenv)"
+    if ! have_python; then
         warn "going on without the real agent-server"
         return
     fi
@@ -162,11 +199,11 @@ build_node() {
 node_packages() {
     node=$(node_path)
     [ -e "$node/.complete" ] && return
-    if [ "$(uname -m)" != x86_64 ] || ! command -v npm >/dev/null; then
-        warn "MCP's conformance suite needs npm and x86_64; with Debian:  apt-get install npm"
-        warn "going on without it"
+    if [ "$(uname -m)" != x86_64 ]; then
+        warn "MCP's conformance suite needs x86_64; going on without it"
         return
     fi
+    command -v npm >/dev/null || packages npm # there may be one that is not Debian's
     say "installing MCP's conformance suite, clients and axe-core into $node"
     say "once for all clones; half a minute and 340 MB"
     if ! locked "$node" build_node; then
