@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { LANDLOCK_TRUNCATION = 3 };         /* the ABI that asks who truncates */
 enum { STATM_MAX = 256, STATM_DATA = 5 }; /* bytes of /proc/self/statm; the field, from 0 */
 
 static const rlim_t MIB = (rlim_t)1024 * 1024;
@@ -168,7 +169,7 @@ static void note_all(const struct hr_confinement *c, int abi, int filter_err)
     note("rights", true, true, NULL);
     note("limits", true, true, NULL);
     note("files", true, abi >= 1, landlock);
-    note("truncate", true, abi >= 3, landlock);
+    note("truncate", true, abi >= (filter ? 1 : LANDLOCK_TRUNCATION), landlock);
     note("syscalls", true, filter, seccomp);
     note("network", !c->network, filter, seccomp);
     note("tcp_ports", c->network, abi >= 4, landlock);
@@ -204,7 +205,7 @@ int hr_confine_apply(const struct hr_confinement *c, const json_t *variables, co
     if (code)
         return code;
     int abi = hr_confine_files(c, path);
-    int err = hr_confine_syscalls(c, why);
+    int err = hr_confine_syscalls(c, abi < 1 || abi >= LANDLOCK_TRUNCATION, why);
     if (err == -EINVAL)
         return HR_EXIT_CONFIG;
     /* What this kernel lacks is reported, and the plugin runs; what fails at this moment only must

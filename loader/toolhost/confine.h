@@ -26,8 +26,10 @@ json_t *hr_confine_report(void);
  * is restricted. */
 int hr_confine_files(const struct hr_confinement *c, const char *path);
 
-/* The filter of system calls.  0, -EINVAL with *why set: a name is no system call; or -errno:
+/* The filter of system calls.  truncation_guarded: nothing has to be done against files being
+ * emptied that may not be written.  0, -EINVAL with *why set: a name is no system call; or -errno:
  * nothing is restricted. */
-int hr_confine_syscalls(const struct hr_confinement *c, struct hr_why *why);
+int hr_confine_syscalls(const struct hr_confinement *c, bool truncation_guarded,
+                        struct hr_why *why);
 
 #endif

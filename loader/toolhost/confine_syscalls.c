@@ -62,9 +62,9 @@ static const char *const allowed[] = {
     "access", "chdir", "creat", "faccessat", "faccessat2", "fchdir", "fstatat64", "getcwd",
     "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",
     "lgetxattr", "link", "linkat", "listxattr", "llistxattr", "lstat", "lstat64", "mkdir",
-    "mkdirat", "mknod", "mknodat", "newfstatat", "open", "openat", "openat2", "readlink",
-    "readlinkat", "rename", "renameat", "renameat2", "rmdir", "stat", "stat64", "statfs",
-    "statfs64", "statx", "symlink", "symlinkat", "truncate", "truncate64", "unlink", "unlinkat",
+    "mkdirat", "mknod", "mknodat", "newfstatat", "readlink", "readlinkat", "rename", "renameat",
+    "renameat2", "rmdir", "stat", "stat64", "statfs", "statfs64", "statx", "symlink", "symlinkat",
+    "unlink", "unlinkat",
     /* sockets that are there; connect(), bind() and listen() need a network */
     "accept", "accept4", "getpeername", "getsockname", "getsockopt", "recv", "recvfrom", "recvmmsg",
     "recvmmsg_time64", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown",
@@ -117,6 +117,10 @@ static const int fcntls[] = {F_DUPFD,       F_GETFD,       F_SETFD,           F_
 
 static const unsigned long ioctls[] = {FIONREAD, FIONBIO, FIOCLEX,      FIONCLEX,
                                        TCGETS,   FICLONE, FICLONERANGE, FS_IOC_GETFLAGS};
+
+/* Either can empty a file; open() and openat() by flags in their second and third argument. */
+static const char *const truncating[] = {"truncate", "truncate64"};
+static const char *const opening[] = {"open", "openat"};
 
 enum {
     NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
@@ -240,6 +244,26 @@ static void file_rules(struct filter *f)
     rule1(f, "utimensat", DENY, compared(1, SCMP_CMP_NE, 0));
 }
 
+/* Landlock of ABI 1 and 2 asks nobody who truncates by name, nor who opens for reading with
+ * O_TRUNC: then a file that may be read could be emptied.  openat2()'s flags lie where no filter
+ * sees. */
+static void truncation_rules(struct filter *f, bool guarded)
+{
+    static const scmp_datum_t both = O_TRUNC | O_ACCMODE;
+    RULES(f, truncating, guarded ? ALLOW : DENY);
+    if (guarded) {
+        RULES(f, opening, ALLOW);
+        rule(f, "openat2", ALLOW, 0, NULL);
+        return;
+    }
+    for (unsigned i = 0; i < sizeof(opening) / sizeof(opening[0]); i++) {
+        rule1(f, opening[i], ALLOW, masked(i + 1, O_TRUNC, 0));
+        rule1(f, opening[i], ALLOW, masked(i + 1, both, O_TRUNC | O_WRONLY));
+        rule1(f, opening[i], ALLOW, masked(i + 1, both, O_TRUNC | O_RDWR));
+        rule1(f, opening[i], DENY, masked(i + 1, both, O_TRUNC | O_RDONLY));
+    }
+}
+
 /* Never unix sockets by address: the control socket of PID 1 takes orders from this user.  A pair
  * is harmless, but for datagrams, which can be sent to any address. */
 static void socket_rules(struct filter *f, bool network)
@@ -273,7 +297,7 @@ static int resolve(const json_t *names, int numbers[HR_CONFINEMENT_LIST_MAX], st
     return 0;
 }
 
-static int load(struct filter *f, const struct hr_confinement *c)
+static int load(struct filter *f, const struct hr_confinement *c, bool truncation_guarded)
 {
     /* Where that cannot be (before Linux 4.14, in gVisor) the thread is killed, as by default. */
     (void)seccomp_attr_set(f->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -288,13 +312,14 @@ static int load(struct filter *f, const struct hr_confinement *c)
     self_rules(f);
     memory_rules(f);
     file_rules(f);
+    truncation_rules(f, truncation_guarded);
     socket_rules(f, c->network);
     for (size_t i = 0; i < f->ngranted && !f->err; i++)
         f->err = seccomp_rule_add(f->ctx, ALLOW, f->granted[i], 0);
     return f->err ? f->err : seccomp_load(f->ctx);
 }
 
-int hr_confine_syscalls(const struct hr_confinement *c, struct hr_why *why)
+int hr_confine_syscalls(const struct hr_confinement *c, bool truncation_guarded, struct hr_why *why)
 {
     int numbers[HR_CONFINEMENT_LIST_MAX] = {0};
     int err = resolve(c->syscalls, numbers, why);
@@ -306,7 +331,7 @@ int hr_confine_syscalls(const struct hr_confinement *c, struct hr_why *why)
         return -ENOMEM;
     err = seccomp_attr_set(f.ctx, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errors */
     if (!err)
-        err = load(&f, c);
+        err = load(&f, c, truncation_guarded);
     seccomp_release(f.ctx);
     return err == -EINVAL ? -EOPNOTSUPP : err; /* the reason for -EINVAL would be said in *why */
 }

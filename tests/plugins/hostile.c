@@ -101,6 +101,16 @@ static int try_truncate(struct attempt *a)
     return result(truncate(a->path, 0));
 }
 
+static int try_open_emptied(struct attempt *a)
+{
+    return done_with(open(a->path, O_RDONLY | O_TRUNC));
+}
+
+static int try_rewrite(struct attempt *a)
+{
+    return done_with(open(a->path, O_WRONLY | O_TRUNC));
+}
+
 static int try_unlink(struct attempt *a)
 {
     return result(unlink(a->path));
@@ -524,20 +534,20 @@ static const struct {
     const char *name;
     int (*run)(struct attempt *a);
 } attempts[] = {
-    ATTEMPT(read),        ATTEMPT(list),        ATTEMPT(create),   ATTEMPT(append),
-    ATTEMPT(truncate),    ATTEMPT(unlink),      ATTEMPT(chmod),    ATTEMPT(utimes),
-    ATTEMPT(fill),        ATTEMPT(handle),      ATTEMPT(parent),   ATTEMPT(kill),
-    ATTEMPT(sigio),       ATTEMPT(prlimit),     ATTEMPT(vm_read),  ATTEMPT(ptrace),
-    ATTEMPT(slow_parent), ATTEMPT(pin_parent),  ATTEMPT(pidfd),    ATTEMPT(connect),
-    ATTEMPT(bind),        ATTEMPT(socket),      ATTEMPT(unix),     ATTEMPT(pair),
-    ATTEMPT(fork),        ATTEMPT(clone),       ATTEMPT(clone3),   ATTEMPT(run),
-    ATTEMPT(exec),        ATTEMPT(thread),      ATTEMPT(memory),   ATTEMPT(shared_memory),
-    ATTEMPT(jit),         ATTEMPT(memfd),       ATTEMPT(shm),      ATTEMPT(descriptors),
-    ATTEMPT(nice),        ATTEMPT(raise_limit), ATTEMPT(unshare),  ATTEMPT(setns),
-    ATTEMPT(mount),       ATTEMPT(chroot),      ATTEMPT(io_uring), ATTEMPT(bpf),
-    ATTEMPT(perf),        ATTEMPT(userfaultfd), ATTEMPT(keyctl),   ATTEMPT(module),
-    ATTEMPT(reboot),      ATTEMPT(setuid),      ATTEMPT(unknown),  ATTEMPT(variable),
-    ATTEMPT(folder),
+    ATTEMPT(read),         ATTEMPT(list),          ATTEMPT(create),      ATTEMPT(append),
+    ATTEMPT(open_emptied), ATTEMPT(rewrite),       ATTEMPT(truncate),    ATTEMPT(unlink),
+    ATTEMPT(chmod),        ATTEMPT(utimes),        ATTEMPT(fill),        ATTEMPT(handle),
+    ATTEMPT(parent),       ATTEMPT(kill),          ATTEMPT(sigio),       ATTEMPT(prlimit),
+    ATTEMPT(vm_read),      ATTEMPT(ptrace),        ATTEMPT(slow_parent), ATTEMPT(pin_parent),
+    ATTEMPT(pidfd),        ATTEMPT(connect),       ATTEMPT(bind),        ATTEMPT(socket),
+    ATTEMPT(unix),         ATTEMPT(pair),          ATTEMPT(fork),        ATTEMPT(clone),
+    ATTEMPT(clone3),       ATTEMPT(run),           ATTEMPT(exec),        ATTEMPT(thread),
+    ATTEMPT(memory),       ATTEMPT(shared_memory), ATTEMPT(jit),         ATTEMPT(memfd),
+    ATTEMPT(shm),          ATTEMPT(descriptors),   ATTEMPT(nice),        ATTEMPT(raise_limit),
+    ATTEMPT(unshare),      ATTEMPT(setns),         ATTEMPT(mount),       ATTEMPT(chroot),
+    ATTEMPT(io_uring),     ATTEMPT(bpf),           ATTEMPT(perf),        ATTEMPT(userfaultfd),
+    ATTEMPT(keyctl),       ATTEMPT(module),        ATTEMPT(reboot),      ATTEMPT(setuid),
+    ATTEMPT(unknown),      ATTEMPT(variable),      ATTEMPT(folder),
 };
 
 static int make(const char *what, struct attempt *a)

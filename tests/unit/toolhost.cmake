@@ -1,3 +1,4 @@
+hr_unit_test(toolhost_confine DEPS hr_toolhost)
 hr_unit_test(toolhost_load DEPS hr_toolhost)
 target_compile_definitions(unit-toolhost_load PRIVATE
   TEST_PLUGINS="${CMAKE_BINARY_DIR}/tests/plugins")
