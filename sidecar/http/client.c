@@ -37,8 +37,8 @@ struct hr_client_req {
     struct hr_client_req *next;
     struct curl_slist *headers;
     struct hr_buf body;
-    bool secret;  /* a POST: what was sent, and the answer, which may repeat it, are wiped */
-    int body_err; /* why the body was not taken, 0 if it was */
+    bool secret; /* a POST: what was sent, and the answer, which may repeat it, are wiped */
+    int own_err; /* what it has failed by on our side: no socket, a body that was not taken */
     hr_client_done *done;
     void *arg;
 };
@@ -83,8 +83,8 @@ static int connect_error(CURL *easy)
 static int result_of(const struct hr_client_req *req, CURLcode code)
 {
     long status = 0;
-    if (req->body_err)
-        return req->body_err;
+    if (req->own_err)
+        return req->own_err;
     switch (code) {
     case CURLE_OK:
         (void)curl_easy_getinfo(req->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -188,8 +188,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
     struct hr_client_req *req = arg;
-    req->body_err = hr_buf_add(&req->body, data, size * n);
-    return req->body_err ? 0 : n; /* size is 1 */
+    req->own_err = hr_buf_add(&req->body, data, size * n);
+    return req->own_err ? 0 : n; /* size is 1 */
 }
 
 int hr_client_url(char *out, size_t size, const char *host, int port, const char *path)
@@ -261,13 +261,18 @@ static int port_of(const char *url)
     return port;
 }
 
-static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+/* libcurl takes every failure here for a refused connection. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
     static const struct linger none = {.l_onoff = 1, .l_linger = 0};
-    (void)arg;
+    struct hr_client_req *req = arg;
     (void)purpose;
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-    return CURL_SOCKOPT_OK;
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    if (fd < 0)
+        req->own_err = -errno;
+    else
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    return fd;
 }
 
 static CURLcode only_http(CURL *easy)
@@ -293,7 +298,8 @@ static int set_up(struct hr_client_req *req, const char *url, unsigned timeout_m
     bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, req) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
-    bad |= curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_new_socket) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket) != CURLE_OK;
+    bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, req) != CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_LOCALPORT, (long)hr_source_port_first(port_of(url))) !=
            CURLE_OK;
     bad |= curl_easy_setopt(e, CURLOPT_LOCALPORTRANGE, (long)HR_SOURCE_PORTS) != CURLE_OK;

@@ -3,6 +3,7 @@
 #include "replay.h"
 
 #include "common/log.h"
+#include "common/passing.h"
 #include "orders.h"
 
 #include <errno.h>
@@ -35,6 +36,12 @@ static bool says_ready_already(const char *body, size_t len)
 static bool is_final(int status)
 {
     return status == 401 || status == 404 || status == 422 || status == -EINVAL;
+}
+
+/* The server has not been asked: what is in the way is ours, or it does not listen for now. */
+static bool has_not_arrived(int status)
+{
+    return status == -ECONNREFUSED || hr_error_passes(-status);
 }
 
 /* What it is about, and what to do. */
@@ -102,16 +109,26 @@ static void fail(struct hr_replay *r, int status)
 
 /* ---- trying ---- */
 
+/* What has not arrived is no try, and told once as long as it is the same. */
 static void rest(struct hr_replay *r, int status)
 {
+    bool counts = !has_not_arrived(status);
+    r->tries += counts;
     if (r->tries >= HR_INIT_TRIES) {
         fail(r, status);
         return;
     }
-    unsigned ms = r->retry_ms << (r->tries - 1);
+    unsigned ms = r->retry_ms << r->doublings;
+    r->doublings += r->doublings + 1 < HR_INIT_TRIES;
     describe(r, status);
-    hr_warn("server: not initialised again yet: %s; again in %u ms (try %u of %d)", r->reason, ms,
-            r->tries + 1, HR_INIT_TRIES);
+    if (counts)
+        hr_warn("server: not initialised again yet: %s; again in %u ms (try %u of %d)", r->reason,
+                ms, r->tries + 1, HR_INIT_TRIES);
+    else if (status != r->obstacle)
+        hr_warn("server: not initialised again yet: %s; it has not been asked, and will be as soon "
+                "as that has passed",
+                r->reason);
+    r->obstacle = status;
     r->state = HR_REPLAY_RESTING;
     ev_now_update(r->loop);
     ev_timer_set(&r->timer, (double)ms / 1000, 0.);
@@ -124,7 +141,9 @@ static void on_looked(int status, const char *body, size_t len, void *arg)
     r->req = NULL;
     if (status == 200 && state_is(body, len, "ready"))
         succeed(r);
-    else if (status == 200 && state_is(body, len, "initializing"))
+    else if (has_not_arrived(status))
+        rest(r, status);
+    else if (status < 0 || (status == 200 && state_is(body, len, "initializing")))
         rest(r, r->refusal);
     else
         fail(r, r->refusal);
@@ -136,7 +155,7 @@ static void look(struct hr_replay *r, int refusal)
     r->state = HR_REPLAY_LOOKING;
     int err = hr_client_get(r->client, r->url, HR_INIT_LOOK_MS, on_looked, r, &r->req);
     if (err)
-        fail(r, refusal);
+        rest(r, err);
 }
 
 static void on_posted(int status, const char *body, size_t len, void *arg)
@@ -160,7 +179,6 @@ static void post(struct hr_replay *r)
     const char *const without[] = {"Content-Type: application/json", NULL};
     bool has_key = r->key && *r->key;
     int n = has_key ? snprintf(header, sizeof(header), "X-Init-API-Key: %s", r->key) : 0;
-    r->tries++;
     r->state = HR_REPLAY_POSTING;
     int err = n < 0 || (size_t)n >= sizeof(header)
                   ? -EINVAL
@@ -211,7 +229,8 @@ void hr_replay_drop(struct hr_replay *r)
     let_go(r);
     r->state = HR_REPLAY_NONE;
     r->life = 0;
-    r->tries = 0;
+    r->tries = r->doublings = 0;
+    r->obstacle = 0;
     r->reason[0] = '\0';
 }
 

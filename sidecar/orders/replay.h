@@ -4,12 +4,15 @@
  *
  *   NONE     nothing to do                              order -> WAITING
  *   WAITING  for the server to answer /ready            ready -> POSTING
- *   POSTING  POST /api/init is under way                200 -> DONE, 401 -> LOOKING, final ->
- * FAILED, else -> RESTING, or FAILED after the last try LOOKING  GET /api/init is under way ready
- * -> DONE, initializing -> RESTING, else -> FAILED RESTING  until the next try time -> POSTING
+ *   POSTING  POST /api/init is under way                200 -> DONE, 401 -> LOOKING,
+ *                                                       final -> FAILED, else -> RESTING
+ *   LOOKING  GET /api/init is under way                 ready -> DONE, other answer -> FAILED,
+ *                                                       initializing, none -> RESTING
+ *   RESTING  until the next try                         time -> POSTING
  *   DONE, FAILED  told; kept for who asks               (the body is gone)
  *
- * From everywhere a new order leads to WAITING and the end of the life to NONE.
+ * From everywhere a new order leads to WAITING and the end of the life to NONE.  After the last try
+ * RESTING is FAILED; a request that does not arrive at the server is not one of the tries.
  *
  * LOOKING is there because a server that is initialised already may refuse the key that it was
  * started with: it takes the one in the body from then on.  A sidecar that was restarted is told to
@@ -52,8 +55,10 @@ struct hr_replay {
     void *arg;
 
     enum hr_replay_state state;
-    uint32_t life; /* what all below is of */
-    unsigned tries;
+    uint32_t life;      /* what all below is of */
+    unsigned tries;     /* that have failed at the server */
+    unsigned doublings; /* of the next wait; fewer than HR_INIT_TRIES */
+    int obstacle;       /* what the last wait was for; 0: there was none */
     struct hr_body body;
     struct hr_client_req *req;
     ev_timer timer;

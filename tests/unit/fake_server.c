@@ -83,6 +83,10 @@ static void handle(struct hr_http_req *req, void *arg)
         answer(req, s->state ? 200 : 404, state);
     } else if (strcmp(path, "/api/init") == 0) {
         int status = next(s->init, &s->ninit, 200);
+        if (status == FAKE_LAST_401) {
+            (void)shutdown(s->listen_fd, SHUT_RD);
+            status = 401;
+        }
         answer(req, status,
                status == 200 ? "{\"state\":\"ready\",\"error\":null}" : or_none(s->init_text));
     } else if (strcmp(path, "/api/conversations/prepare-for-sandbox-pause") == 0) {
@@ -92,18 +96,27 @@ static void handle(struct hr_http_req *req, void *arg)
     }
 }
 
-int fake_server_open(struct fake_server *s, struct ev_loop *loop)
+int fake_server_return(struct fake_server *s)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)s->port)};
     socklen_t len = sizeof(a);
-    *s = (struct fake_server){.loop = loop, .ready = 200, .state = "dormant"};
-    hr_buf_init(&s->seen, (size_t)1024 * 1024);
+    int on = 1;
     s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     assert_int_equal(bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(listen(s->listen_fd, 64), 0);
     assert_int_equal(getsockname(s->listen_fd, (struct sockaddr *)&a, &len), 0);
     s->port = ntohs(a.sin_port);
-    return hr_http_new(loop, s->listen_fd, &limits, NULL, handle, s, &s->http);
+    return hr_http_new(s->loop, s->listen_fd, &limits, NULL, handle, s, &s->http);
+}
+
+int fake_server_open(struct fake_server *s, struct ev_loop *loop)
+{
+    *s = (struct fake_server){.loop = loop, .ready = 200, .state = "dormant"};
+    hr_buf_init(&s->seen, (size_t)1024 * 1024);
+    return fake_server_return(s);
 }
 
 void fake_server_die(struct fake_server *s)

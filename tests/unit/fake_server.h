@@ -8,7 +8,8 @@
 #include "sidecar/http/server.h"
 
 enum {
-    FAKE_SILENT = -1, /* an answer that never comes */
+    FAKE_SILENT = -1,   /* an answer that never comes */
+    FAKE_LAST_401 = -2, /* this, and no connection is taken any more */
     FAKE_ANSWERS = 8,
 };
 
@@ -38,5 +39,7 @@ int fake_server_open(struct fake_server *s, struct ev_loop *loop);
 void fake_server_close(struct fake_server *s);
 /* It is no more: the port is closed, and everything forgotten but what was seen. */
 void fake_server_die(struct fake_server *s);
+/* And there again, at the same port.  0 or nonzero. */
+int fake_server_return(struct fake_server *s);
 
 #endif

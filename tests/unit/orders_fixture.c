@@ -195,6 +195,25 @@ void assert_told_number(const char *what, int number)
     assert_told(want);
 }
 
+void limit_descriptors(rlim_t limit)
+{
+    struct rlimit r;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+    r.rlim_cur = limit;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+}
+
+rlim_t no_descriptors(void)
+{
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int lowest = fcntl(fix.socket, F_DUPFD_CLOEXEC, 0);
+    assert_true(lowest >= 0);
+    limit_descriptors((rlim_t)lowest);
+    hr_close(&lowest);
+    return before.rlim_cur;
+}
+
 void await_init(int count)
 {
     int64_t end = hr_now_ms() + WAIT_MS;

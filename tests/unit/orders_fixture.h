@@ -8,6 +8,8 @@
 #include "fake_server.h"
 #include "sidecar/orders/orders.h"
 
+#include <sys/resource.h>
+
 enum { RETRY_MS = 50, TIMEOUT_MS = 250, SETTLE_MS = 60, WAIT_MS = 5000 };
 
 #define BODY       "{\"session_api_keys\":[\"k1\",\"k2\"],\"secret_key\":\"s\"}"
@@ -53,6 +55,10 @@ void await_init(int count);
 void assert_seen(const char *want);
 /* hr_orders_init_ok() says err, and a reason with this in it. */
 void assert_init(uint32_t life, int err, const char *part);
+
+/* From now on no descriptor can be had; until the limit is what it was. */
+rlim_t no_descriptors(void);
+void limit_descriptors(rlim_t limit);
 
 /* What came with the last PLUGINS, or 0. */
 extern int orders_plugins_fd;

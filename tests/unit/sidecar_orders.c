@@ -222,7 +222,7 @@ static void five_failures_are_the_end(void **state)
     assert_told("INIT=3 200\nSERVER=3\n");
 }
 
-static void silence_and_refusal_are_tried_again(void **state)
+static void silence_is_tried_again(void **state)
 {
     (void)state;
     put_replay_life(2);
@@ -231,10 +231,43 @@ static void silence_and_refusal_are_tried_again(void **state)
     send_body("INIT 2", BODY);
     assert_told("INIT=2 200\nSERVER=2\n");
     assert_int_equal(fix.server.ninit, 2);
+}
+
+/* For far longer than the tries would take; none of them is used. */
+static void what_has_not_reached_the_server_is_no_try(void **state)
+{
+    enum { QUICK_MS = 1, LONG_MS = 50 * QUICK_MS };
+    (void)state;
+    fix.cfg.init_retry_ms = QUICK_MS;
+    new_sidecar();
+    put_replay_life(2);
+    hr_orders_server_ready(fix.orders, 2);
     fake_server_die(&fix.server);
     send_body("INIT 2", BODY);
-    assert_told_number("INIT=2", -ECONNREFUSED);
-    assert_init(2, -EIO, "Connection refused");
+    pump(fix.loop, LONG_MS);
+    assert_told("");
+    assert_init(2, -EAGAIN, "not replayed yet: POST /api/init: Connection refused");
+    rlim_t before = no_descriptors();
+    pump(fix.loop, LONG_MS);
+    assert_init(2, -EAGAIN, "not replayed yet: POST /api/init: Too many open files");
+    limit_descriptors(before);
+    assert_told("");
+    assert_int_equal(fake_server_return(&fix.server), 0);
+    for (int i = 0; i < 4; i++)
+        fix.server.init[i] = 500;
+    assert_told("INIT=2 200\nSERVER=2\n");
+    assert_int_equal(fix.server.ninit, 5);
+    fake_server_die(&fix.server);
+    put_life(3, 43);
+    put_replay_life(3);
+    send_body("INIT 3", BODY);
+    hr_orders_server_ready(fix.orders, 3);
+    pump(fix.loop, LONG_MS);
+    put_life(3, 0); /* the end of all trying */
+    assert_int_equal(fake_server_return(&fix.server), 0);
+    pump(fix.loop, LONG_MS);
+    assert_told("");
+    assert_int_equal(fix.server.ninit, 5);
 }
 
 static void a_timeout_is_told_as_one(void **state)
@@ -275,6 +308,24 @@ static void a_refused_key_is_looked_into(void **state)
     fix.server.state = "no \" JSON";
     send_body("INIT 2", BODY);
     assert_told("INIT=2 401\n");
+}
+
+static void a_look_without_an_answer_decides_nothing(void **state)
+{
+    (void)state;
+    put_replay_life(2);
+    hr_orders_server_ready(fix.orders, 2);
+    fix.server.init[0] = FAKE_LAST_401;
+    fix.server.init[1] = 401;
+    fix.server.state = "ready";
+    send_body("INIT 2", BODY);
+    await_init(1);
+    assert_told("");
+    assert_init(2, -EAGAIN, "not replayed yet: ");
+    fake_server_die(&fix.server);
+    assert_int_equal(fake_server_return(&fix.server), 0);
+    assert_told("INIT=2 200\nSERVER=2\n");
+    assert_seen(SEEN SEEN LOOK);
 }
 
 /* ---- lives and sidecars ---- */
@@ -396,9 +447,11 @@ int main(void)
         T(what_cannot_help_is_not_tried_again),
         T(a_failure_is_tried_again_ever_later),
         T(five_failures_are_the_end),
-        T(silence_and_refusal_are_tried_again),
+        T(silence_is_tried_again),
+        T(what_has_not_reached_the_server_is_no_try),
         T(a_timeout_is_told_as_one),
         T(a_refused_key_is_looked_into),
+        T(a_look_without_an_answer_decides_nothing),
         T(a_stale_order_is_said_to_be_one),
         T(the_end_of_a_life_ends_everything_of_it),
         T(a_new_sidecar_gets_the_order_again),

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,20 +47,14 @@ static void bodies_that_cannot_be_taken(void **state)
 /* As many connections as there may be: the descriptor of an order has its place all the same. */
 static void orders_are_taken_without_free_descriptors(void **state)
 {
-    struct rlimit before;
     (void)state;
     put_replay_life(2);
     orders_plugins_fd = -1;
     send_body("INIT 2", BODY);
     send_fd("PLUGINS", pipe_of("", 0));
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int lowest = fcntl(fix.socket, F_DUPFD_CLOEXEC, 0);
-    assert_true(lowest >= 0);
-    struct rlimit none = {(rlim_t)lowest, before.rlim_max};
-    hr_close(&lowest);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    rlim_t before = no_descriptors();
     pump(fix.loop, SETTLE_MS);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_descriptors(before);
     assert_true(orders_plugins_fd >= 0);
     hr_orders_server_ready(fix.orders, 2);
     assert_told("INIT=2 200\nSERVER=2\n");
