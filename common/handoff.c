@@ -5,12 +5,16 @@
 #include "buf.h"
 #include "fd.h"
 #include "packet.h"
+#include "passing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+enum { ORDERS_AT_ONCE = 8 };
 
 int hr_settings_read(int fd, json_t **ret)
 {
@@ -81,4 +85,26 @@ int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd)
         text[p.len - 1] = '\0';
     *ret_fd = p.nfds ? p.fds[0] : -1;
     return 0;
+}
+
+int hr_order_place(int socket)
+{
+    return fcntl(socket, F_DUPFD_CLOEXEC, 0);
+}
+
+int hr_orders_take(int socket, int *place, hr_order_obey *obey, void *arg)
+{
+    char text[HR_NOTIFICATION_MAX];
+    int err = 0;
+    for (int i = 0; i < ORDERS_AT_ONCE && (!err || err == -EMSGSIZE); i++) {
+        int fd = -1;
+        hr_close(place);
+        err = hr_packet_receive(socket, text, sizeof(text), &fd);
+        if (!err)
+            obey(text, &fd, arg);
+        hr_close(&fd);
+        *place = hr_order_place(socket);
+    }
+    /* Nothing is there, or it cannot be had now. */
+    return err == -EMSGSIZE || hr_error_passes(-err) ? 0 : err;
 }

@@ -115,4 +115,14 @@ int hr_order_send(int socket, const char *order, int fd);
  */
 int hr_packet_receive(int socket, char *text, size_t size, int *ret_fd);
 
+/* What to do with an order.  *fd: what came along, or -1; -1 if it has been taken over. */
+typedef void hr_order_obey(const char *text, int *fd, void *arg);
+
+/* A descriptor kept free for the one of an order, which is lost where there is none.  Or -1. */
+int hr_order_place(int socket);
+
+/* Obey the orders that have come.  *place is the above, and remains the caller's to close.  0, or
+ * -errno: no more can be taken; -EPIPE: the supervisor is gone. */
+int hr_orders_take(int socket, int *place, hr_order_obey *obey, void *arg);
+
 #endif

@@ -5,7 +5,6 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
-#include "common/passing.h"
 #include "sidecar/mcp/standard_io.h"
 
 #include <errno.h>
@@ -18,6 +17,7 @@ struct stdio {
     struct hr_mcp *mcp;
     struct hr_mcp_stdio *client;
     ev_io orders;
+    int place; /* hr_order_place() */
 };
 
 static void on_board(void *arg)
@@ -46,20 +46,20 @@ static void take_plugins(struct stdio *s, int fd)
     json_decref(settings);
 }
 
+static void obey(const char *text, int *fd, void *arg)
+{
+    if (strcmp(text, "PLUGINS") == 0)
+        take_plugins(arg, *fd);
+    else
+        hr_warn("an order that is not known here: %.32s", text);
+}
+
 static void on_order(struct ev_loop *loop, ev_io *w, int events)
 {
-    char text[HR_NOTIFICATION_MAX];
     struct stdio *s = w->data;
-    int fd = -1;
     (void)events;
-    int err = hr_packet_receive(HR_FD_NOTIFY, text, sizeof(text), &fd);
-    if (!err && strcmp(text, "PLUGINS") == 0)
-        take_plugins(s, fd);
-    else if (!err)
-        hr_warn("an order that is not known here: %.32s", text);
-    else if (!hr_error_passes(-err) && err != -EMSGSIZE)
+    if (hr_orders_take(HR_FD_NOTIFY, &s->place, obey, s))
         ev_io_stop(loop, w); /* the supervisor is gone, which the heartbeat sees as well */
-    hr_close(&fd);
 }
 
 /* ---- starting ---- */
@@ -98,9 +98,11 @@ int hr_stdio_main(struct hr_program *p)
         p->arg = &s;
         ev_io_init(&s.orders, on_order, HR_FD_NOTIFY, EV_READ);
         s.orders.data = &s;
+        s.place = hr_order_place(HR_FD_NOTIFY);
         ev_io_start(p->loop, &s.orders);
         hr_program_run(p);
         ev_io_stop(p->loop, &s.orders);
+        hr_close(&s.place);
     }
     hr_mcp_free(s.mcp);          /* it answers what is open, ... */
     hr_mcp_stdio_free(s.client); /* ... which this sends */

@@ -5,18 +5,15 @@
 #include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
-#include "common/passing.h"
 #include "parse.h"
 #include "replay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    ORDERS_PER_EVENT = 8,
     LINE_MAX_BYTES = 64, /* of a notification */
 };
 
@@ -30,7 +27,7 @@ struct pause {
 struct hr_orders {
     struct hr_orders_config cfg;
     ev_io io;
-    int place; /* kept for the descriptor of an order, which is lost where there is none; or -1 */
+    int place; /* hr_order_place() */
     struct hr_replay replay;
     struct pause pause;
     uint32_t ready;     /* the life that has answered /ready; 0: none */
@@ -175,14 +172,14 @@ static void show_key(const struct hr_orders *o, const struct hr_body *body)
     explicit_bzero(key, sizeof(key));
 }
 
-/* fd: what came along, or -1; the caller's. */
-static void obey(struct hr_orders *o, const char *text, int fd)
+static void obey(const char *text, int *fd, void *arg)
 {
+    struct hr_orders *o = arg;
     struct hr_order order;
     struct hr_body body = {.data = NULL};
     uint32_t life = 0;
     if (strcmp(text, "PLUGINS") == 0) {
-        o->cfg.plugins(fd, o->cfg.arg);
+        o->cfg.plugins(*fd, o->cfg.arg);
         return;
     }
     if (hr_order_parse(text, &order)) {
@@ -190,7 +187,7 @@ static void obey(struct hr_orders *o, const char *text, int fd)
         return;
     }
     bool stale = !present_life(o, &life) && life != order.starts;
-    int err = fd >= 0 ? hr_body_read(fd, &body) : -EBADF;
+    int err = *fd >= 0 ? hr_body_read(*fd, &body) : -EBADF;
     if (!stale && !err)
         show_key(o, &body);
     if (order.kind == HR_ORDER_KEY)
@@ -204,33 +201,15 @@ static void obey(struct hr_orders *o, const char *text, int fd)
     hr_body_wipe(&body);
 }
 
-static int take_place(const struct hr_orders *o)
-{
-    return fcntl(o->cfg.socket, F_DUPFD_CLOEXEC, 0);
-}
-
 static void on_order(struct ev_loop *loop, ev_io *w, int events)
 {
     struct hr_orders *o = w->data;
-    char text[HR_NOTIFICATION_MAX];
     (void)events;
-    for (int i = 0; i < ORDERS_PER_EVENT; i++) {
-        int fd = -1;
-        hr_close(&o->place);
-        int err = hr_packet_receive(o->cfg.socket, text, sizeof(text), &fd);
-        if (!err)
-            obey(o, text, fd);
-        hr_close(&fd);
-        o->place = take_place(o);
-        if (!err || err == -EMSGSIZE)
-            continue;
-        if (hr_error_passes(-err)) /* nothing is there, or it cannot be had now */
-            return;
-        if (err != -EPIPE) /* the supervisor's end is noticed elsewhere */
-            hr_error("no more orders of the supervisor can be taken: %s", strerror(-err));
+    int err = hr_orders_take(o->cfg.socket, &o->place, obey, o);
+    if (err && err != -EPIPE) /* the supervisor's end is noticed elsewhere */
+        hr_error("no more orders of the supervisor can be taken: %s", strerror(-err));
+    if (err)
         ev_io_stop(loop, w);
-        return;
-    }
 }
 
 /* ---- */
@@ -261,7 +240,7 @@ int hr_orders_new(const struct hr_orders_config *config, struct hr_orders **ret)
         free(o);
         return err;
     }
-    o->place = take_place(o);
+    o->place = hr_order_place(o->cfg.socket);
     *ret = o;
     return 0;
 }

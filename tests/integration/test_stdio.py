@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import queue
+import resource
 import shutil
 import signal
 import socket
@@ -361,6 +362,23 @@ class Stdio(unittest.TestCase):
                 os.kill(c.pid, signal.SIGHUP)
                 wait_for("its tool", lambda: c.tools() == ["workspace_search"], 20)
                 self.assertIn("(INJECTED)", calls.read_text())
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_reload_finds_no_free_descriptor(self):
+        with client(sample("echo")) as c:
+            self.assertEqual(c.tools(), ["echo"])
+            sidecar = c.child("handrail-sidecar")
+            used = {int(fd.name) for fd in Path(f"/proc/{sidecar}/fd").iterdir()}
+            lowest = min(set(range(len(used) + 1)) - used)
+            before = resource.prlimit(sidecar, resource.RLIMIT_NOFILE)
+            resource.prlimit(sidecar, resource.RLIMIT_NOFILE, (lowest, before[1]))
+            with injected(sidecar, "recvmsg", "error=EIO:when=65535") as calls:  # none: to see them
+                c.write([sample("workspace-search", {"root": "/"})])
+                os.kill(c.pid, signal.SIGHUP)
+                wait_for("the order", lambda: "PLUGINS" in calls.read_text(), 20)
+            resource.prlimit(sidecar, resource.RLIMIT_NOFILE, before)
+            wait_for("its tool", lambda: c.tools() == ["workspace_search"], 20)
 
     def test_a_subscription_is_cancelled(self):
         with client(sample("echo")) as c:
