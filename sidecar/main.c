@@ -307,23 +307,23 @@ static int set_plugins(struct sidecar *s, const json_t *plugins)
     return err;
 }
 
-static void take_plugins(int fd, void *arg)
+static int on_plugins(const json_t *settings, void *arg)
 {
     struct sidecar *s = arg;
-    json_t *settings = NULL;
     bool had_any = s->foreign != NULL;
-    int err = fd < 0 ? -EPROTO : hr_settings_read(fd, &settings);
-    if (!err)
-        err = hr_mcp_update(s->mcp, settings);
+    int err = hr_mcp_update(s->mcp, settings);
     if (!err)
         err = set_plugins(s, json_object_get(settings, "plugins"));
-    if (err)
-        hr_error("cannot take over the new plugins: %s: those that there were stay",
-                 strerror(-err));
-    else if (s->foreign && !had_any)
+    if (!err && s->foreign && !had_any)
         hr_foreign_start(s->foreign);
-    json_decref(settings);
     hr_checks_board_changed(s->health.checks);
+    return err;
+}
+
+static void take_plugins(int *fd, void *arg)
+{
+    const struct sidecar *s = arg;
+    hr_program_take_plugins(s->p, fd);
 }
 
 static int make_orders(struct sidecar *s)
@@ -586,6 +586,7 @@ static int serve_http(struct hr_program *p)
     if (!err) {
         p->on_board = on_board;
         p->on_end = on_end;
+        p->on_plugins = on_plugins;
         p->arg = &s;
         ev_timer_init(&s.ending, on_ending, ENDING_MS / 1000., 0.);
         hr_checks_start(s.health.checks);

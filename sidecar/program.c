@@ -2,6 +2,7 @@
  * The sidecar as a program.  See program.h. */
 #include "program.h"
 
+#include "common/fd.h"
 #include "common/handoff.h"
 #include "common/log.h"
 #include "common/loop/loop.h"
@@ -18,6 +19,7 @@ enum {
      * its death was missed; more often where the watchdog's limit is short. */
     BEAT_S = 5,
     BEATS_PER_LIMIT = 4,
+    PLUGINS_AGAIN_MS = 1000,
 };
 
 /* Waiting has failed since the last heartbeat. */
@@ -70,6 +72,41 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
         return;
     hr_warn("the supervisor (pid %d) is gone: ending", (int)p->parent);
     ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- other plugins ---- */
+
+static void try_plugins(struct hr_program *p)
+{
+    json_t *settings = NULL;
+    int err = hr_settings_read(p->plugins, &settings);
+    if (!err)
+        err = p->on_plugins(settings, p->arg);
+    json_decref(settings);
+    if (!err) {
+        ev_timer_stop(p->loop, &p->plugins_again);
+        hr_close(&p->plugins);
+    } else if (!ev_is_active(&p->plugins_again)) {
+        hr_error("cannot take over the new plugins: %s: those that there were stay; trying again "
+                 "every %d ms",
+                 strerror(-err), PLUGINS_AGAIN_MS);
+        hr_loop_arm(p->loop, &p->plugins_again, PLUGINS_AGAIN_MS, PLUGINS_AGAIN_MS);
+    }
+}
+
+static void on_plugins_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    try_plugins(w->data);
+}
+
+void hr_program_take_plugins(struct hr_program *p, int *fd)
+{
+    hr_close(&p->plugins);
+    p->plugins = *fd;
+    *fd = -1;
+    try_plugins(p);
 }
 
 /* ---- starting ---- */
@@ -126,6 +163,9 @@ int hr_program_begin(struct hr_program *p)
     (void)sigaction(SIGCHLD, &ignore, NULL); /* a child's end is seen at its socket */
     /* Keys are about to be in this memory: no core dump of it, and no look by others of our uid. */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    p->plugins = -1;
+    ev_init(&p->plugins_again, on_plugins_again);
+    p->plugins_again.data = p;
     int err = read_settings(p);
     if (!err)
         err = open_board(p);
@@ -165,6 +205,7 @@ void hr_program_run(struct hr_program *p)
 void hr_program_end(struct hr_program *p)
 {
     json_decref(p->settings);
+    hr_close(&p->plugins);
     if (p->board)
         hr_board_unmap(p->board);
     if (p->loop)

@@ -22,11 +22,14 @@ struct hr_program {
     /* The owner's, called from the loop: the board has changed, we are to end. */
     void (*on_board)(void *arg);
     void (*on_end)(void *arg);
+    int (*on_plugins)(const json_t *settings, void *arg); /* others are to be served; 0 or -errno */
     void *arg;
     pid_t parent;
     ev_io event;
     ev_signal signals[HR_PROGRAM_SIGNALS];
     ev_timer beat;
+    int plugins; /* settings whose plugins could not be taken over yet; -1: none */
+    ev_timer plugins_again;
     uint32_t beats;   /* heartbeats that the supervisor had taken when it last took some */
     unsigned untaken; /* heartbeats sent since then; counted and not timed, so that a pod that was
                          frozen as a whole goes on where it was */
@@ -39,5 +42,9 @@ int hr_program_begin(struct hr_program *p);
 /* Say that we are ready, and run the loop until somebody breaks it. */
 void hr_program_run(struct hr_program *p);
 void hr_program_end(struct hr_program *p);
+
+/* The order PLUGINS has come with this descriptor, which is taken over: until its plugins are
+ * served, or others have been ordered, that is tried. */
+void hr_program_take_plugins(struct hr_program *p, int *fd);
 
 #endif

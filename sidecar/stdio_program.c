@@ -34,22 +34,17 @@ static void on_end(void *arg)
 
 /* ---- orders ---- */
 
-static void take_plugins(struct stdio *s, int fd)
+static int on_plugins(const json_t *settings, void *arg)
 {
-    json_t *settings = NULL;
-    int err = fd < 0 ? -EPROTO : hr_settings_read(fd, &settings);
-    if (!err)
-        err = hr_mcp_update(s->mcp, settings);
-    if (err)
-        hr_error("cannot take over the new plugins: %s: those that there were stay",
-                 strerror(-err));
-    json_decref(settings);
+    const struct stdio *s = arg;
+    return hr_mcp_update(s->mcp, settings);
 }
 
 static void obey(const char *text, int *fd, void *arg)
 {
+    const struct stdio *s = arg;
     if (strcmp(text, "PLUGINS") == 0)
-        take_plugins(arg, *fd);
+        hr_program_take_plugins(s->p, fd);
     else
         hr_warn("an order that is not known here: %.32s", text);
 }
@@ -95,6 +90,7 @@ int hr_stdio_main(struct hr_program *p)
     if (!err) {
         p->on_board = on_board;
         p->on_end = on_end;
+        p->on_plugins = on_plugins;
         p->arg = &s;
         ev_io_init(&s.orders, on_order, HR_FD_NOTIFY, EV_READ);
         s.orders.data = &s;

@@ -179,7 +179,7 @@ static void obey(const char *text, int *fd, void *arg)
     struct hr_body body = {.data = NULL};
     uint32_t life = 0;
     if (strcmp(text, "PLUGINS") == 0) {
-        o->cfg.plugins(*fd, o->cfg.arg);
+        o->cfg.plugins(fd, o->cfg.arg);
         return;
     }
     if (hr_order_parse(text, &order)) {

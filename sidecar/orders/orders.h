@@ -51,8 +51,8 @@ struct hr_orders_config {
     const char *init_key;    /* X-Init-API-Key; NULL or "": the header is not sent */
     const char *session_key; /* X-Session-API-Key, if no order brings one; NULL or "": none */
     void (*notify)(const char *line, void *arg); /* tell the supervisor; without a newline */
-    void (*plugins)(int fd,
-                    void *arg); /* PLUGINS, with the new settings, which stay the caller's */
+    /* PLUGINS, with the new settings or -1; -1 after it if they have been taken over */
+    void (*plugins)(int *fd, void *arg);
     /* An order's body has this session key in it; borrowed for the call.  NULL: not wanted. */
     void (*session_key_seen)(const char *key, void *arg);
     void *arg;

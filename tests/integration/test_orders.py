@@ -305,6 +305,17 @@ class Reload(unittest.TestCase):
                 h.wait_line("cannot tell the sidecar: No buffer space.*trying again")
             wait_for("its tool", lambda: self.tools(h) == ["workspace_search"], 20)
 
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_the_sidecar_could_not_take_over_is_taken_later(self):
+        with standin(plugins=[sample("echo")]) as h:
+            h.wait_status("/readyz", 200)
+            with injected(h.child("handrail-sidecar"), "pread64", "error=ENOMEM"):
+                self.write(h, sample("workspace-search", {"root": "/"}))
+                self.hup(h)
+                h.wait_line("cannot take over the new plugins: Cannot allocate")
+            wait_for("its tool", lambda: self.tools(h) == ["workspace_search"], 20)
+
     def test_an_order_to_restart_what_is_being_replaced(self):
         """The old one takes two seconds to end.  On a machine that stands still for longer the order
         comes too late to meet it: then once more."""

@@ -96,10 +96,10 @@ void new_sidecar(void)
 
 int orders_plugins_fd;
 
-static void plugins(int fd, void *arg)
+static void plugins(int *fd, void *arg)
 {
     (void)arg;
-    orders_plugins_fd = fd;
+    orders_plugins_fd = *fd;
 }
 
 int orders_set_up(void **state)
