@@ -151,7 +151,8 @@ int hr_ambient_write_apart(struct hr_ambient *a, const char *url, const char *to
         _exit(hr_ambient_write(a, url, token) ? EXIT_FAILURE : EXIT_SUCCESS);
     if (pid < 0)
         return -errno;
-    return locate(a->path, sizeof(a->path), &home);
+    (void)locate(a->path, sizeof(a->path), &home);
+    return 0;
 }
 
 int hr_ambient_remove_apart(struct hr_ambient *a)

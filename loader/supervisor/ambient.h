@@ -18,7 +18,7 @@ struct hr_ambient {
 int hr_ambient_write(struct hr_ambient *a, const char *url, const char *token);
 
 /* The same after the start, in a child that is reaped like any other, because a home folder can lie
- * on a file system that hangs.  0 or -errno; what the child cannot do it says itself. */
+ * on a file system that hangs.  It says what it cannot do.  0, or -errno: there is no child. */
 int hr_ambient_write_apart(struct hr_ambient *a, const char *url, const char *token);
 int hr_ambient_remove_apart(struct hr_ambient *a);
 

@@ -25,7 +25,7 @@
 
 enum {
     READ_LIMIT_MS = 10 * 1000, /* for the reader */
-    TELL_AGAIN_MS = 1000,      /* after the sidecar could not be told */
+    TELL_AGAIN_MS = 1000,      /* after sidecar or server could not be told */
 };
 
 enum { AGENT_CONFIG, REGISTRY, FILES };
@@ -317,23 +317,18 @@ void hr_reload_ended(struct hr_supervisor *sup, pid_t pid, int status)
 }
 
 /* The first tools there are, or the last ones that were: the server's next conversations find them,
- * or no empty offer. */
-static void offer_tools(struct hr_supervisor *sup)
+ * or no empty offer.  0, or -errno. */
+static int offer_tools(struct hr_supervisor *sup)
 {
     char url[HR_URL_TEXT];
     bool any = false;
-    int err = 0;
     for (uint32_t i = 0; i < sup->config->nplugins; i++)
         any = any || sup->config->plugins[i].path;
     if (any == (sup->ambient.path[0] != '\0'))
-        return;
+        return 0;
     hr_handout_url(&sup->handout, url);
-    if (any)
-        err = hr_ambient_write_apart(&sup->ambient, url, sup->handout.mcp_token);
-    else
-        err = hr_ambient_remove_apart(&sup->ambient);
-    if (err)
-        hr_error("reload: the server cannot be told of the native tools: %s", strerror(-err));
+    return any ? hr_ambient_write_apart(&sup->ambient, url, sup->handout.mcp_token)
+               : hr_ambient_remove_apart(&sup->ambient);
 }
 
 /* Is a place still to be emptied?  An order may have started its process anew meanwhile. */
@@ -351,24 +346,35 @@ static bool is_waiting(struct hr_supervisor *sup, uint32_t i)
 }
 
 /* It reads its settings when it starts; while it runs it is sent them. */
-static void tell_sidecar(struct hr_supervisor *sup)
+static int tell_sidecar(struct hr_supervisor *sup)
 {
     struct hr_unit *sidecar = &sup->units[HR_INDEX_SIDECAR];
-    if (!sup->config->stdio)
-        offer_tools(sup);
     int err = hr_handout_sidecar(&sup->handout, sup->config);
     if (!err && sup->config->stdio) /* it gets no other orders: older ones, unread, say less */
         hr_unit_drop_orders(sidecar);
     if (!err)
         err = hr_order_send(sidecar->notify[0], "PLUGINS", sup->handout.sidecar_settings_fd);
-    if (!err) {
-        ev_timer_stop(sup->loop, &sup->reload.untold);
-    } else if (!ev_is_active(&sup->reload.untold)) {
+    return err;
+}
+
+/* Everybody whom it concerns; one of them twice does no harm. */
+static void tell(struct hr_supervisor *sup)
+{
+    ev_timer *again = &sup->reload.untold;
+    int unoffered = sup->config->stdio ? 0 : offer_tools(sup);
+    int untold = tell_sidecar(sup);
+    if (unoffered && !ev_is_active(again))
+        hr_error("reload: the server cannot be told of the native tools: %s: trying again every "
+                 "%d ms",
+                 strerror(-unoffered), TELL_AGAIN_MS);
+    if (untold && !ev_is_active(again))
         hr_error("reload: cannot tell the sidecar: %s: it keeps the plugins it knows; trying again "
                  "every %d ms",
-                 strerror(-err), TELL_AGAIN_MS);
-        hr_loop_arm(sup->loop, &sup->reload.untold, TELL_AGAIN_MS, TELL_AGAIN_MS);
-    }
+                 strerror(-untold), TELL_AGAIN_MS);
+    if (!unoffered && !untold)
+        ev_timer_stop(sup->loop, again);
+    else if (!ev_is_active(again))
+        hr_loop_arm(sup->loop, again, TELL_AGAIN_MS, TELL_AGAIN_MS);
 }
 
 static void on_untold(struct ev_loop *loop, ev_timer *w, int revents)
@@ -376,7 +382,7 @@ static void on_untold(struct ev_loop *loop, ev_timer *w, int revents)
     struct hr_supervisor *sup = w->data;
     (void)revents;
     if (sup->phase == HR_RUNNING)
-        tell_sidecar(sup);
+        tell(sup);
     else
         ev_timer_stop(loop, w);
 }
@@ -393,7 +399,7 @@ void hr_reload_advance(struct hr_supervisor *sup)
         return;
     if (r->tell_sidecar) {
         r->tell_sidecar = false;
-        tell_sidecar(sup);
+        tell(sup);
     }
     if (r->again) {
         r->again = false;

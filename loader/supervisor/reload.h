@@ -30,7 +30,7 @@ struct hr_reload {
     bool pending[HR_MAX_PLUGINS];                 /* this place waits for its process to end, ... */
     struct hr_plugin_config next[HR_MAX_PLUGINS]; /* ... to have this; path NULL: nothing */
     bool tell_sidecar;                            /* when nothing is pending any more */
-    ev_timer untold;                              /* runs while that fails */
+    ev_timer untold;                              /* runs while that, or the offer, fails */
 };
 
 void hr_reload_init(struct hr_supervisor *sup);

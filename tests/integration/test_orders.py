@@ -307,6 +307,19 @@ class Reload(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_tools_that_could_not_be_offered_are_offered_later(self):
+        with standin(plugins=[]) as h:
+            h.wait_status("/readyz", 200)
+            self.assertFalse(h.ambient_file.exists())
+            # The reader, the toolhost, and what this is about.
+            with injected(h.pid, "clone", "error=EAGAIN:when=3"):
+                self.write(h, sample("echo"))
+                self.hup(h)
+                h.wait_line("cannot be told of the native tools: Resource temporarily unavailable")
+                wait_for("the offer", h.ambient_file.exists, 20)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_what_the_sidecar_could_not_take_over_is_taken_later(self):
         with standin(plugins=[sample("echo")]) as h:
             h.wait_status("/readyz", 200)
