@@ -78,7 +78,9 @@ packages() {
 # --- the real agent-server ------------------------------------------------------------------------
 
 venv_path() {
-    hash=$(sha256sum "$requirements" | cut -c 1-16)
+    constraints=${requirements%/*}/constraints.txt
+    [ -e "$constraints" ] || constraints=
+    hash=$(cat "$requirements" ${constraints:+"$constraints"} | sha256sum | cut -c 1-16)
     echo "${XDG_CACHE_HOME:-$HOME/.cache}/handrail/venv-$hash"
 }
 

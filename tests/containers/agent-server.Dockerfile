@@ -8,7 +8,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         git python3-venv tini tmux \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements.txt /agent-server/
+COPY requirements.txt constraints.txt /agent-server/
 RUN python3 -m venv /agent-server/.venv \
     && /agent-server/.venv/bin/pip install --quiet --no-input -r /agent-server/requirements.txt
 COPY openhands-agent-server /usr/local/bin/

@@ -111,7 +111,7 @@ END
 fi
 
 mkdir "$scratch/context"
-cp "$top/tests/real/requirements.txt" "$here/openhands-agent-server" "$scratch/context/"
+cp "$top/tests/real/"*.txt "$here/openhands-agent-server" "$scratch/context/"
 hash=$(cat "$scratch/context"/* "$here/agent-server.Dockerfile" | sha256sum | cut -c 1-16)
 agent_server=handrail-test/agent-server:$hash
 if ! exists "$agent_server"; then
