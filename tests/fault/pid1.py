@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 from harness import sample  # noqa: E402,F401
 from support import (HANDRAIL, PR_SET_PDEATHSIG, SKIPPED, Failure, Handrail,  # noqa: E402
-                     Process, descendants, spawn, standin_command, wait_for)
+                     Process, descendants, read_process, spawn, standin_command, wait_for)
 
 # unshare does not end by TERM while it waits, so it is told to die with us in another way.
 UNSHARE = ["setpriv", "--pdeathsig", "KILL",
@@ -114,8 +114,11 @@ def zombies(h: Handrail) -> list[Process]:
 
 
 def count_of(h: Handrail) -> dict[str, int]:
-    """How many of each of handrail's own children there are."""
-    mine = [p for p in descendants(h.pid) if p.ppid == h.pid and p.state != "Z"]
+    """How many of each of handrail's own children there are.  The one that reads the files at a
+    reload is a copy of handrail, whose command line names the server, too."""
+    head = read_process(h.pid)
+    mine = [p for p in descendants(h.pid) if p.ppid == h.pid and p.state != "Z"
+            and head and p.argv != head.argv]
     return {name: sum(any(name in part for part in p.argv) for p in mine)
             for name in (SERVER, SIDECAR, TOOLHOST)}
 
