@@ -129,9 +129,9 @@ static void many_take_many_steps(void **state)
     assert_int_equal(p.cost.zombies, 0);
     (void)finish();
     assert_int_equal(p.cost.zombies, 1);
-    /* With more than there can be, it says so. */
-    for (int i = 0; i < 10; i++)
-        put_process(50 + i, 10, 'S', 1, 1, 1);
+    /* With as many as there can be there may be more, and it says so.  (Which would be left out of
+     * more depends on the order that a file system has for the fixture's folder.) */
+    put_process(51, 10, 'S', 1, 1, 1);
     assert_int_equal(hr_processes_begin(&p, 10, (const pid_t[]){10, 51}, 2), 0);
     (void)finish();
     assert_true(p.cost.partial);
