@@ -152,9 +152,10 @@ static void look_at_program(const struct hr_site_search *s, struct hr_site *site
 {
     char real[PATH_MAX];
     char aside_why[PATH_MAX + 128];
-    if (!hr_site_real(site, real)) {
+    if (!hr_site_real(site, real) || strlen(base_name(site->path)) > HR_SITE_NAME) {
         site->state = HR_SITE_UNUSABLE;
-        (void)snprintf(site->what, sizeof(site->what), "has a name that is too long");
+        (void)snprintf(site->what, sizeof(site->what), "has a name of more than %d bytes",
+                       HR_SITE_NAME);
         return;
     }
     enum thing here = look(s, site->path, site->what, sizeof(site->what));

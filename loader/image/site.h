@@ -20,10 +20,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HR_SITES_MAX = 32 };
+/* Behind a program's name; and behind that of what is made beside a file to take its place. */
+#define HR_REAL_SUFFIX   ".real"
+#define HR_MAKING_SUFFIX ".handrail-new"
 
-/* Behind a program's name. */
-#define HR_REAL_SUFFIX ".real"
+enum {
+    HR_SITES_MAX = 32,
+    /* Bytes of a program's name: the longest name that is made from it can be one, too. */
+    HR_SITE_NAME = NAME_MAX - sizeof(HR_REAL_SUFFIX HR_VERSION_SUFFIX HR_MAKING_SUFFIX) + 1,
+};
 
 enum hr_site_kind { HR_SITE_PROGRAM, HR_SITE_PYTHON };
 

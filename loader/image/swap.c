@@ -16,9 +16,6 @@
 #define RENAME_EXCHANGE (1 << 1) /* of linux/fs.h; not every libc has it */
 #endif
 
-/* What is made beside a name to take its place; the longest is that of the version. */
-static const char making_suffix[] = ".handrail-new";
-
 static bool with_suffix(const char *path, const char *suffix, char out[PATH_MAX])
 {
     return snprintf(out, PATH_MAX, "%s%s", path, suffix) < PATH_MAX;
@@ -40,7 +37,7 @@ static int remove_file(const char *path)
 static int put_link(const char *target, const char *path)
 {
     char making[PATH_MAX];
-    if (!with_suffix(path, making_suffix, making))
+    if (!with_suffix(path, HR_MAKING_SUFFIX, making))
         return -ENAMETOOLONG;
     int err = remove_file(making); /* of one that was killed */
     if (!err && (symlink(target, making) < 0 || rename(making, path) < 0)) {
@@ -54,7 +51,7 @@ static int put_link(const char *target, const char *path)
 static int put_file(const char *text, const char *path)
 {
     char making[PATH_MAX];
-    if (!with_suffix(path, making_suffix, making))
+    if (!with_suffix(path, HR_MAKING_SUFFIX, making))
         return -ENAMETOOLONG;
     int err = remove_file(making);
     if (err)
@@ -117,7 +114,7 @@ static int program_in(const struct hr_site_search *s, const struct hr_site *site
 static int remove_making(const char *path)
 {
     char making[PATH_MAX];
-    return with_suffix(path, making_suffix, making) ? remove_file(making) : 0;
+    return with_suffix(path, HR_MAKING_SUFFIX, making) ? remove_file(making) : 0;
 }
 
 static int program_out(const struct hr_site *site, const char *real)
@@ -194,8 +191,8 @@ bool hr_swap_is_blocked(const struct hr_site *site, char folder[PATH_MAX])
         return false;
     (void)snprintf(folder, PATH_MAX, "%s", version);
     return is_folder(folder) ||
-           (with_suffix(version, making_suffix, folder) && is_folder(folder)) ||
-           (with_suffix(site->path, making_suffix, folder) && is_folder(folder));
+           (with_suffix(version, HR_MAKING_SUFFIX, folder) && is_folder(folder)) ||
+           (with_suffix(site->path, HR_MAKING_SUFFIX, folder) && is_folder(folder));
 }
 
 int hr_swap_note_version(const struct hr_site *site, const char *version)

@@ -327,6 +327,21 @@ class Refusals(Image):
                 else:
                     self.server.unlink()
 
+    def test_a_name_that_leaves_no_room_for_others(self) -> None:
+        """NAME.real.version.handrail-new is the longest one that is made from a server's."""
+        longest = self.program(self.bin / ("s" * 229))
+        self.install(f"--server={longest}")
+        self.assert_installed(longest)
+        self.uninstall(f"--server={longest}")
+        for n in (230, 241, 242, 243, 250, 251, 255):
+            with self.subTest(n):
+                server = self.program(self.bin / ("s" * n))
+                before = snapshot(self.dir)
+                said = self.install(f"--server={server}", code=1)
+                self.assertIn("it has a name of more than 229 bytes [server-unusable]", said)
+                self.assertIn("1 error,", said)
+                self.assertEqual(snapshot(self.dir), before)
+
     def test_what_is_aside_already(self) -> None:
         """A newer base image's server over ours, or another wrapper that uses the same name."""
         self.program(self.server, SERVER + "# newer\n")
