@@ -123,6 +123,14 @@ static const struct {
     {HR_LINT_ENTRYPOINT_REPLACED, 0,
      BASE "ENTRYPOINT [\"fips-entrypoint\"]\n"
           "CMD [\"/usr/local/bin/openhands-agent-server\", \"--port\", \"8000\"]\n"},
+    {HR_LINT_ENTRYPOINT_REPLACED, 0,
+     BASE "ENTRYPOINT [\"sh\", \"-ec\", \"cd /x; exec agent-server \\\"$@\\\"\", \"--\"]\n"},
+    {HR_LINT_ENTRYPOINT_REPLACED, 2, /* the first flag that is appended is lost */
+     BASE "ENTRYPOINT [\"tini\", \"--\", \"sh\", \"-c\", \"exec agent-server \\\"$@\\\"\"]\n"},
+    {HR_LINT_ENTRYPOINT_REPLACED, 2, /* all are */
+     BASE "ENTRYPOINT [\"sh\", \"-c\", \"exec agent-server\", \"--\"]\n"},
+    {HR_LINT_ENTRYPOINT_REPLACED, 2, /* so is TERM */
+     BASE "ENTRYPOINT [\"sh\", \"-c\", \"agent-server \\\"$@\\\"\", \"--\"]\n"},
     {HR_LINT_ENTRYPOINT_REPLACED, 0, "FROM nginx:1.27\nENTRYPOINT [\"/entrypoint.sh\"]\n"},
     {HR_LINT_ENTRYPOINT_REPLACED, 0,
      BASE "ENTRYPOINT [\"tini\", \"--\", \"/start.sh\", \"openhands-agent-server\"]\n"},
@@ -140,6 +148,13 @@ static const struct {
     {HR_LINT_CMD_REPLACED, 0, BASE "CMD []\n"},
     {HR_LINT_CMD_REPLACED, 0,
      BASE HANDRAIL "CMD [\"/usr/local/bin/openhands-agent-server\", \"--port\", \"8000\"]\n"},
+    {HR_LINT_CMD_REPLACED, 2, BASE "CMD exec openhands-agent-server --port 8000\n"},
+    {HR_LINT_CMD_REPLACED, 0, BASE HANDRAIL "CMD exec openhands-agent-server --port 8000\n"},
+    {HR_LINT_CMD_REPLACED, 0, BASE HANDRAIL "CMD [\"sh\", \"-c\", \"exec agent-server -p 8\"]\n"},
+    {HR_LINT_CMD_REPLACED, 6, BASE HANDRAIL "CMD exec python main.py\n"},
+    {HR_LINT_CMD_REPLACED, 3,
+     BASE
+     "ENTRYPOINT [\"sh\", \"-c\", \"exec agent-server \\\"$@\\\"\", \"--\"]\nCMD [\"bash\"]\n"},
     {HR_LINT_CMD_REPLACED, 0, "FROM python:3.13\nCMD python main.py\n"},
     {HR_LINT_CMD_REPLACED, 0, "FROM python:3.13\n" HANDRAIL "CMD agent-server --port 8000\n"},
 
@@ -322,6 +337,9 @@ static const struct {
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 2,
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
           "RUN install /opt/handrail/bin/handrail /usr/bin\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 0, /* it is for others to build from */
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "ONBUILD RUN /opt/handrail/bin/handrail install\n"},
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
      "FROM a:1 AS b\nFROM scratch\nCOPY --from=b /opt/handrail /opt/handrail\n"},
 

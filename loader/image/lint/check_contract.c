@@ -67,6 +67,32 @@ static bool starts_server(const struct hr_instruction *i)
     return false;
 }
 
+/* The command that a shell of it ends in, if that is the server; else NULL. */
+static const struct hr_command *shell_starts_server(const struct hr_lint *l,
+                                                    const struct hr_instruction *i)
+{
+    const struct hr_script *script = &l->sites[i - l->d->instructions].script;
+    const struct hr_command *last = script->n ? &script->commands[script->n - 1] : NULL;
+    char *argv[WORDS_MAX + 1] = {NULL};
+    for (size_t k = 0; last && k < WORDS_MAX && last->first + k < last->n; k++)
+        argv[k] = (char *)(uintptr_t)last->words[last->first + k].text; /* only read */
+    return hr_is_agent_server(argv) ? last : NULL;
+}
+
+/* ["sh", "-c", "exec server \"$@\"", "name"]: what is appended reaches the server. */
+static bool hands_on(const struct hr_lint *l, const struct hr_instruction *e)
+{
+    const struct hr_command *last = e->json ? shell_starts_server(l, e) : NULL;
+    return last && strcmp(last->words[0].text, "exec") == 0 &&
+           strcmp(last->words[last->n - 1].text, "$@") == 0 &&
+           !strstr(e->words.at[e->words.n - 1].text, "$@"); /* without a name it loses the first */
+}
+
+static bool takes_flags(const struct hr_lint *l, const struct hr_instruction *e)
+{
+    return starts_server(e) || hands_on(l, e);
+}
+
 /* Is its program a file of the build context that names the server? */
 static bool names_server(const struct hr_lint *l, const struct hr_instruction *i)
 {
@@ -97,7 +123,7 @@ static void check_entrypoint(struct hr_lint *l, const struct hr_instruction *e)
                     "ENTRYPOINT %.100s runs in a shell, which loses flags and signals", e->rest);
         return;
     }
-    if (starts_server(e) || names_server(l, e))
+    if (takes_flags(l, e) || names_server(l, e))
         return;
     if (only_inits(e) && cmd && starts_server(cmd) &&
         strcmp(name_of(e->words.at[0].text), "fips-entrypoint") == 0)
@@ -116,8 +142,9 @@ static void check_cmd(struct hr_lint *l, const struct hr_instruction *cmd)
     const struct hr_instruction *e = l->target->entrypoint;
     bool empty = cmd->json ? !cmd->words.n : !*cmd->rest;
     bool flags = cmd->json && cmd->words.n && cmd->words.at[0].text[0] == '-';
-    if (empty || flags ||
-        (cmd->json && starts_server(cmd) && (l->installed || (e && only_inits(e)))))
+    /* Handrail takes a whole command as its arguments, a shell's too. */
+    bool command = starts_server(cmd) || (l->installed && shell_starts_server(l, cmd));
+    if (empty || flags || (command && (l->installed || (e && only_inits(e)))))
         return;
     if (!cmd->json)
         hr_lint_say(l, HR_LINT_CMD_REPLACED, cmd, NULL,
@@ -135,7 +162,7 @@ void hr_check_entrypoint(struct hr_lint *l)
         check_entrypoint(l, l->target->entrypoint);
     /* With another entrypoint nobody knows what CMD is for. */
     if (l->target->cmd && !l->target->cmd->broken &&
-        (l->target->entrypoint ? starts_server(l->target->entrypoint) : l->server_base))
+        (l->target->entrypoint ? takes_flags(l, l->target->entrypoint) : l->server_base))
         check_cmd(l, l->target->cmd);
 }
 

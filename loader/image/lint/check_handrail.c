@@ -105,7 +105,8 @@ void hr_lint_find_handrail(struct hr_lint *l)
     for (size_t k = 0; k < l->d->ninstructions; k++) {
         const struct hr_site *s = &l->sites[k];
         l->handrail = l->handrail || brings(s);
-        l->installed = l->installed || (s->kept && (install_in(s) || links(s)));
+        bool later = s->i->onbuild && s->stage == l->target; /* it is for others to build from */
+        l->installed = l->installed || ((s->kept || later) && (install_in(s) || links(s)));
     }
     l->installed =
         l->installed || (l->target && (starts(l->target->entrypoint) || starts(l->target->cmd)));
