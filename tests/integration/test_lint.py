@@ -135,6 +135,28 @@ class Context(unittest.TestCase):
         (self.here / "Dockerfile.dockerignore").write_text("*.md\n")
         self.assertEqual(self.findings(text, str(self.here)), [("secret-file", 2)])
 
+    def test_a_script_that_installs(self):
+        """What it does is known if it is a file of the context; else nobody says that it does not."""
+        text = ("FROM openhands/agent-server:1.58.0-python\n"
+                "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+                "WORKDIR /tmp/build\nCOPY {} {}\nUSER root\nRUN {}\nUSER openhands\n")
+        (self.here / "src" / "deep" / ".env").unlink()
+        for script, missing in (("exec /opt/handrail/bin/handrail install\n", []),
+                                ("apt-get -y install jq\n", [("handrail-not-installed", 2)])):
+            (self.here / "src" / "deep" / "setup.sh").write_text(script)
+            (self.here / "a.sh").write_text("true\n")
+            for copied, to, command in (
+                    ("src/deep/setup.sh", "/tmp", "/tmp/setup.sh"),
+                    ("src/deep/setup.sh", "/tmp/", "sh -ex /tmp/setup.sh && rm /tmp/setup.sh"),
+                    ("a.sh src/deep/setup.sh", "/tmp/build", "chmod +x setup.sh && ./setup.sh"),
+                    ("src", ".", "bash deep/setup.sh"),
+                    ("src/deep/setup.sh", "/etc/first", ". /etc/first")):
+                with self.subTest(command, script=script):
+                    found = self.findings(text.format(copied, to, command), str(self.here))
+                    self.assertEqual(found, missing)
+                    self.assertEqual(self.findings(text.format(copied, to, command),
+                                                   str(self.here / "Dockerfile")), [])
+
     def test_git_is_looked_for(self):
         text = "FROM openhands/agent-server:1.58.0-python\nCOPY . /workspace/project\n"
         (self.here / ".dockerignore").write_text("**/.env\n")

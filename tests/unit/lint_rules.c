@@ -337,6 +337,17 @@ static const struct {
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 2,
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
           "RUN install /opt/handrail/bin/handrail /usr/bin\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 0, /* who knows what that does? */
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\nRUN bash -eo pipefail /tmp/x.sh\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 0,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "RUN --mount=type=bind,target=/src cd /src && ./setup\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 2,
+     BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
+          "RUN curl -LsSf https://astral.sh/uv/install.sh | sh && bash -c 'a b' && sh <<E\nc\nE\n"
+          "RUN /agent-server/.venv/bin/pip install x && /opt/handrail/bin/handrail check\n"},
+    {HR_LINT_HANDRAIL_NOT_INSTALLED, 3,
+     BASE "RUN ./x.sh\nCOPY --from=handrail:1 /opt/handrail /opt/handrail\n"},
     {HR_LINT_HANDRAIL_NOT_INSTALLED, 0, /* it is for others to build from */
      BASE "COPY --from=handrail:1 /opt/handrail /opt/handrail\n"
           "ONBUILD RUN /opt/handrail/bin/handrail install\n"},

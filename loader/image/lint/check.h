@@ -3,6 +3,7 @@
 #ifndef HR_LINT_CHECK_H
 #define HR_LINT_CHECK_H
 
+#include "common/buf.h"
 #include "dockerfile.h"
 #include "ignore.h"
 #include "rules.h"
@@ -110,6 +111,9 @@ bool hr_copy_target(const struct hr_site *s, const char *source, char out[HR_LIN
 /* Does `path` lie in `folder`, or is it that? */
 bool hr_path_in(const char *path, const char *folder);
 
+/* A path of the image, absolute, without a slash at its end; false: not known. */
+bool hr_path_at(const struct hr_site *s, const char *path, char out[HR_LINT_PATH]);
+
 /* The last part of a path, without a slash at its end: n bytes. */
 const char *hr_path_name(const char *path, size_t *ret_n);
 
@@ -123,10 +127,9 @@ bool hr_context_has(const struct hr_lint *l, const char *path);
 /* Is it an .npmrc of the build context in which no credential is written out? */
 bool hr_context_harmless(const struct hr_lint *l, const char *path);
 
-/* Does this word of COPY bring a file that is `path` in the image, and has the server's name in it?
- * Only with l->context. */
-bool hr_context_names_server(const struct hr_lint *l, const struct hr_site *s,
-                             const struct hr_word *w, const char *path);
+/* Read the file that is `path` in the image into text, which must be freed.  false: no COPY brings
+ * it from the build context, or that is not at hand. */
+bool hr_context_file(const struct hr_lint *l, const char *path, struct hr_buf *text);
 
 /* Find out whether handrail is in the image, and started: l->handrail and l->installed. */
 void hr_lint_find_handrail(struct hr_lint *l);

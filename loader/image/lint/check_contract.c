@@ -97,14 +97,16 @@ static bool takes_flags(const struct hr_lint *l, const struct hr_instruction *e)
 static bool names_server(const struct hr_lint *l, const struct hr_instruction *i)
 {
     char *argv[WORDS_MAX + 1];
+    struct hr_buf text;
     list(i, argv);
     char **command = behind_inits(argv);
-    for (size_t k = 0; l->context && *command && k < l->d->ninstructions; k++)
-        for (size_t n = 0; n < hr_copy_sources(&l->d->instructions[k]); n++)
-            if (hr_context_names_server(l, &l->sites[k], &l->d->instructions[k].words.at[n],
-                                        *command))
-                return true;
-    return false;
+    bool names = *command && hr_context_file(l, *command, &text);
+    if (names)
+        names =
+            strstr(hr_buf_str(&text), "agent-server") || strstr(hr_buf_str(&text), "agent_server");
+    if (*command)
+        hr_buf_free(&text);
+    return names;
 }
 
 /* Nothing but inits: the command must come from CMD. */

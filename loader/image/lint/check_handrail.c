@@ -78,6 +78,24 @@ static bool links(const struct hr_site *s)
     return false;
 }
 
+/* Does a script do it?  Of one that cannot be looked at nobody knows. */
+static bool script_may(const struct hr_lint *l, const struct hr_site *s)
+{
+    char path[HR_LINT_PATH];
+    struct hr_buf text;
+    bool may = false;
+    for (size_t c = 0; s->i->kind == HR_RUN && !may && c < s->script.n; c++) {
+        const char *file = hr_script_file(&s->script.commands[c]);
+        if (!file)
+            continue;
+        hr_buf_init(&text, 0);
+        may = !hr_path_at(s, file, path) || !hr_context_file(l, path, &text) ||
+              strstr(hr_buf_str(&text), "handrail");
+        hr_buf_free(&text);
+    }
+    return may;
+}
+
 static bool starts(const struct hr_instruction *i)
 {
     if (!i)
@@ -106,7 +124,8 @@ void hr_lint_find_handrail(struct hr_lint *l)
         const struct hr_site *s = &l->sites[k];
         l->handrail = l->handrail || brings(s);
         bool later = s->i->onbuild && s->stage == l->target; /* it is for others to build from */
-        l->installed = l->installed || ((s->kept || later) && (install_in(s) || links(s)));
+        l->installed = l->installed || ((s->kept || later) && (install_in(s) || links(s) ||
+                                                               (l->handrail && script_may(l, s))));
     }
     l->installed =
         l->installed || (l->target && (starts(l->target->entrypoint) || starts(l->target->cmd)));

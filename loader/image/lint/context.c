@@ -186,24 +186,38 @@ static bool is_from_context(const struct hr_instruction *i, const struct hr_word
            !strstr(w->expanded, "://") && strncmp(w->expanded, "git@", 4) != 0;
 }
 
-bool hr_context_names_server(const struct hr_lint *l, const struct hr_site *s,
-                             const struct hr_word *w, const char *path)
+/* Does this word of COPY bring a file that is `path` in the image?  If so, read it. */
+static bool read_copied(const struct hr_lint *l, const struct hr_site *s, const struct hr_word *w,
+                        const char *path, struct hr_buf *text)
 {
+    char to[HR_LINT_PATH];
     char file[HR_LINT_PATH];
-    struct hr_buf text;
-    if (!s->kept || !s->to || !is_from_context(s->i, w) || !hr_path_in(path, s->to))
-        return false;
-    /* Of a folder the contents are copied, and a file may get another name. */
+    size_t n;
     const char *inside = path + strlen(s->to);
-    bool names = false;
-    for (int whole = 0; whole < 2 && !names; whole++) {
-        (void)snprintf(file, sizeof(file), "%s%s", w->expanded, whole ? "" : inside);
-        if (read_context(l, file, &text))
-            names = strstr(hr_buf_str(&text), "agent-server") ||
-                    strstr(hr_buf_str(&text), "agent_server");
-        hr_buf_free(&text);
+    if (!is_from_context(s->i, w) || !hr_copy_target(s, w->expanded, to))
+        return false;
+    /* Of a folder the contents are copied, and into one that is there goes a file with its name. */
+    bool itself = strcmp(to, path) == 0 ||
+                  (*inside && strcmp(inside + 1, hr_path_name(w->expanded, &n)) == 0);
+    if (snprintf(file, sizeof(file), "%s%s", w->expanded, itself ? "" : inside) >=
+        (int)sizeof(file))
+        return false;
+    hr_buf_free(text);
+    return read_context(l, file, text);
+}
+
+bool hr_context_file(const struct hr_lint *l, const char *path, struct hr_buf *text)
+{
+    bool read = false;
+    hr_buf_init(text, CONFIG_MAX);
+    for (size_t k = l->d->ninstructions; l->context && k > 0 && !read; k--) {
+        const struct hr_site *s = &l->sites[k - 1];
+        if (!s->kept || !s->to || !hr_path_in(path, s->to))
+            continue;
+        for (size_t n = 0; n < hr_copy_sources(s->i) && !read; n++)
+            read = read_copied(l, s, &s->i->words.at[n], path, text);
     }
-    return names;
+    return read;
 }
 
 void hr_check_context(struct hr_lint *l)

@@ -171,7 +171,7 @@ static const char *step(struct reader *r, const char *p)
 
 static bool is_shell(const char *name)
 {
-    static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh"};
+    static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh", "source", "."};
     for (size_t s = 0; s < sizeof(shells) / sizeof(shells[0]); s++)
         if (strcmp(name, shells[s]) == 0)
             return true;
@@ -213,6 +213,19 @@ static bool reads_input(const struct hr_command *c)
         if (!is_option(c, &i))
             return strncmp(c->words[i].text, "<<", 2) == 0;
     return false;
+}
+
+const char *hr_script_file(const struct hr_command *c)
+{
+    size_t i = c->first;
+    bool shell = is_shell(c->name);
+    if (inner_script(c))
+        return NULL;
+    for (i += shell; shell && i < c->n && is_option(c, &i); i++)
+        ;
+    const char *file = i < c->n ? c->words[i].text : "";
+    bool is_one = shell ? *file && *file != '<' : strchr(file, '/') != NULL;
+    return is_one && !strstr(file, "bin/") ? file : NULL;
 }
 
 static struct hr_command *command(const struct reader *r, size_t i)

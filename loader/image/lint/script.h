@@ -36,6 +36,10 @@ struct hr_script {
  * as d.  0 or -ENOMEM. */
 int hr_script_read(struct hr_dockerfile *d, const struct hr_instruction *i, struct hr_script *ret);
 
+/* The file that it runs, itself or by a shell; NULL: it has a name only, or is where programs are.
+ */
+const char *hr_script_file(const struct hr_command *c);
+
 /* The index of the first word from `from` on that is `text`, or n. */
 size_t hr_command_find(const struct hr_command *c, size_t from, const char *text);
 

@@ -70,6 +70,12 @@ static bool append(char out[HR_LINT_PATH], const char *path)
     return true;
 }
 
+bool hr_path_at(const struct hr_site *s, const char *path, char out[HR_LINT_PATH])
+{
+    out[0] = '\0';
+    return (*path == '/' || (s->workdir && append(out, s->workdir))) && append(out, path);
+}
+
 bool hr_copy_target(const struct hr_site *s, const char *source, char out[HR_LINT_PATH])
 {
     const struct hr_instruction *i = s->i;
@@ -78,10 +84,7 @@ bool hr_copy_target(const struct hr_site *s, const char *source, char out[HR_LIN
     const struct hr_word *to = &i->words.at[i->words.n - 1];
     size_t n = strlen(to->expanded);
     bool folder = n && to->expanded[n - 1] == '/';
-    out[0] = '\0';
-    if (!to->known || (*to->expanded != '/' && (!s->workdir || !append(out, s->workdir))))
-        return false;
-    if (!append(out, to->expanded))
+    if (!to->known || !hr_path_at(s, to->expanded, out))
         return false;
     folder = folder || hr_copy_sources(i) > 1 || strcmp(to->expanded, ".") == 0;
     const char *name = source ? hr_path_name(source, &n) : "";
