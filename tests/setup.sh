@@ -24,7 +24,7 @@ build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjans
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev libyaml-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev scdoc python3"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools"
+    strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools zsh fish"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
 
 release_packages="cmake ninja-build gcc make pkg-config dpkg-dev gperf scdoc python3 apt"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Completion of handrail's commands and options for bash.  What there is, the program itself says.
+# Completion of handrail's commands and options for bash, and for zsh behind its compinit.  What there
+# is, the program itself says.
 #
 #     . /opt/handrail/share/bash-completion/completions/handrail
 
@@ -34,7 +35,7 @@ _handrail() {
     COMPREPLY=()
     # The commands before the word: one, or two where the first is a family of them.
     case ${COMP_WORDS[1]} in
-    plugin) command=("${COMP_WORDS[@]:1:COMP_CWORD > 2 ? 2 : 1}") ;;
+    plugin) command=("${COMP_WORDS[@]:1:$((COMP_CWORD > 2 ? 2 : 1))}") ;;
     -*) command=(run) ;;
     *) command=("${COMP_WORDS[1]}") ;;
     esac
@@ -57,8 +58,17 @@ _handrail() {
     else
         return # the shell's own: files
     fi
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+    for word in $(compgen -W "$words" -- "$word"); do
+        [[ $_handrail_zsh && $word != *= ]] && word+=' ' # there a word ends where it says so
+        COMPREPLY+=("$word")
+    done
+    [[ ! $_handrail_zsh && ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
 }
 
-complete -o default -F _handrail handrail
+_handrail_zsh=${ZSH_VERSION-}
+if [[ $_handrail_zsh ]]; then
+    autoload -U +X bashcompinit && bashcompinit
+    complete -o nospace -o default -F _handrail handrail
+else
+    complete -o default -F _handrail handrail
+fi
