@@ -33,6 +33,7 @@ struct hr_cgroup_sample {
     int64_t max;         /* times that it was about to go over memory_max */
     int64_t oom;         /* times that memory could not be had even so; not in version 1 */
     int64_t oom_kills;   /* processes killed for it */
+    int64_t oom_group;   /* 1: one that is takes all others of the cgroup along; not in version 1 */
     int64_t pids;        /* tasks: processes and threads */
     int64_t pids_max;    /* -1 also for no limit */
     int64_t pids_denied; /* forks refused at pids_max */

@@ -14,6 +14,12 @@ void hr_reports_init(struct hr_supervisor *sup)
 {
     if (hr_cgroup_open(&sup->reports.cgroup, ""))
         hr_debug("no cgroup of ours can be seen: crash reports are without its counters");
+    struct hr_cgroup_sample sample;
+    (void)hr_cgroup_read(&sup->reports.cgroup, &sample);
+    if (sample.oom_group == 1) /* nobody will be left to say so then */
+        hr_info(
+            "memory.oom.group is 1: when memory runs out, the kernel kills all of the container at "
+            "once, and there is no crash report");
     int err = hr_sockets_open(&sup->reports.sockets);
     if (err)
         hr_debug("the kernel cannot be asked for listening sockets: %s: /proc/net/tcp is read, "

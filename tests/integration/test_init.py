@@ -70,6 +70,22 @@ def wait_for(what, seconds=30.0, message="it did not happen"):
     raise AssertionError(message)
 
 
+class MemoryOfAll(unittest.TestCase):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_that_the_kernel_takes_all_is_said_at_the_start(self):
+        """Of a container's cgroup of version 2 this is a setting, and the kubelet's default."""
+        fake = ("mount -t tmpfs none /sys/fs/cgroup && echo 1 >/sys/fs/cgroup/memory.current && "
+                "echo $0 >/sys/fs/cgroup/memory.oom.group && exec \"$@\"")
+        for group in (0, 1):
+            done = subprocess.run(
+                ["unshare", "--mount", "--propagation", "private", "sh", "-c", fake, str(group),
+                 os.path.abspath(BIN), "run", "--health-addr=127.0.0.1:0", "--mcp-addr=127.0.0.1:0",
+                 "--restart=never", "--", "true"],
+                env=environment(), timeout=60, check=False, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stderr.count("memory.oom.group is 1: "), group, done.stderr)
+
+
 class ExitCodes(unittest.TestCase):
     def test_every_code_passes_through(self):
         for code in range(256):

@@ -65,6 +65,7 @@ static void put_v2(const char *folder, const char *memory)
         {"memory.max", "1073741824\n"},
         {"memory.peak", "999\n"},
         {"memory.events", "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n"},
+        {"memory.oom.group", "1\n"},
         {"pids.current", "7\n"},
         {"pids.max", "max\n"},
         {"pids.events", "max 8\n"},
@@ -95,6 +96,7 @@ static void version_2_in_a_namespace_of_its_own(void **state)
     assert_int_equal(s.max, 3);
     assert_int_equal(s.oom, 4);
     assert_int_equal(s.oom_kills, 5);
+    assert_int_equal(s.oom_group, 1);
     assert_int_equal(s.pids, 7);
     assert_int_equal(s.pids_max, -1);
     assert_int_equal(s.pids_denied, 8);
@@ -161,6 +163,7 @@ static void check_v1_memory(void)
     assert_int_equal(s.memory_peak, 2000);
     assert_int_equal(s.max, 3);
     assert_int_equal(s.oom_kills, 4);
+    assert_int_equal(s.oom_group, -1);
     assert_int_equal(s.oom, -1);
     assert_int_equal(s.high, -1);
 }
