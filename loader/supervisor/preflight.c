@@ -32,6 +32,8 @@ enum {
 
 /* ---- what the checks share ----------------------------------------------------------------- */
 
+const char hr_preflight_ends[] = "the agent-server will end with code 1 at each start";
+
 const char *hr_preflight_env(const struct hr_preflight_facts *f, const char *name)
 {
     size_t n = strlen(name);
@@ -114,15 +116,12 @@ static json_t *load_file(const struct hr_preflight_facts *f)
         root = json_loadb(hr_buf_str(&text), text.len, 0, NULL);
         if (!json_is_object(root))
             hr_preflight_found(f, "config-file",
-                               "%.512s is not a JSON object: the agent-server will end with code 1 "
-                               "at each start; mend it or take it away",
-                               path);
+                               "%.512s is not a JSON object: %s; mend it or take it away", path,
+                               hr_preflight_ends);
     } else if (err == -EACCES) {
-        hr_preflight_found(
-            f, "config-file",
-            "%.512s may not be read by uid %u: the agent-server will end with code 1 "
-            "at each start; let that user read it",
-            path, (unsigned)geteuid());
+        hr_preflight_found(f, "config-file",
+                           "%.512s may not be read by uid %u: %s; let that user read it", path,
+                           (unsigned)geteuid(), hr_preflight_ends);
     }
     hr_buf_free(&text);
     if (json_is_object(root))

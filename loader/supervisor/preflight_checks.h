@@ -57,6 +57,9 @@ bool hr_preflight_blank(const char *value);
 bool hr_preflight_has_session_key(const struct hr_preflight_facts *f);
 bool hr_preflight_has_secret(const struct hr_preflight_facts *f);
 
+/* What most findings come to, for "%s". */
+extern const char hr_preflight_ends[];
+
 void hr_preflight_found(const struct hr_preflight_facts *f, const char *id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -103,11 +103,12 @@ static void say_service(const struct hr_preflight_facts *f, const char *name, co
         else
             *c = (char)tolower((unsigned char)*c);
     }
-    hr_preflight_found(f, "env-number",
-                       "%s is \"%.64s\", which is not a number: the agent-server will end with "
-                       "code 1 at each start.  Kubernetes sets this for a Service named %s: rename "
-                       "the Service, or put enableServiceLinks: false into the pod",
-                       name, value, service);
+    hr_preflight_found(
+        f, "env-number",
+        "%s is \"%.64s\", which is not a number: %s.  Kubernetes sets this for a "
+        "Service named %s: rename the Service, or put enableServiceLinks: false into "
+        "the pod",
+        name, value, hr_preflight_ends, service);
 }
 
 static void range_text(const struct number *r, char *out, size_t size)
@@ -148,11 +149,9 @@ static void check_number(const struct hr_preflight_facts *f, const char *name,
     } else if (strncmp(value, "tcp://", 6) == 0 && strcmp(name + n - 5, "_PORT") == 0) {
         say_service(f, name, value);
     } else {
-        hr_preflight_found(
-            f, "env-number",
-            "%s is \"%.64s\", which is not a %s: the agent-server will end with code "
-            "1 at each start; give it one, or unset it",
-            name, value, r->integer ? "whole number" : "number");
+        hr_preflight_found(f, "env-number",
+                           "%s is \"%.64s\", which is not a %s: %s; give it one, or unset it", name,
+                           value, r->integer ? "whole number" : "number", hr_preflight_ends);
     }
 }
 
@@ -219,15 +218,13 @@ static void check_json(const struct hr_preflight_facts *f, const char *name, boo
     if (good)
         return;
     if (list)
-        hr_preflight_found(f, "env-json",
-                           "%s is not a JSON list: the agent-server will end with code 1 at each "
-                           "start; write [\"...\"], or use %s_0, %s_1 and so on",
-                           name, name, name);
+        hr_preflight_found(
+            f, "env-json",
+            "%s is not a JSON list: %s; write [\"...\"], or use %s_0, %s_1 and so on", name,
+            hr_preflight_ends, name, name);
     else
-        hr_preflight_found(f, "env-json",
-                           "%s is not a JSON object: the agent-server will end with code 1 at each "
-                           "start; write {...}, or unset it",
-                           name);
+        hr_preflight_found(f, "env-json", "%s is not a JSON object: %s; write {...}, or unset it",
+                           name, hr_preflight_ends);
 }
 
 void hr_preflight_values(const struct hr_preflight_facts *f)

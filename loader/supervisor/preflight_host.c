@@ -24,6 +24,8 @@ enum {
     NAMES_MAX = 128,
 };
 
+static const char not_started[] = "the agent-server will end with code 3 at each start";
+
 /* ---- folders ------------------------------------------------------------------------------- */
 
 /* A folder the server writes to, and what keeps it from doing so. */
@@ -164,7 +166,7 @@ void hr_preflight_folders(const struct hr_preflight_facts *f)
     bool has_home = hr_server_home(hr_preflight_env(f, "HOME"), home, sizeof(home)) == 0;
     const char *persistence = hr_preflight_env(f, "OH_PERSISTENCE_DIR");
     const char *temporary = hr_preflight_env(f, "TMPDIR");
-    add(places, &n, "OH_CONVERSATIONS_PATH", "the agent-server will end with code 3 at each start",
+    add(places, &n, "OH_CONVERSATIONS_PATH", not_started,
         hr_preflight_setting(f, "OH_CONVERSATIONS_PATH", "conversations_path",
                              "workspace/conversations"),
         NULL);
@@ -274,15 +276,15 @@ static void check_agent_port(const struct hr_preflight_facts *f, uint16_t port)
     int err = try_bind(&a);
     hr_address_format(&a, where);
     if (err == -EADDRINUSE)
-        hr_preflight_found(f, "agent-port-taken",
-                           "somebody listens on %s already: the agent-server will end with code 3 "
-                           "at each start; end that, or give the server another --port",
-                           where);
+        hr_preflight_found(
+            f, "agent-port-taken",
+            "somebody listens on %s already: %s; end that, or give the server another "
+            "--port",
+            where, not_started);
     else if (err)
         hr_preflight_found(f, "agent-port-taken",
-                           "uid %u cannot listen on %s: %s: the agent-server will end with code 3 "
-                           "at each start; give it another --port or --host",
-                           (unsigned)geteuid(), where, strerror(-err));
+                           "uid %u cannot listen on %s: %s: %s; give it another --port or --host",
+                           (unsigned)geteuid(), where, strerror(-err), not_started);
 }
 
 static uint16_t vscode_port(const struct hr_preflight_facts *f)
