@@ -59,11 +59,12 @@ static int init_ok(uint32_t starts, char *reason, size_t size, void *arg)
     return init_err;
 }
 
-static void put(uint32_t state, uint32_t starts, int pid)
+/* The server: whoever holds the port, which is this process. */
+static void put(uint32_t state, uint32_t starts, bool lives)
 {
     server.state = state;
     server.starts = starts;
-    server.pid = pid;
+    server.pid = lives ? (int)getpid() : 0;
     server.started_ms = fake_now;
     hr_board_put_service(board, 0, &server);
     hr_board_put_head(board, &head);
@@ -88,7 +89,7 @@ static int set_up(void **state)
     if (hr_board_create(&board, &board_fd) || fixture_open(&fix, &fixture_limits) ||
         hr_client_new(fix.loop, &client))
         return -1;
-    put(HR_DOWN, 0, 0);
+    put(HR_DOWN, 0, false);
     struct hr_checks_config cfg = {.loop = fix.loop,
                                    .board = board,
                                    .client = client,
@@ -169,7 +170,7 @@ static void nothing_is_ready_before_it_is_measured(void **state)
     assert_int_equal(ask("/startupz"), 503);
     assert_int_equal(ask("/readyz"), 503);
     assert_int_equal(ask("/livez"), 200);
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     assert_says("/readyz/ready", (struct hr_checks_query){0}, 503,
                 "internal server error: not measured yet\n");
     assert_int_equal(ask("/startupz"), 503);
@@ -182,21 +183,21 @@ static void nothing_is_ready_before_it_is_measured(void **state)
 static void only_a_recovery_is_one(void **state)
 {
     (void)state;
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     hear_begin();
     hr_checks_refresh(checks);
-    put(HR_FAILED, 1, 0);
+    put(HR_FAILED, 1, false);
     hr_checks_refresh(checks);
-    put(HR_STARTING, 2, 43);
+    put(HR_STARTING, 2, true);
     hr_checks_refresh(checks);
     hear_end();
     assert_non_null(strstr(said, "the pod is no longer live: process: server is in state failed"));
     assert_non_null(strstr(said, "the pod is live again\n"));
-    put(HR_FAILED, 2, 0);
+    put(HR_FAILED, 2, false);
     hear_begin();
     hr_checks_refresh(checks);
     head.draining = HR_DRAINING_STOP;
-    put(HR_DOWN, 2, 0);
+    put(HR_DOWN, 2, false);
     hr_checks_refresh(checks);
     hear_end();
     assert_non_null(strstr(said, "the pod is no longer live"));
@@ -206,15 +207,15 @@ static void only_a_recovery_is_one(void **state)
 static void a_result_dies_with_its_life(void **state)
 {
     (void)state;
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     note(&checks->ready, 200);
     assert_int_equal(ask("/readyz"), 200);
     server.ready_once = 1;
-    put(HR_BACKOFF, 1, 0); /* nobody has told the checks: they look */
+    put(HR_BACKOFF, 1, false); /* nobody has told the checks: they look */
     assert_int_equal(ask("/readyz"), 503);
     assert_int_equal(ask("/livez"), 200);
     assert_int_equal(ask("/startupz"), 200);
-    put(HR_STARTING, 2, 43);
+    put(HR_STARTING, 2, true);
     assert_says("/readyz/ready", (struct hr_checks_query){0}, 503,
                 "internal server error: server restarted, not measured yet\n");
     note(&checks->ready, -ECONNREFUSED);
@@ -226,7 +227,7 @@ static void a_result_dies_with_its_life(void **state)
 static void one_slow_answer_is_forgiven_a_closed_port_is_not(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     note(&checks->ready, -ETIMEDOUT);
     note(&checks->ready, 503);
@@ -248,7 +249,7 @@ static void one_slow_answer_is_forgiven_a_closed_port_is_not(void **state)
 static void a_hang_is_told_apart_from_slowness_and_death(void **state)
 {
     (void)state;
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     for (int i = 0; i < 100; i++, fake_now += 2000)
         note(&checks->alive, -ECONNREFUSED);
     assert_int_equal(ask("/livez"), 200); /* slow to start: not ours to judge */
@@ -260,18 +261,18 @@ static void a_hang_is_told_apart_from_slowness_and_death(void **state)
     assert_int_equal(ask("/livez"), 503);
     assert_int_equal(ask("/livez/alive"), 503);
     head.draining = HR_DRAINING_STOP;
-    put(HR_STOPPING, 1, 42);
+    put(HR_STOPPING, 1, true);
     assert_int_equal(ask("/livez"), 200); /* it is ending anyway */
     head.draining = 0;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     assert_int_equal(ask("/livez"), 503);
     note(&checks->alive, 200);
     assert_int_equal(ask("/livez"), 200);
     note(&checks->alive, -ETIMEDOUT);
     fake_now += HR_HANG_LIMIT_MS + 1;
-    put(HR_BACKOFF, 1, 0);
+    put(HR_BACKOFF, 1, false);
     assert_int_equal(ask("/livez"), 200); /* the hanging process is no more */
-    put(HR_STARTING, 2, 43);
+    put(HR_STARTING, 2, true);
     assert_int_equal(ask("/livez"), 200);
 }
 
@@ -279,7 +280,7 @@ static void a_hang_is_told_apart_from_slowness_and_death(void **state)
 static void a_hang_from_before_our_time_is_seen(void **state)
 {
     (void)state;
-    put(HR_UP, 3, 42);
+    put(HR_UP, 3, true);
     note(&checks->alive, -ETIMEDOUT);
     fake_now += HR_HANG_LIMIT_MS + 1;
     assert_int_equal(ask("/livez"), 503);
@@ -289,7 +290,7 @@ static void a_server_given_up_is_not_live(void **state)
 {
     (void)state;
     (void)snprintf(server.reason, sizeof(server.reason), "10 deaths in 10 minutes");
-    put(HR_FAILED, 10, 0);
+    put(HR_FAILED, 10, false);
     assert_says("/livez", (struct hr_checks_query){0}, 503,
                 "[+]supervisor ok\n"
                 "[-]process failed: server is in state failed: 10 deaths in 10 minutes\n"
@@ -315,17 +316,17 @@ static const char *why_draining(void)
 static void a_stop_turns_readiness_off(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     assert_int_equal(ask("/readyz"), 200);
     head.draining = HR_DRAINING_STOP;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     assert_int_equal(ask("/readyz"), 503);
     assert_int_equal(ask("/readyz/draining"), 503);
     assert_string_equal(why_draining(), "a stop has begun");
     assert_int_equal(ask("/livez"), 200);
     head.draining = HR_DRAINING_ORDER;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     assert_int_equal(ask("/readyz/draining"), 503);
     assert_string_equal(why_draining(), "held off by handrail drain");
 }
@@ -334,7 +335,7 @@ static void a_stop_turns_readiness_off(void **state)
 static void a_supervisor_that_hangs_is_noticed(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     untaken = HR_UNTAKEN_MAX;
     assert_int_equal(ask("/livez"), 200);
     untaken = HR_UNTAKEN_MAX + 1;
@@ -347,10 +348,10 @@ static void a_supervisor_that_hangs_is_noticed(void **state)
 static void a_lost_supervisor_is_noticed(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     head.supervisor_pid = getpid();
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     assert_int_equal(ask("/livez"), 503);
     assert_int_equal(ask("/readyz/supervisor"), 503);
 }
@@ -358,7 +359,7 @@ static void a_lost_supervisor_is_noticed(void **state)
 static void only_required_plugins_gate(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     set_plugins("[{\"id\":\"nice\"}]", 0);
     plugin_err = -EAGAIN;
@@ -378,11 +379,11 @@ static void a_server_to_be_initialised_again_is_not_ready(void **state)
 {
     (void)state;
     struct hr_board_server own = {.replay_life = 2};
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     hr_board_put_server(board, &own);
     assert_int_equal(ask("/readyz"), 200); /* another life */
-    put(HR_STARTING, 2, 43);
+    put(HR_STARTING, 2, true);
     note(&checks->ready, 200);
     init_err = -EAGAIN;
     assert_says("/readyz", (struct hr_checks_query){0}, 503,
@@ -405,13 +406,13 @@ static void a_wrong_agent_class_is_not_ready(void **state)
 {
     (void)state;
     struct hr_board_server own = {.status = "starting"};
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     note(&checks->ready, 200);
     hr_board_put_server(board, &own);
     assert_int_equal(ask("/readyz/agent-module"), 503);
-    put(HR_UP, 1, 42); /* without a word of its agent: there is none to check */
+    put(HR_UP, 1, true); /* without a word of its agent: there is none to check */
     assert_int_equal(ask("/readyz"), 200);
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     own.agent = HR_AGENT_OK;
     hr_board_put_server(board, &own);
     assert_int_equal(ask("/readyz"), 200);
@@ -449,7 +450,7 @@ static void plugins_are_bounded(void **state)
 static void plugins_that_stay_keep_what_is_known(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     set_plugins("[{\"id\":\"a\"},{\"id\":\"b\",\"required\":true}]", 0);
     json_decref(hr_checks_status(checks));
@@ -473,7 +474,7 @@ static void plugins_that_stay_keep_what_is_known(void **state)
 static void the_format_is_that_of_kubernetes(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     assert_says("/readyz", (struct hr_checks_query){0}, 200, "ok");
     assert_says("/readyz", (struct hr_checks_query){.verbose = true}, 200,
@@ -513,7 +514,7 @@ static void excludes_have_a_limit(void **state)
     assert_int_equal(q.nexclude, HR_EXCLUDES_MAX);
     assert_int_equal(q.ignored, 2);
     hr_buf_init(&out, 65536);
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, -ECONNREFUSED);
     assert_int_equal(hr_checks_answer(checks, "/readyz", &q, &out), 200);
     assert_non_null(strstr(hr_buf_str(&out), "\n[+]ready excluded: ok\n"));
@@ -539,7 +540,7 @@ static void the_pace_follows_what_is_known(void **state)
     const struct hr_measure *p = &checks->ready.m;
     struct hr_life life = hr_life_read(board);
     assert_int_equal(hr_measure_delay_ms(p, &life, fake_now), -1);
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     life = hr_life_read(board);
     note(&checks->ready, -ECONNREFUSED);
     assert_int_equal(hr_measure_delay_ms(p, &life, fake_now), 10);
@@ -559,7 +560,7 @@ static void the_pace_follows_what_is_known(void **state)
     note(&checks->ready, 200);
     note(&checks->ready, -ECONNREFUSED);
     assert_int_equal(hr_measure_delay_ms(p, &life, fake_now), 250);
-    put(HR_BACKOFF, 1, 0);
+    put(HR_BACKOFF, 1, false);
     life = hr_life_read(board);
     assert_int_equal(hr_measure_delay_ms(p, &life, fake_now), -1);
 }
@@ -570,7 +571,7 @@ static void status_and_metrics_tell_the_same(void **state)
     struct hr_buf out;
     struct hr_expo e;
     hr_buf_init(&out, 65536);
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     note(&checks->ready, 200);
     set_plugins("[{\"id\":\"echo\",\"required\":false}]", 0);
     plugin_err = -EAGAIN;
@@ -621,23 +622,23 @@ static void the_probes_find_a_port_that_opens(void **state)
     hr_checks_start(checks);
     pump(fix.loop, 50);
     assert_int_equal(ask("/readyz"), 503);
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     hr_checks_board_changed(checks);
     pump(fix.loop, 50);
     assert_int_equal(ready_calls, 0);
     assert_int_equal(fixture_serve(&fix, &fixture_limits), 0);
     assert_in_range(until(200), 0, 5000);
     assert_int_equal(ready_life, 1);
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     hr_checks_board_changed(checks);
     uint32_t before = ready_calls; /* one for each answer */
     for (int64_t start = hr_now_ms(); ready_calls == before && hr_now_ms() - start < 20000;)
         pump(fix.loop, 2);
     assert_true(before > 0 && ready_calls > before);
-    put(HR_BACKOFF, 1, 0);
+    put(HR_BACKOFF, 1, false);
     hr_checks_board_changed(checks);
     assert_int_equal(ask("/readyz"), 503);
-    put(HR_STARTING, 2, 43);
+    put(HR_STARTING, 2, true);
     hr_checks_board_changed(checks);
     assert_int_equal(ask("/readyz"), 503); /* not before it is asked anew */
     assert_in_range(until(200), 0, 5000);
@@ -648,7 +649,7 @@ static void the_probes_find_a_port_that_opens(void **state)
 static void a_hang_is_known_in_less_than_nine_seconds(void **state)
 {
     (void)state;
-    put(HR_UP, 1, 42);
+    put(HR_UP, 1, true);
     hr_checks_start(checks);
     assert_in_range(until(200), 0, 5000);
     hr_http_free(fix.http); /* the port is open, but nobody answers */
@@ -668,7 +669,7 @@ static void a_closed_port_is_asked_often(void **state)
     hr_http_free(fix.http);
     fix.http = NULL;
     hr_close(&fix.listen_fd);
-    put(HR_STARTING, 1, 42);
+    put(HR_STARTING, 1, true);
     hr_checks_start(checks);
     pump(fix.loop, 400);
     assert_true(checks->ready.m.down);
