@@ -16,8 +16,12 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 # As root, some tests run as other users, who have to read what is built, and may not write it.
 umask 022
-[ -n "$(find . -maxdepth 0 -perm -005)" ] ||
-    echo "run: others cannot read this clone, and some tests will fail for it:  chmod -R go+rX ." >&2
+folder=$PWD
+while [ -n "$folder" ]; do
+    [ -n "$(find "$folder" -maxdepth 0 -perm -001)" ] ||
+        echo "run: others cannot get into $folder: the tests that run as other users are skipped" >&2
+    folder=${folder%/*}
+done
 [ "$(id -u)" = 0 ] ||
     echo "run: not root: the tests that need it are skipped" >&2
 JOBS=${JOBS:-2}

@@ -23,8 +23,8 @@ conformance=$here/conformance
 build_packages="cmake ninja-build gcc g++ libc6-dev pkg-config libev-dev libjansson-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libseccomp-dev libmd-dev libyaml-dev
     libsqlite3-dev liblinear-dev zlib1g-dev libcmocka-dev scdoc python3"
-test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini
-    strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools zsh fish"
+test_packages="clang clang-format clang-tidy libclang-rt-14-dev valgrind tini tmux curl zsh fish
+    strace mandoc chromium python3-jsonschema python3-prometheus-client python3-yaml abigail-tools"
 bench_packages="wrk tini dumb-init catatonit s6 supervisor python3-prometheus-client"
 
 release_packages="cmake ninja-build gcc make pkg-config dpkg-dev gperf scdoc python3 apt"
@@ -74,6 +74,9 @@ packages() {
         apt_install $missing
     fi
 }
+
+# For the sample in Rust; there may be one that is not Debian's.
+rust() { command -v rustc >/dev/null || packages rustc; }
 
 # --- the real agent-server ------------------------------------------------------------------------
 
@@ -278,7 +281,7 @@ goal=${1:-}
 case $goal in
 build) packages $build_packages ;;
 test)
-    packages $build_packages $test_packages && agent_server && node_packages && python_tools &&
+    packages $build_packages $test_packages && rust && agent_server && node_packages && python_tools &&
         prometheus_package
     ;;
 run) packages $build_packages && agent_server ;;

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,10 @@ HANDRAIL = Path(os.environ.get("HANDRAIL_BIN") or TREE / "bin" / "handrail")
 SAMPLES = TREE / "share" / "plugins"
 STANDIN = ROOT / "tests" / "standin" / "agent_server.py"
 SCRIPTED_LLM = ROOT / "tests" / "standin" / "llm.py"
+
+# Tests that run as somebody else need root, and a clone that is not in a folder like /root.
+AS_OTHERS = os.geteuid() == 0 and all(p.stat().st_mode & 0o001 for p in (BUILD / "x").parents)
+needs_others = unittest.skipUnless(AS_OTHERS, "needs root, and a clone that others can reach")
 
 SKIPPED = 77  # exit code of a test program that could not test anything, as ctest is told
 

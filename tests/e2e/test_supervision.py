@@ -320,7 +320,7 @@ class DeferredPod(Case):
         self.assertEqual(AgentApi(self.api.port, SESSION_KEY).ask(
             "GET", "/api/conversations/count").status, 401)
         turn = self.say(self.terminal("echo once $((6 * 8))"))
-        self.assertIn("48" if TMUX else "once",
+        self.assertIn("48" if TMUX else "logged",
                       turn.answer("terminal") if TMUX else turn.said())
 
     def test_08_a_loop_that_stands_still_is_no_hang(self) -> None:

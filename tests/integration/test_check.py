@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from harness import standin  # noqa: E402
-from support import BUILD, HANDRAIL, SAMPLES, free_ports  # noqa: E402
+from support import BUILD, HANDRAIL, SAMPLES, free_ports, needs_others  # noqa: E402
 
 PLUGINS = BUILD / "tests" / "plugins"
 SERVER = "#!/bin/sh\n[ \"$1\" = --help ] && echo '--host --port OpenHands SDK v%s '\n"
@@ -137,7 +137,7 @@ class Server(Image):
         self.assertLessEqual(len(lines), 30)
         self.assertLessEqual(max(map(len, lines)), 90)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_as_somebody_else(self) -> None:
         for user in ("12345", "12345:7", "nobody"):
             self.assertEqual(self.findings("--build", f"--user={user}"), {})
@@ -366,7 +366,7 @@ class Container(Image):
         self.assertIn("crash-dir", found)
         self.assertIn("podinfo", found)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_a_uid_without_an_entry_is_in_the_group_of_root(self) -> None:
         """As container runtimes have it: images that are to run as any uid give that group the folders."""
         self.dir.chmod(0o775)
@@ -374,7 +374,7 @@ class Container(Image):
         self.assertNotIn("folder-unwritable", self.here("--user=12345", code=0))
         self.assertIn("folder-unwritable", self.here("--user=12345:12345", code=1))
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_a_user_is_in_the_groups_of_the_list(self) -> None:
         """A folder that is writable by one of them alone, seen with a list of groups of the test's own."""
         group = 54321

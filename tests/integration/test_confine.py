@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import sample, service, test_plugin
-from support import BUILD, Handrail, read_process, standin_command
+from support import AS_OTHERS, BUILD, Handrail, read_process, standin_command
 
 FREE = BUILD / "tests" / "plugins" / "hostile-free"
 WITHOUT = Path(__file__).with_name("without.py")
@@ -200,7 +200,7 @@ class Denied(unittest.TestCase):
 
     @unittest.skipIf(int(LANDLOCK) < 1, f"Landlock is not here: {LANDLOCK}")
     def test_as_a_user(self) -> None:
-        user = USER if os.geteuid() == 0 else None
+        user = USER if AS_OTHERS else None
         with hostile(user=user) as (h, world):
             self.everything(h, world)
 
@@ -218,7 +218,7 @@ class Denied(unittest.TestCase):
 
 class Allowed(unittest.TestCase):
     def test_what_an_ordinary_plugin_needs(self) -> None:
-        user = USER if os.geteuid() == 0 else None
+        user = USER if AS_OTHERS else None
         with hostile(user=user) as (h, world):
             inside = world.workspace / "file"
             for what, path, n in (("create", inside, 0), ("append", inside, 0), ("read", inside, 0),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from support import HANDRAIL  # noqa: E402
+from support import AS_OTHERS, HANDRAIL, needs_others  # noqa: E402
 
 REAL = "openhands-agent-server.real"
 SERVER = "#!/bin/sh\necho \"server $0 $*\"\n"
@@ -131,7 +131,7 @@ class InAndOut(Image):
     def test_a_dry_run_changes_nothing(self) -> None:
         self.program(self.server)
         before = snapshot(self.dir)
-        for user in ((), tuple(NOBODY) if os.geteuid() == 0 else ()):
+        for user in ((), tuple(NOBODY) if AS_OTHERS else ()):
             self.assertIn("would be: handrail", self.install("--dry-run", prefix=user))
         self.assertEqual(snapshot(self.dir), before)
         self.install()
@@ -399,7 +399,7 @@ class Refusals(Image):
         self.install(code=1, PATH=f"{self.dir}/second:{self.bin}")
         self.assertEqual(snapshot(self.dir), before)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_not_root_and_read_only(self) -> None:
         self.program(self.server)
         before = snapshot(self.dir)
@@ -593,7 +593,7 @@ class AnotherRoot(Image):
         self.assertEqual(os.readlink(target), "/opt/handrail/bin/handrail")
         self.assertEqual(os.readlink(self.place), "/srv/openhands-agent-server")
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_by_its_owner(self) -> None:
         for path in (self.dir, *self.dir.rglob("*")):
             os.chown(path, 12345, 12345)

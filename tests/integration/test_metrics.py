@@ -30,7 +30,7 @@ ACCEPT_2 = ("application/openmetrics-text;version=1.0.0,application/openmetrics-
 ACCEPT_3 = ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/"
             "openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;"
             "q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
-PLUGINS = [sample("echo"), sample("hash-tree"), test_plugin("faulty")]
+PLUGINS = [sample("echo"), sample("word-count"), test_plugin("faulty")]
 
 
 def full_name(family):
@@ -135,9 +135,9 @@ class Faults(unittest.TestCase):
                                    service="server"), 1)
             self.assertEqual(value(families, "handrail_service_exits_total", service="server",
                                    reason="signal"), 1)
-            client(h, "restart", "toolhost/hash-tree")
+            client(h, "restart", "toolhost/word-count")
             wait_for("its end", lambda: value(
-                scrape(h), "handrail_service_exits_total", service="toolhost/hash-tree",
+                scrape(h), "handrail_service_exits_total", service="toolhost/word-count",
                 reason="stopped") == 1, 10)
             for _ in range(4):  # the first time it is back at once, then it is held back
                 starts = value(scrape(h), "handrail_service_starts_total", service="toolhost/echo")
@@ -175,7 +175,7 @@ class Resources(unittest.TestCase):
             self.assertEqual({s.label("service") for s in
                               families["handrail_process_cpu_seconds_total"].series},
                              {"supervisor", "server", "sidecar", "toolhost/echo",
-                              "toolhost/hash-tree", "toolhost/faulty"})
+                              "toolhost/word-count", "toolhost/faulty"})
             self.assertEqual(status["memory"]["used_bytes"] is None,
                              value(families, "handrail_cgroup_memory_usage_bytes") is None)
 

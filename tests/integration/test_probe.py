@@ -17,7 +17,7 @@ import unittest
 from pathlib import Path
 
 from harness import HANDRAIL, Handrail, client, running, standin
-from support import standin_command, wait_for
+from support import needs_others, standin_command, wait_for
 
 PREFIX = "@handrail/probe/"
 
@@ -89,7 +89,7 @@ class Probe(unittest.TestCase):
                 wait_for("its end", lambda: sidecar not in h.children("handrail-sidecar"), 5)
                 self.assertEqual(probe(h, "ready", "--timeout=20"), (0, "ok\n", ""))
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @needs_others
     def test_without_a_name_it_finds_the_only_one_there_is(self):
         alone = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]
         with running(standin_command(), prefix=alone) as h:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import sample
-from support import Handrail, standin_command
+from support import AS_OTHERS, Handrail, standin_command
 
 USER = 10001  # of the agent-server's image
 
@@ -68,7 +68,7 @@ class Sqlite(unittest.TestCase):
 
     def test_reads_and_writes(self) -> None:
         for mode in ("delete", "wal"):
-            for user in (None, USER if os.geteuid() == 0 else None):
+            for user in (None, USER if AS_OTHERS else None):
                 with self.subTest(mode, user=user), \
                         confined("sqlite-query", {"writable": True}, user=user) as (h, workspace):
                     self.work(h, mode)
@@ -108,7 +108,7 @@ class Dataset(unittest.TestCase):
         (workspace / "fruit.csv").write_text("\n".join(["weight,shop,fruit", *rows]))
 
     def test_describes_and_trains(self) -> None:
-        for user in (None, USER if os.geteuid() == 0 else None):
+        for user in (None, USER if AS_OTHERS else None):
             with self.subTest(user=user), \
                     confined("dataset-analysis", user=user) as (h, workspace):
                 self.fruit(workspace)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness import injected, plugin, sample, test_plugin
 from support import (BUILD, HANDRAIL, Failure, become_subreaper, descendants, kill_leftovers,
-                     wait_for)
+                     needs_others, wait_for)
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
@@ -556,7 +556,7 @@ class Stdio(unittest.TestCase):
             self.assertEqual(c.close(), 0)
             self.assertEqual(c.stderr(), "")
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be somebody else")
+    @needs_others
     def test_as_nobody_on_a_file_system_that_is_read_only(self):
         prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         if subprocess.run(["unshare", "--mount", "true"], check=False,
