@@ -327,10 +327,14 @@ class DeferredPod(Case):
         before = self.service()
         seen = len(self.handrail.lines)
         self.order("time.sleep(3.2)")
-        lag = wait_for("the lag", lambda: self.long_lag(self.status()["server"]), 15)
-        self.assertLess(lag, 7000)
-        self.handrail.wait_line(rf"warning: server: its event loop stood still for {lag} ms",
-                                start=seen)
+
+        def told() -> int | None:
+            """The lag, which may still be that of a start on a busy machine."""
+            lag = self.long_lag(self.status()["server"])
+            line = f"warning: server: its event loop stood still for {lag} ms"
+            return lag if any(line in text for _, text in self.handrail.lines[seen:]) else None
+
+        self.assertLess(wait_for("the lag", told, 30), 7000)
         self.assertEqual(self.service()["pid"], before["pid"])
         self.assertEqual(self.service()["failures"], before["failures"])
         self.handrail.wait_status("/readyz", 200)
