@@ -278,11 +278,15 @@ void hr_cgroup_sample_clear(struct hr_cgroup_sample *s)
         .max = -1,
         .oom = -1,
         .oom_kills = -1,
-        .oom_group = -1,
         .pids = -1,
         .pids_max = -1,
         .pids_denied = -1,
     };
+}
+
+bool hr_cgroup_dies_as_one(const struct hr_cgroup *cg)
+{
+    return read_number(cg->memory, "memory.oom.group") == 1;
 }
 
 int hr_cgroup_read(const struct hr_cgroup *cg, struct hr_cgroup_sample *ret)
@@ -296,7 +300,6 @@ int hr_cgroup_read(const struct hr_cgroup *cg, struct hr_cgroup_sample *ret)
     read_file(cg->memory, cg->v1 ? "memory.oom_control" : "memory.events", text, sizeof(text));
     ret->oom_kills = keyed(text, "oom_kill");
     ret->oom = keyed(text, "oom");
-    ret->oom_group = read_number(cg->memory, "memory.oom.group");
     ret->high = keyed(text, "high");
     ret->max = cg->v1 ? read_number(cg->memory, "memory.failcnt") : keyed(text, "max");
     ret->pids = read_number(cg->pids, "pids.current");

@@ -33,7 +33,6 @@ struct hr_cgroup_sample {
     int64_t max;         /* times that it was about to go over memory_max */
     int64_t oom;         /* times that memory could not be had even so; not in version 1 */
     int64_t oom_kills;   /* processes killed for it */
-    int64_t oom_group;   /* 1: one that is takes all others of the cgroup along; not in version 1 */
     int64_t pids;        /* tasks: processes and threads */
     int64_t pids_max;    /* -1 also for no limit */
     int64_t pids_denied; /* forks refused at pids_max */
@@ -70,6 +69,9 @@ void hr_cgroup_sample_clear(struct hr_cgroup_sample *s);
 
 /* 0, or -ENOENT if there was nothing to read; *ret is filled as far as it is known either way. */
 int hr_cgroup_read(const struct hr_cgroup *cg, struct hr_cgroup_sample *ret);
+
+/* Does a process that is killed for memory take all others along?  Not in version 1. */
+bool hr_cgroup_dies_as_one(const struct hr_cgroup *cg);
 
 /* What is in use without the cache of files that nobody has touched for long, which is what the
  * kubelet calls working set and evicts by.  memory: of the sample.  Bytes or -1. */

@@ -10,7 +10,7 @@
 #   tests/setup.sh prometheus                     the same of Prometheus and promtool
 #
 # Debian packages come from apt, as root or with sudo.  The pinned agent-server goes into a Python
-# environment in the user's cache folder, named after the hash of its requirements file, so that a
+# environment in the user's cache folder, named after the hash of its requirements, so that a
 # second clone finds it.  Where no Python is new enough one is built there, once.  Without a network
 # that environment is missing: this is said and is no failure here; what needs it decides.  The same
 # goes for MCP's conformance suite, the other clients and axe-core, which npm brings, with their Node.
@@ -115,16 +115,16 @@ build_python() {
     [ ! -e "$python_home/bin/python3.13" ] || return 0 # by another run
     . "$here/../docker/release/mirror.sh"
     from=$python_home.source
-    rm -rf "$python_home" "$from"
+    rm -rf "$from"
     mkdir -p "$from" &&
         /usr/lib/apt/apt-helper -qq -o APT::Sandbox::User= download-file \
             "$(mirror_of debian)/$python_source" "$from/python.tar.xz" "SHA256:$python_sha256" &&
         tar -C "$from" --strip-components=1 -xf "$from/python.tar.xz" &&
         (cd "$from" && ./configure --quiet --prefix="$python_home" --disable-test-modules &&
-            make -s -j "$(nproc)" && make -s install) >"$from.log" 2>&1 &&
-        rm -rf "$from" "$from.log" && return
+            make -s -j "$(nproc)" && make -s install DESTDIR="$from/root") >"$from.log" 2>&1 &&
+        mv "$from/root$python_home" "$python_home" && rm -rf "$from" "$from.log" && return
     tail -n 5 "$from.log" >&2 || true
-    rm -rf "$python_home" "$from"
+    rm -rf "$from"
     return 1
 }
 

@@ -14,9 +14,7 @@ void hr_reports_init(struct hr_supervisor *sup)
 {
     if (hr_cgroup_open(&sup->reports.cgroup, ""))
         hr_debug("no cgroup of ours can be seen: crash reports are without its counters");
-    struct hr_cgroup_sample sample;
-    (void)hr_cgroup_read(&sup->reports.cgroup, &sample);
-    if (sample.oom_group == 1) /* nobody will be left to say so then */
+    if (hr_cgroup_dies_as_one(&sup->reports.cgroup)) /* nobody will be left to say so then */
         hr_info(
             "memory.oom.group is 1: when memory runs out, the kernel kills all of the container at "
             "once, and there is no crash report");

@@ -127,8 +127,8 @@ bool hr_context_has(const struct hr_lint *l, const char *path);
 /* Is it an .npmrc of the build context in which no credential is written out? */
 bool hr_context_harmless(const struct hr_lint *l, const char *path);
 
-/* Read the file that is `path` in the image into text, which must be freed.  false: no COPY brings
- * it from the build context, or that is not at hand. */
+/* Read the file that is `path` in the image into text, which must be freed.  false, and nothing to
+ * free: no COPY brings it from the build context, or that is not at hand. */
 bool hr_context_file(const struct hr_lint *l, const char *path, struct hr_buf *text);
 
 /* Find out whether handrail is in the image, and started: l->handrail and l->installed. */

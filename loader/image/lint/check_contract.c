@@ -100,12 +100,11 @@ static bool names_server(const struct hr_lint *l, const struct hr_instruction *i
     struct hr_buf text;
     list(i, argv);
     char **command = behind_inits(argv);
-    bool names = *command && hr_context_file(l, *command, &text);
-    if (names)
-        names =
-            strstr(hr_buf_str(&text), "agent-server") || strstr(hr_buf_str(&text), "agent_server");
-    if (*command)
-        hr_buf_free(&text);
+    if (!*command || !hr_context_file(l, *command, &text))
+        return false;
+    bool names =
+        strstr(hr_buf_str(&text), "agent-server") || strstr(hr_buf_str(&text), "agent_server");
+    hr_buf_free(&text);
     return names;
 }
 

@@ -88,9 +88,9 @@ static bool script_may(const struct hr_lint *l, const struct hr_site *s)
         const char *file = hr_script_file(&s->script.commands[c]);
         if (!file)
             continue;
-        hr_buf_init(&text, 0);
-        may = !hr_path_at(s, file, path) || !hr_context_file(l, path, &text) ||
-              strstr(hr_buf_str(&text), "handrail");
+        if (!hr_path_at(s, file, path) || !hr_context_file(l, path, &text))
+            return true;
+        may = strstr(hr_buf_str(&text), "handrail") != NULL;
         hr_buf_free(&text);
     }
     return may;

@@ -217,6 +217,8 @@ bool hr_context_file(const struct hr_lint *l, const char *path, struct hr_buf *t
         for (size_t n = 0; n < hr_copy_sources(s->i) && !read; n++)
             read = read_copied(l, s, &s->i->words.at[n], path, text);
     }
+    if (!read)
+        hr_buf_free(text);
     return read;
 }
 
